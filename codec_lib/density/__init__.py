@@ -1,0 +1,1 @@
+"""Learned probabilities of real-valued tensors."""

@@ -1,0 +1,1 @@
+"""One file for each published system, in the letters of its paper."""
