@@ -1,0 +1,1 @@
+"""What builds, runs and checks the book; `python -m tools.NAME` from the repository root."""

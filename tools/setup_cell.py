@@ -1,0 +1,42 @@
+"""The one setup cell, and the one place that knows the repository's address.
+
+The address is `project.urls.Repository` in pyproject.toml. The setup cell is the first code cell of
+every notebook: it does nothing outside Colab, and there it installs the library without pinning or
+downgrading anything.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BRANCH = "main"
+TAG = "hide-input"
+
+
+def repository_url(root: Path = ROOT) -> str:
+    """Return the address in pyproject.toml, without a trailing slash."""
+    with open(root / "pyproject.toml", "rb") as file:
+        return tomllib.load(file)["project"]["urls"]["Repository"].rstrip("/")
+
+
+def effective_url(root: Path = ROOT, environment: dict[str, str] | None = None) -> str:
+    """Return the address of what is being built: in GitHub Actions of a fork, the fork's."""
+    environment = os.environ if environment is None else environment
+    if name := environment.get("GITHUB_REPOSITORY"):
+        return f"{environment.get('GITHUB_SERVER_URL', 'https://github.com')}/{name}"
+    return repository_url(root)
+
+
+def source(root: Path = ROOT) -> str:
+    """Return the source of the setup cell."""
+    return (
+        "# In Colab: install the book's library. Elsewhere this cell does nothing.\n"
+        "import sys\n\n"
+        'if "google.colab" in sys.modules:\n'
+        f'    %pip install -q "git+{repository_url(root)}@{BRANCH}"'
+    )
+
+
+if __name__ == "__main__":
+    print(source())
