@@ -1,0 +1,285 @@
+"""Look at pictures and at rate-distortion curves.
+
+The two viewers, `compare` and `filmstrip`, are one piece of HTML each: pictures as lossless data
+URIs and an `<input type=range>`. They move without a kernel, without a network and without a script
+file, so a reader of the rendered page can use them too; keyboards and fingers work. The same
+pictures always give the same HTML, so a stored output changes only when the pictures do.
+
+    compare(original, decoded)                      # drag the border between the two
+    filmstrip([q1, q2, q3], ["q = 1", "q = 2", "q = 3"])
+
+A viewer weighs at most 300 KB. Lossless photographs are large, so it shows a crop when the picture
+is: give `crop=(top, left, height, width)` to choose it, or get the central one.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    from IPython.display import HTML
+
+MAX_BYTES = 300_000
+MAX_FRAMES = 12
+WHOLE_SIDE = 320  # a picture up to this side is shown whole when it fits
+CROP_SIDES = (256, 192, 128, 96, 64)
+
+_STYLE = """
+#{id} {{ margin: 1em 0; max-width: {width}px; }}
+#{id} .stage {{ position: relative; width: 100%; aspect-ratio: {columns} / {rows}; overflow: hidden;
+  border-radius: 4px; --p: 50%; }}
+#{id} img {{ position: absolute; inset: 0; width: 100%; height: 100%; max-width: none; margin: 0;
+  padding: 0; border: 0; border-radius: 0; background: none; filter: none !important;
+  image-rendering: pixelated; }}
+#{id} .caption {{ font-size: 0.85em; margin-top: 0.35em; }}
+#{id} input:focus-visible {{ outline: 3px solid #1a73e8; outline-offset: 2px; }}
+"""
+_COMPARE_STYLE = """
+#{id} .top {{ clip-path: inset(0 calc(100% - var(--p)) 0 0); }}
+#{id} .bar {{ position: absolute; top: 0; bottom: 0; left: var(--p); width: 2px; margin-left: -1px;
+  background: #fff; box-shadow: 0 0 3px #000; pointer-events: none; }}
+#{id} .bar::after {{ content: "\\2194"; position: absolute; top: 50%; left: 1px; width: 30px;
+  height: 30px; line-height: 30px; transform: translate(-50%, -50%); border-radius: 50%;
+  text-align: center; font-size: 18px; color: #222; background: #fff; box-shadow: 0 0 3px #000; }}
+#{id} .tag {{ position: absolute; top: 6px; padding: 1px 7px; border-radius: 3px; color: #fff;
+  font-size: 0.8em; background: rgba(0, 0, 0, 0.65); pointer-events: none; }}
+#{id} .stage:has(input:focus-visible) {{ outline: 3px solid #1a73e8; outline-offset: 2px; }}
+#{id} input {{ position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0;
+  cursor: ew-resize; touch-action: pan-y; }}
+"""
+_FILMSTRIP_STYLE = """
+#{id} input {{ display: block; width: 100%; height: 2.2em; margin: 0.3em 0 0;
+  accent-color: #1a73e8; }}
+"""
+_COMPARE_MOVE = (
+    "this.parentNode.style.setProperty('--p', this.value + '%');"
+    "this.setAttribute('aria-valuetext', this.value + ' percent ' + this.dataset.first)"
+)
+_FILMSTRIP_MOVE = (
+    "const f = this.closest('figure'), all = f.querySelectorAll('img');"
+    "all.forEach((m, i) => { m.style.visibility = i == this.value ? 'visible' : 'hidden' });"
+    "f.querySelector('output').textContent = all[this.value].alt;"
+    "this.setAttribute('aria-valuetext', all[this.value].alt)"
+)
+
+
+def compare(
+    a: Any,
+    b: Any,
+    labels: Sequence[str] = ("original", "decoded"),
+    width: int = 640,
+    crop: tuple[int, int, int, int] | None = None,
+) -> HTML:
+    """Return a before/after viewer: one picture over another, and a border that one can drag.
+
+    Args:
+        a, b: PIL images or uint8 arrays (H, W, 3) or (H, W) of the same size.
+        labels: names of `a` (left of the border) and `b` (right of it).
+        width: largest width on the page in CSS pixels; pixels are enlarged as squares.
+        crop: (top, left, height, width) in pixels; None shows a picture up to 320 x 320 whole and
+            otherwise the central 256 x 256 (smaller if the viewer would exceed 300 KB).
+
+    Raises:
+        ValueError: sizes or the number of labels differ, the crop leaves the picture, or the given
+            crop needs more than 300 KB.
+    """
+    if len(labels) != 2:
+        raise ValueError(f"labels: {len(labels)} given, 2 are needed")
+    uris, (_, _, rows, columns), note = _pictures([a, b], crop)
+    first, second = (html.escape(str(label)) for label in labels)
+    name = f"compare-{_digest(uris, labels, width)}"
+    sizes = {"id": name, "width": width, "columns": columns, "rows": rows}
+    return _figure(
+        f"<style>{(_STYLE + _COMPARE_STYLE).format(**sizes)}</style>"
+        f'<figure id="{name}"><div class="stage">'
+        f'<img src="{uris[1]}" alt="{second}"><img class="top" src="{uris[0]}" alt="{first}">'
+        f'<span class="tag" style="left: 6px">{first}</span>'
+        f'<span class="tag" style="right: 6px">{second}</span>'
+        f'<div class="bar"></div>'
+        f'<input type="range" min="0" max="100" value="50" data-first="{first}"'
+        f' aria-label="How much of the picture shows {first} instead of {second}"'
+        f' oninput="{_COMPARE_MOVE}"></div>'
+        f'<figcaption class="caption">Left of the border: {first}; right: {second}. {note}'
+        f"</figcaption></figure>"
+    )
+
+
+def filmstrip(
+    frames: Sequence[Any],
+    labels: Sequence[str],
+    width: int = 480,
+    crop: tuple[int, int, int, int] | None = None,
+) -> HTML:
+    """Return a slider over up to 12 pictures of one size, shown one at a time.
+
+    Args:
+        frames: PIL images or uint8 arrays (H, W, 3) or (H, W).
+        labels: what each picture shows; it is the caption and the text for who cannot see it.
+        width: largest width on the page in CSS pixels.
+        crop: as in `compare`.
+
+    Raises:
+        ValueError: no or more than 12 frames, sizes or numbers differ, or the crop is too large.
+    """
+    if not 1 <= len(frames) <= MAX_FRAMES:
+        raise ValueError(f"frames: {len(frames)} given, 1 to {MAX_FRAMES} are allowed")
+    if len(labels) != len(frames):
+        raise ValueError(f"labels: {len(labels)} given for {len(frames)} frames")
+    uris, (_, _, rows, columns), note = _pictures(frames, crop)
+    names = [html.escape(str(label)) for label in labels]
+    name = f"filmstrip-{_digest(uris, labels, width)}"
+    sizes = {"id": name, "width": width, "columns": columns, "rows": rows}
+    pictures = "".join(
+        f'<img src="{uri}" alt="{label}" style="visibility: {"hidden" if index else "visible"}">'
+        for index, (uri, label) in enumerate(zip(uris, names, strict=True))
+    )
+    return _figure(
+        f"<style>{(_STYLE + _FILMSTRIP_STYLE).format(**sizes)}</style>"
+        f'<figure id="{name}"><div class="stage">{pictures}</div>'
+        f'<input type="range" min="0" max="{len(names) - 1}" value="0" step="1"'
+        f' aria-label="Which picture is shown" aria-valuetext="{names[0]}"'
+        f' oninput="{_FILMSTRIP_MOVE}">'
+        f'<figcaption class="caption"><output>{names[0]}</output>. {note}'
+        f"</figcaption></figure>"
+    )
+
+
+def rate_distortion(
+    ax: Any,
+    curves: Mapping[str, Sequence[tuple[float, float]]],
+    metric: str = "PSNR (dB)",
+) -> Any:
+    """Draw rate-distortion curves into a matplotlib axes and return the axes.
+
+    Args:
+        ax: the axes.
+        curves: for each name the points (rate in bits per pixel, quality), in any order. Colour,
+            marker and dash all differ from curve to curve, so a print in grey stays readable.
+        metric: label of the vertical axis.
+
+    Raises:
+        ValueError: a curve has no points.
+    """
+    # Okabe and Ito's colours: distinct with every common colour blindness, and on white.
+    colours = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+    markers, dashes = "osD^vPX", ("-", "--", "-.", ":")
+    for index, (name, points) in enumerate(curves.items()):
+        if not len(points):
+            raise ValueError(f"curves: {name!r} has no points")
+        rates, qualities = zip(*sorted(points), strict=True)
+        ax.plot(
+            rates,
+            qualities,
+            label=name,
+            color=colours[index % len(colours)],
+            marker=markers[index % len(markers)],
+            linestyle=dashes[index % len(dashes)],
+            linewidth=2,
+            markersize=5,
+        )
+    ax.set_xlabel("rate (bits per pixel)")
+    ax.set_ylabel(metric)
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
+    return ax
+
+
+def show_scoreboard(
+    chapter: str, n_bytes: int, shape: Sequence[int], psnr: float | None = None
+) -> None:
+    """Print a chapter's row of the scoreboard: chapter, bytes, bits per pixel, PSNR.
+
+    Args:
+        chapter: name of the chapter or the codec.
+        n_bytes: length of the real file.
+        shape: (H, W) or (H, W, 3) of the picture.
+        psnr: dB over the 8-bit RGB picture; None or infinity when nothing was lost.
+
+    >>> show_scoreboard("gdn", 12_000, (512, 512, 3), 30.126)
+    chapter            |    bytes |    bpp |     PSNR
+    gdn                |    12000 |  0.366 | 30.13 dB
+    """
+    height, width = shape[:2]
+    exact = psnr is None or np.isinf(psnr)
+    quality = "lossless" if exact else f"{psnr:.2f} dB"
+    print(f"{'chapter':<18} | {'bytes':>8} | {'bpp':>6} | {'PSNR':>8}")
+    print(f"{chapter:<18} | {n_bytes:>8} | {8 * n_bytes / (height * width):>6.3f} | {quality:>8}")
+
+
+def _figure(markup: str) -> HTML:
+    """Wrap markup for display."""
+    from IPython.display import HTML  # here: the library works without IPython
+
+    return HTML(markup)
+
+
+def _array(picture: Any) -> np.ndarray:
+    """Return a picture as uint8 (H, W, 3)."""
+    if isinstance(picture, Image.Image):
+        return np.asarray(picture.convert("RGB"))
+    array = np.asarray(picture)
+    if array.dtype != np.uint8:
+        raise ValueError(f"picture: dtype {array.dtype}, uint8 is needed")
+    if array.ndim == 2:
+        array = np.repeat(array[..., None], 3, axis=-1)
+    if array.ndim != 3 or array.shape[-1] != 3 or 0 in array.shape:
+        raise ValueError(f"picture: shape {array.shape}, (H, W, 3) or (H, W) is needed")
+    return array
+
+
+def _pictures(
+    pictures: Sequence[Any], crop: tuple[int, int, int, int] | None
+) -> tuple[list[str], tuple[int, int, int, int], str]:
+    """Return data URIs of the same crop of every picture, the crop, and a sentence about it."""
+    arrays = [_array(picture) for picture in pictures]
+    height, width = arrays[0].shape[:2]
+    for array in arrays[1:]:
+        if array.shape != arrays[0].shape:
+            raise ValueError(f"pictures: sizes {arrays[0].shape[:2]} and {array.shape[:2]} differ")
+    candidates = [crop] if crop is not None else _default_crops(height, width)
+    for top, left, rows, columns in candidates:
+        if not (0 <= top < top + rows <= height and 0 <= left < left + columns <= width):
+            raise ValueError(f"crop: {crop} does not lie in a picture of {height} x {width}")
+        uris = [_data_uri(array[top : top + rows, left : left + columns]) for array in arrays]
+        size = sum(map(len, uris))
+        if size <= MAX_BYTES:
+            break
+    else:
+        raise ValueError(
+            f"crop: the viewer would take {size:,} bytes, {MAX_BYTES:,} are allowed; "
+            "give a smaller crop=(top, left, height, width)"
+        )
+    if (rows, columns) == (height, width):
+        return uris, (top, left, rows, columns), ""
+    note = f"Crop of {rows} × {columns} pixels at row {top}, column {left}."
+    return uris, (top, left, rows, columns), note
+
+
+def _default_crops(height: int, width: int) -> list[tuple[int, int, int, int]]:
+    """Return the whole picture if it is small, then ever smaller central squares."""
+    crops = [(0, 0, height, width)] if max(height, width) <= WHOLE_SIDE else []
+    for side in CROP_SIDES:
+        rows, columns = min(side, height), min(side, width)
+        crops.append(((height - rows) // 2, (width - columns) // 2, rows, columns))
+    return crops
+
+
+def _data_uri(array: np.ndarray) -> str:
+    """Return a picture as a lossless WebP data URI."""
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "WEBP", lossless=True, quality=100, method=4)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _digest(uris: Sequence[str], labels: Sequence[str], width: int) -> str:
+    """Return a name that depends on the content only: the same output in every run."""
+    content = "\0".join([*uris, *map(str, labels), str(width)])
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
