@@ -1,0 +1,98 @@
+"""The codecs to beat, at their own best sensible settings, as real encoded bytes.
+
+| name   | library                  | settings                                             |
+|--------|--------------------------|------------------------------------------------------|
+| jpeg   | Pillow (libjpeg-turbo)   | 4:2:0, optimized Huffman tables, progressive         |
+| jpeg2k | Pillow (OpenJPEG)        | irreversible 9/7 wavelet, colour transform, by PSNR  |
+| webp   | Pillow (libwebp)         | method 6                                             |
+| avif   | Pillow (libavif, AV1)    | speed 4, 4:4:4                                       |
+| heic   | pillow-heif (x265, HEVC) | 4:4:4, the intra coder that BPG wraps                |
+| jxl    | imagecodecs (libjxl)     | effort 7, by distance                                |
+
+`quality` has each encoder's own meaning: 0 to 100 for most, dB for jpeg2k, Butteraugli distance for jxl.
+"""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """One encoder: what it is called on a plot, its settings in words, and qualities for a curve."""
+
+    label: str
+    settings: str
+    qualities: tuple[float, ...]
+
+
+BASELINES = {
+    "jpeg": Baseline(
+        "JPEG", "Pillow, 4:2:0, optimize, progressive", (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
+    ),
+    "jpeg2k": Baseline(
+        "JPEG 2000", "Pillow, irreversible, mct, quality_mode dB", (26, 28, 30, 32, 34, 36, 38, 40)
+    ),
+    "webp": Baseline("WebP", "Pillow, method 6", (1, 10, 25, 40, 55, 70, 80, 90, 95)),
+    "avif": Baseline("AVIF", "Pillow, speed 4, 4:4:4", (15, 25, 35, 45, 55, 65, 75, 85, 92)),
+    "heic": Baseline("HEIC (HEVC)", "pillow-heif, 4:4:4", (10, 20, 30, 40, 50, 60, 70, 80, 90)),
+    "jxl": Baseline(
+        "JPEG XL", "imagecodecs, effort 7, Butteraugli distance", (12, 8, 6, 4, 3, 2, 1.5, 1, 0.7)
+    ),
+}
+
+
+def encode(name: str, image, quality: float) -> bytes:
+    """The bytes of `image` (PIL image or uint8 RGB array) in a classical format.
+
+    Raises ValueError for a name that is not in `BASELINES`, ImportError where its library is missing.
+    """
+    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    if name == "jxl":
+        import imagecodecs
+
+        return imagecodecs.jpegxl_encode(np.asarray(image), distance=quality, effort=7)
+    if name == "heic":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    options = {
+        "jpeg": ("JPEG", {"quality": int(quality), "optimize": True, "progressive": True}),
+        "jpeg2k": (
+            "JPEG2000",
+            {"quality_mode": "dB", "quality_layers": [quality], "irreversible": True, "mct": 1},
+        ),
+        "webp": ("WEBP", {"quality": int(quality), "method": 6}),
+        "avif": ("AVIF", {"quality": int(quality), "speed": 4, "subsampling": "4:4:4"}),
+        "heic": ("HEIF", {"quality": int(quality), "chroma": 444}),
+    }
+    if name not in options:
+        raise ValueError(f"baseline: {name!r}; there are {', '.join(BASELINES)}")
+    file_format, settings = options[name]
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **settings)
+    return buffer.getvalue()
+
+
+def decode(name: str, data: bytes) -> np.ndarray:
+    """The picture (H, W, 3) in bytes made by `encode`."""
+    if name == "jxl":
+        import imagecodecs
+
+        return imagecodecs.jpegxl_decode(data)
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def at_size(name: str, image, budget: int) -> bytes:
+    """The best-looking encoding of at most `budget` bytes, by bisection over 0..100 qualities.
+
+    Falls back to the smallest file where none fits. For the formats whose quality runs to 100.
+    """
+    low, high = 0, 100
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if len(encode(name, image, middle)) <= budget else (low, middle)
+    return encode(name, image, max(low, 1))

@@ -1,0 +1,91 @@
+"""What every model shares: the result of a training pass, and pictures of any size.
+
+A transform that halves the picture four times needs sides that divide by 16. `pad` repeats the last
+row and column until they do, which costs next to no bits, and `crop` takes the picture back out.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from codec_lib.entropy.pmf import Tables
+
+Streams = dict[str, bytes]
+
+
+@dataclass
+class Output:
+    """`x_hat` (B, 3, H, W), about [0, 1]; `bits`: for each stream the bits of each picture, (B,)."""
+
+    x_hat: Tensor
+    bits: dict[str, Tensor]
+
+    def bpp(self) -> Tensor:
+        """Bits per pixel of each picture, all streams together, shape (B,)."""
+        return sum(self.bits.values()) / self.x_hat.shape[-2:].numel()
+
+    def mse(self, x: Tensor) -> Tensor:
+        """Mean squared error of each picture against x, on the scale of x, shape (B,)."""
+        return (self.x_hat - x).square().flatten(1).mean(1)
+
+
+class LossyModel(nn.Module):
+    """Base of the lossy codecs. Subclasses set `stride` and write the four methods below.
+
+    `tables` is empty until `freeze` has made them; coding needs them, training does not.
+    """
+
+    stride: int
+
+    def __init__(self):
+        super().__init__()
+        self.tables: dict[str, Tables] = {}
+
+    def forward(self, x: Tensor, quality: Tensor) -> Output:
+        """Training pass (noise) or, in eval mode, what coding would give (rounding).
+
+        x is (B, 3, H, W) in [0, 1] with sides that divide by `stride`, quality (B,) in [1, 8].
+        """
+        raise NotImplementedError
+
+    def freeze(self) -> "LossyModel":
+        """Make the integer tables from the trained densities, and return the model."""
+        raise NotImplementedError
+
+    def compress(self, x: Tensor, quality: float) -> Streams:
+        """Real bytes for one picture x (1, 3, H, W) of any size."""
+        raise NotImplementedError
+
+    def decompress(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
+        """The picture (1, 3, height, width), clamped to [0, 1], from the bytes of `compress`.
+
+        Raises BitstreamError when a stream does not fit the declared size.
+        """
+        raise NotImplementedError
+
+    def quality_tensor(self, quality: float) -> Tensor:
+        """One quality as the (1,) tensor that gain units take, on the model's device."""
+        return torch.tensor([quality], device=next(self.parameters()).device)
+
+    def grid(self, height: int, width: int, stride: int) -> tuple[int, int]:
+        """Size of a latent at 1 / stride of the padded picture."""
+        rows, columns = -(-height // self.stride), -(-width // self.stride)
+        return rows * self.stride // stride, columns * self.stride // stride
+
+
+def pad(x: Tensor, stride: int) -> Tensor:
+    """Repeat the last row and column until both sides of (B, 3, H, W) divide by `stride`."""
+    height, width = x.shape[-2:]
+    return F.pad(x, (0, -width % stride, 0, -height % stride), mode="replicate")
+
+
+def crop(x: Tensor, height: int, width: int) -> Tensor:
+    """The upper left (height, width) part of x."""
+    return x[..., :height, :width]
+
+
+def to_numpy(x: Tensor):
+    """Flat int32 NumPy array of a tensor of integers, in channel, row, column order."""
+    return x.flatten().to(torch.int32).cpu().numpy()

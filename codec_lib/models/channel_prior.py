@@ -1,0 +1,69 @@
+r"""Codecs whose prior knows nothing but the channel: two transforms and a fixed density.
+
+    x --> g_a --> y --*m--> Q --> k --*m'--> g_s --> x_hat
+                            ^
+                  P_c(k): the mass of the density of channel c on a bin of width 1 / m_c
+
+One density describes y at every quality. What a quality changes is how finely y is cut: rounding y * m
+to integers is cutting y into bins of width 1 / m. `FactorizedPrior` and `CompressiveAutoencoder` are
+this with transforms and densities of their own.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from codec_lib.entropy import rans
+from codec_lib.layers.gain import QUALITIES, GainUnit
+from codec_lib.models.base import LossyModel, Output, Streams, crop, pad, to_numpy
+from codec_lib.quantize import noise, straight_through
+
+LEVELS_PER_QUALITY = 4  # tables are made for qualities 1, 1.25, ... 8; the nearest one codes
+LEVELS = (QUALITIES - 1) * LEVELS_PER_QUALITY + 1
+
+
+class ChannelPriorModel(LossyModel):
+    """Base: subclasses set `g_a`, `g_s`, `density`, `stride`, and the number of latents M."""
+
+    g_a: nn.Module
+    g_s: nn.Module
+    density: nn.Module
+
+    def __init__(self, M: int, initial_gain: float):
+        super().__init__()
+        self.M = M
+        self.gain = GainUnit(M, initial_gain)
+
+    def forward(self, x: Tensor, quality: Tensor) -> Output:
+        gain, inverse = self.gain(quality)
+        y = self.g_a(x).float()
+        y_hat = straight_through(y * gain)
+        y_tilde = (noise(y * gain) if self.training else y_hat) / gain
+        x_hat = self.g_s(y_hat * inverse)
+        return Output(x_hat.float(), {"y": self.density.bits(y_tilde, 1 / gain)})
+
+    def freeze(self) -> "ChannelPriorModel":
+        qualities = torch.linspace(1, QUALITIES, LEVELS, device=self.gain.log_gain.device)
+        gain, _ = self.gain(qualities)
+        self.tables = {"y": self.density.tables(1 / gain.flatten(1))}
+        return self
+
+    @torch.inference_mode()
+    def compress(self, x: Tensor, quality: float) -> Streams:
+        gain, _ = self.gain(self.quality_tensor(quality))
+        y = self.g_a(pad(x, self.stride)) * gain
+        indexes = self._indexes(quality, y.shape[-2] * y.shape[-1])
+        return {"y": rans.encode(to_numpy(y.round()), indexes, self.tables["y"])}
+
+    @torch.inference_mode()
+    def decompress(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
+        rows, columns = self.grid(height, width, self.stride)
+        y_hat = rans.decode(streams["y"], self._indexes(quality, rows * columns), self.tables["y"])
+        _, inverse = self.gain(self.quality_tensor(quality))
+        y_hat = torch.from_numpy(y_hat).view(1, self.M, rows, columns).to(inverse)
+        return crop(self.g_s(y_hat * inverse), height, width).clamp(0, 1)
+
+    def _indexes(self, quality: float, places: int) -> np.ndarray:
+        """Table of each latent: `places` times the table of channel 0, then of channel 1, ..."""
+        level = round((quality - 1) * LEVELS_PER_QUALITY)
+        return np.repeat(np.arange(self.M, dtype=np.uint16) + np.uint16(level * self.M), places)

@@ -1,0 +1,61 @@
+r"""The compressive autoencoder: residual blocks, honest rounding, a mixture of Gaussians.
+
+    x --> conv 5x5/2 --> conv 5x5/2 --> 3 residual blocks --> conv 5x5/2 --> y   (1/8 of the picture)
+    x_hat <-- subpixel <-- subpixel <-- 3 residual blocks <-- subpixel <-- y_hat
+
+Rounding is real in the forward pass and the identity in the backward pass. Up-sampling is by sub-pixel
+convolution: a 3x3 convolution to four times the channels, which are then laid out as 2x2 pixels. The
+paper's scale vectors, which give several rates from one network, are the gain units of this library.
+
+Source: Theis, Shi, Cunningham, Huszar, "Lossy image compression with compressive autoencoders",
+ICLR 2017, figure 2 and sections 2.2 to 2.4. Widths here are arguments; the paper's are 64, 128, 96.
+"""
+
+from torch import Tensor, nn
+
+from codec_lib.density.scale_mixture import GaussianScaleMixture
+from codec_lib.layers.convolution import conv
+from codec_lib.models.channel_prior import ChannelPriorModel
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(relu(conv(x))), 3x3, same shape."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            conv(channels, channels, kernel=3, stride=1),
+            nn.LeakyReLU(0.2),
+            conv(channels, channels, kernel=3, stride=1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+def subpixel(inputs: int, outputs: int) -> nn.Module:
+    """Double both sides: (B, inputs, H, W) to (B, outputs, 2H, 2W)."""
+    return nn.Sequential(conv(inputs, 4 * outputs, kernel=3, stride=1), nn.PixelShuffle(2))
+
+
+class CompressiveAutoencoder(ChannelPriorModel):
+    """Theis 2017 with widths N (at 1/2), 2 N (at 1/4) and M latents (at 1/8), and gain units."""
+
+    stride = 8
+
+    def __init__(self, N: int = 32, M: int = 48):
+        super().__init__(M, initial_gain=4.0)
+        self.N = N
+        self.g_a = nn.Sequential(
+            conv(3, N), nn.LeakyReLU(0.2),  # (B, N, H/2, W/2)
+            conv(N, 2 * N), nn.LeakyReLU(0.2),  # (B, 2N, H/4, W/4)
+            *(ResidualBlock(2 * N) for _ in range(3)),
+            conv(2 * N, M),  # (B, M, H/8, W/8)
+        )  # fmt: skip
+        self.g_s = nn.Sequential(
+            subpixel(M, 2 * N),
+            *(ResidualBlock(2 * N) for _ in range(3)),
+            subpixel(2 * N, N), nn.LeakyReLU(0.2),
+            subpixel(N, 3),
+        )  # fmt: skip
+        self.density = GaussianScaleMixture(M)

@@ -1,0 +1,92 @@
+"""Pictures in and out: anything a reader has, as 8-bit samples.
+
+A codec sees (1, 3, H, W) in [0, 1]. Files and arrays come grey, with alpha, with a palette, with 16
+bits. The colour is what a network codes; alpha is kept beside it without loss.
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from codec_lib.errors import BitstreamError
+
+Picture = Image.Image | np.ndarray | str | Path
+
+
+def load(image: Picture) -> Image.Image:
+    """Any picture as a PIL image of mode L, LA, RGB or RGBA.
+
+    Args:
+        image: a path, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4). A path is turned
+            upright by its EXIF orientation. 16-bit grey is scaled to 8 bits; palettes and CMYK become
+            RGB. Colour profiles are dropped.
+    Raises:
+        ValueError: no such file, not a picture, or an array of another shape or type.
+    """
+    if isinstance(image, str | Path):
+        try:
+            with Image.open(image) as opened:
+                opened.load()
+                image = ImageOps.exif_transpose(opened)
+        except UnidentifiedImageError:
+            raise ValueError(f"image: {image} is not a picture that Pillow reads") from None
+        except (SyntaxError, EOFError, Image.DecompressionBombError) as error:
+            raise ValueError(f"image: {image} cannot be read ({error})") from None
+    elif isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in image.shape:
+            raise ValueError(
+                f"image: {image.dtype} array {image.shape}; allowed is uint8 (H, W[, 3])"
+            )
+        if image.ndim == 3 and image.shape[2] not in (3, 4):
+            raise ValueError(f"image: {image.shape[2]} channels; allowed are 3, or 4 with alpha")
+        image = Image.fromarray(image)
+    if image.mode.startswith("I") or image.mode == "F":  # 16-bit PNG and TIFF
+        samples = np.asarray(image, dtype=np.float64)
+        image = Image.fromarray(np.clip(np.rint(samples / 257), 0, 255).astype(np.uint8))
+    has_alpha = "A" in image.getbands() or "transparency" in image.info
+    grey = image.mode in ("1", "L", "LA")
+    return image.convert(("LA" if has_alpha else "L") if grey else ("RGBA" if has_alpha else "RGB"))
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """The colour of a picture as float32 (1, 3, H, W) in [0, 1]; grey is repeated three times."""
+    samples = torch.from_numpy(np.array(image.convert("RGB")))
+    return samples.permute(2, 0, 1)[None].float() / 255
+
+
+def from_tensor(x: Tensor, mode: str, alpha: Image.Image | None = None) -> Image.Image:
+    """8-bit picture of `mode` from (1, 3, H, W) in [0, 1]; `alpha` is put back where mode has one."""
+    samples = (x[0].clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    image = Image.fromarray(np.ascontiguousarray(samples))
+    if mode.startswith("L"):
+        image = image.convert("L")
+    if mode.endswith("A"):
+        image.putalpha(alpha)
+    return image
+
+
+def pack_alpha(image: Image.Image) -> bytes:
+    """The alpha channel as a PNG: a well-known lossless file inside ours."""
+    buffer = io.BytesIO()
+    image.getchannel("A").save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def unpack_alpha(data: bytes, size: tuple[int, int]) -> Image.Image:
+    """The alpha channel of `size` (width, height); BitstreamError for anything else."""
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as alpha:
+            if alpha.mode != "L" or alpha.size != size:
+                raise BitstreamError(
+                    f"section alpha: {alpha.mode} {alpha.size}; allowed is L {size}"
+                )
+            alpha.load()
+            return alpha
+    except BitstreamError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise BitstreamError(f"section alpha: not a PNG ({error})") from None

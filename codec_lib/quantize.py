@@ -1,0 +1,45 @@
+r"""Quantization, and what stands in for it while a network is trained.
+
+Rounding has gradient zero almost everywhere. Three ways around that, all of them here:
+
+* `noise`: y + u with u uniform on [-1/2, 1/2]. The density of y + u, read at the integers, *is* the
+  probability of each rounded value, so the rate measured on noise is the rate of rounding.
+* `straight_through`: really round, and pretend in the backward pass that nothing happened.
+* `soft`: a differentiable mixture of the integers nearby that hardens as the temperature falls.
+
+Sources: Balle et al., ICLR 2017, section 3 (noise); Theis et al., ICLR 2017, equation 5 (straight
+through); Agustsson et al., NeurIPS 2017, equation 3 (soft-to-hard).
+"""
+
+import torch
+from torch import Tensor
+
+
+def noise(y: Tensor) -> Tensor:
+    """Add uniform noise from [-1/2, 1/2], independently to every element of y."""
+    return y + torch.empty_like(y).uniform_(-0.5, 0.5)
+
+
+def straight_through(y: Tensor) -> Tensor:
+    """Round to the nearest integer; the gradient is that of the identity.
+
+    >>> y = torch.tensor([0.4, 1.6], requires_grad=True)
+    >>> straight_through(y).sum().backward(); y.grad
+    tensor([1., 1.])
+    """
+    return y + (y.round() - y).detach()
+
+
+def soft(y: Tensor, temperature: float, reach: int = 2) -> Tensor:
+    """The mean of the integers within `reach` of y, weighted by exp(-(y - k)^2 / temperature).
+
+    Approaches rounding as `temperature` (in squared units of y, positive) goes to zero.
+
+    >>> soft(torch.tensor([0.3, 0.49]), temperature=0.01)
+    tensor([0.0000, 0.1192])
+    """
+    if temperature <= 0:
+        raise ValueError(f"temperature is {temperature}; it must be positive")
+    candidates = y.detach().round()[..., None] + torch.arange(-reach, reach + 1).to(y)
+    weights = torch.softmax(-((y[..., None] - candidates) ** 2) / temperature, dim=-1)
+    return (weights * candidates).sum(-1)

@@ -1,0 +1,246 @@
+"""One training loop for every lossy model: R + lambda 255^2 MSE, all qualities at once.
+
+Each picture of a batch gets a quality of its own, drawn evenly from [1, 8], and the lambda that goes
+with it. The loss of a picture is divided by lambda^0.55: rate grows about like that, so every quality
+counts by the share of its bits that it could save, not by their number.
+
+The learning rate is constant after a short warm-up and falls to zero over the last 40 % of the time
+budget. Weight matrices are trained with Muon, which makes each update orthogonal; everything else
+(first and last layers, GDN, gains, densities) with Adam. On these networks that reaches in three
+minutes what Adam alone takes several times as long for.
+
+Source of the loss: Balle et al., ICLR 2018, equation 7; of Muon: Jordan et al., 2024.
+"""
+
+import csv
+import math
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from codec_lib import data, picture, weights
+from codec_lib.layers.gain import rate_weight
+from codec_lib.models import architectures
+from codec_lib.models.base import LossyModel, Output
+
+VALIDATION_QUALITIES = (2.0, 4.0, 6.0, 7.5)
+RATE_EXPONENT = 0.55
+LAMBDA_REFERENCE = 0.013
+
+
+@dataclass
+class Settings:
+    """Everything a run depends on; kept in its checkpoint and in the model card."""
+
+    model: str
+    data: list[str]
+    out: str
+    validation: str | None = None
+    minutes: float = 10.0
+    steps: int | None = None  # stop after so many, whatever the clock says
+    batch: int = 8
+    crop: int = 128
+    lr: float = 0.02  # of the weight matrices
+    lr_other: float = 1e-3
+    seed: int = 0
+    widths: dict[str, int] = field(default_factory=dict)
+    precision: str = "bf16-mixed"
+    device: str = "auto"
+    check_minutes: float = 5.0  # between validations, each of which saves a checkpoint
+
+
+def train(settings: Settings) -> Path:
+    """Train, or resume where `out`/last.ckpt stopped, until the time budget is used up.
+
+    Runs on one device, or on several processes under `torchrun`. Writes into the folder `out`:
+    `last.ckpt` (to resume), `log.csv`, and NAME.safetensors with its card whenever validation has
+    become better (without a validation folder: at every check).
+
+    Returns:
+        The path of the weights.
+    Raises:
+        ValueError: unknown model, or no pictures of sufficient size.
+    """
+    from lightning_fabric import Fabric
+
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    fabric = Fabric(
+        accelerator="auto" if settings.device == "auto" else settings.device.replace("cuda", "gpu"),
+        devices=processes,
+        strategy="ddp" if processes > 1 else "auto",
+        precision=settings.precision,
+    )
+    fabric.launch()
+    if settings.model not in architectures():
+        raise ValueError(f"model: {settings.model!r}; there are {', '.join(architectures())}")
+    torch.manual_seed(settings.seed)
+    plain = architectures()[settings.model](**settings.widths).to(memory_format=torch.channels_last)
+    model, optimizer = fabric.setup(plain, make_optimizer(plain, settings))
+    base_rates = [group["lr"] for group in optimizer.param_groups]
+
+    run = Run(settings, fabric.is_global_zero)
+    resumed = run.resume(fabric, model, optimizer)
+    seed = settings.seed + fabric.global_rank + 1000 * resumed
+    crops = data.Crops(settings.data, settings.crop, settings.batch, seed)
+    torch.manual_seed(seed)  # noise and qualities: different on every process, and after a restart
+
+    model.train()
+    bar = tqdm(total=1.0, disable=not fabric.is_global_zero, desc=settings.model, bar_format=BAR)
+    for x in crops:
+        progress = fabric.broadcast(run.progress()) if processes > 1 else run.progress()
+        if progress >= 1:
+            break
+        for group, rate in zip(optimizer.param_groups, base_rates, strict=True):
+            group["lr"] = rate * schedule(progress, run.step)
+        x = fabric.to_device(x).contiguous(memory_format=torch.channels_last)
+        quality = 1 + 7 * torch.rand(len(x), device=x.device)
+        loss, out = step(model, x, quality)
+        fabric.backward(loss)
+        fabric.clip_gradients(model, optimizer, max_norm=1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        run.step += 1
+        bar.update(progress - bar.n)
+        if run.step % 20 == 0:
+            bar.set_postfix_str(run.watch(loss, out, x))
+        if fabric.is_global_zero and run.check_is_due():
+            run.check(fabric, plain)
+            run.save(fabric, model, optimizer)
+        fabric.barrier()
+    if fabric.is_global_zero:
+        run.check(fabric, plain)
+    run.save(fabric, model, optimizer)
+    bar.close()
+    return run.weights_path
+
+
+BAR = "{l_bar}{bar}| {elapsed} {postfix}"
+
+
+def step(model: nn.Module, x: Tensor, quality: Tensor) -> tuple[Tensor, Output]:
+    """The loss of one batch x (B, 3, H, W) at qualities (B,), a scalar, and the model's output."""
+    out = model(x, quality)
+    weight = rate_weight(quality)
+    cost = weight * 255**2 * out.mse(x) + out.bpp()
+    return (cost * (weight / LAMBDA_REFERENCE) ** -RATE_EXPONENT).mean(), out
+
+
+def schedule(progress: float, step: int) -> float:
+    """Factor on the learning rates: 100 steps of warm-up, constant, then linearly to zero from 60 %."""
+    return min(1.0, (step + 1) / 100) * min(1.0, (1 - progress) / 0.4)
+
+
+def make_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+    """Muon for convolutions between hidden layers, Adam for all else, in one optimizer."""
+    from pytorch_optimizer import Muon
+
+    hidden = [p for p in model.parameters() if p.ndim == 4 and min(p.shape[:2]) > 3]
+    known = {id(p) for p in hidden}
+    other = [p for p in model.parameters() if id(p) not in known]
+    return Muon([
+        {"params": hidden, "lr": settings.lr, "use_muon": True},
+        {"params": other, "lr": settings.lr_other, "betas": (0.9, 0.999), "use_muon": False},
+    ])  # fmt: skip
+
+
+class Run:
+    """The book-keeping of one training run: its clock, its log, its best validation cost."""
+
+    def __init__(self, settings: Settings, is_writer: bool):
+        self.settings, self.is_writer = settings, is_writer
+        self.folder = Path(settings.out)
+        self.weights_path = self.folder / f"{settings.model}.safetensors"
+        self.checkpoint = self.folder / "last.ckpt"
+        self.step, self.earlier, self.best = 0, 0.0, math.inf
+        self.started = self.checked = time.monotonic()
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def minutes(self) -> float:
+        """Minutes of training, those before an interruption included."""
+        return self.earlier + (time.monotonic() - self.started) / 60
+
+    def progress(self) -> float:
+        """Share of the budget that is used, from 0 to 1."""
+        if self.settings.steps is not None:
+            return self.step / self.settings.steps
+        return self.minutes() / self.settings.minutes
+
+    def check_is_due(self) -> bool:
+        return time.monotonic() - self.checked >= 60 * self.settings.check_minutes
+
+    def watch(self, loss: Tensor, out: Output, x: Tensor) -> str:
+        psnr = -10 * out.mse(x).mean().log10().item()
+        return f"step {self.step} loss {loss.item():.3f} bpp {out.bpp().mean():.3f} PSNR {psnr:.2f}"
+
+    def check(self, fabric, model: LossyModel) -> None:
+        """Validate, add a line to the log, and keep the weights if they are the best so far."""
+        self.checked = time.monotonic()
+        row = {"step": self.step, "minutes": round(self.minutes(), 2)}
+        cost = -math.inf
+        if self.settings.validation:
+            cost, points = validate(model, self.settings.validation)
+            row |= {"cost": round(cost, 5), **points}
+            print(row, flush=True)
+        is_new = not (self.folder / "log.csv").exists()
+        with open(self.folder / "log.csv", "a", newline="") as file:
+            writer = csv.DictWriter(file, row)
+            if is_new:
+                writer.writeheader()
+            writer.writerow(row)
+        if cost <= self.best:
+            self.best = cost
+            card = {
+                "settings": asdict(self.settings),
+                "training": row | {"device": str(fabric.device)},
+            }
+            weights.save(model, self.settings.model, self.weights_path, card)
+
+    def save(self, fabric, model, optimizer) -> None:
+        """Write the checkpoint to resume from: under another name first, so that one is always whole."""
+        state = {
+            "model": model, "optimizer": optimizer,
+            "step": self.step, "minutes": self.minutes(), "best": self.best,
+        }  # fmt: skip
+        draft = self.checkpoint.with_suffix(".new")
+        fabric.save(draft, state)
+        if self.is_writer:
+            draft.replace(self.checkpoint)
+
+    def resume(self, fabric, model, optimizer) -> int:
+        """Load the checkpoint if there is one; returns the step it was written at, else 0."""
+        if self.checkpoint.exists():
+            state = {"model": model, "optimizer": optimizer}
+            rest = fabric.load(self.checkpoint, state)
+            self.step, self.earlier, self.best = rest["step"], rest["minutes"], rest["best"]
+        return self.step
+
+
+@torch.no_grad()
+def validate(model: LossyModel, folder: str) -> tuple[float, dict[str, float]]:
+    """Mean over pictures and qualities of log2(R + lambda 255^2 MSE), and mean bpp / PSNR a quality.
+
+    Takes every third picture of the folder, with real rounding but estimated bits.
+    """
+    was_training, device = model.training, next(model.parameters()).device
+    model.eval()
+    cost, points = 0.0, {}
+    paths = data.pictures_in(folder)[::3]
+    for quality in VALIDATION_QUALITIES:
+        weight, bpp, psnr = float(rate_weight(quality)), 0.0, 0.0
+        for path in paths:
+            x = picture.to_tensor(picture.load(path)).to(device)
+            x = x[..., : x.shape[-2] // 64 * 64, : x.shape[-1] // 64 * 64]
+            out = model(x, torch.tensor([quality], device=device))
+            out.x_hat = out.x_hat.clamp(0, 1)
+            mse = out.mse(x).item()
+            cost += math.log2(weight * 255**2 * mse + out.bpp().item())
+            bpp += out.bpp().item() / len(paths)
+            psnr -= 10 * math.log10(mse) / len(paths)
+        points |= {f"bpp_{quality}": round(bpp, 4), f"psnr_{quality}": round(psnr, 3)}
+    model.train(was_training)
+    return cost / len(paths) / len(VALIDATION_QUALITIES), points

@@ -1,0 +1,115 @@
+"""Weights on disk: safetensors with the coding tables inside, and a model card beside them.
+
+    NAME.safetensors   parameters, `tables.*` arrays, and in its metadata the model's name and widths
+    NAME.json          the model card: data, steps, hardware, commit, results, SHA-256 of the file
+
+Nothing is unpickled. A file of pictures names the SHA-256 of the weights that wrote it, so a decoder
+with other weights refuses instead of guessing. Weights are looked for in the folder that the
+environment variable CODEC_LIB_WEIGHTS names, then among those that come with the library.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from codec_lib.entropy.pmf import Tables
+from codec_lib.errors import BitstreamError
+from codec_lib.models import architectures
+from codec_lib.models.base import LossyModel
+
+SHIPPED = Path(__file__).parent / "weights"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A frozen model in eval mode, its name, and the first 16 hex digits of its file's SHA-256."""
+
+    name: str
+    digest: str
+    model: LossyModel
+
+
+def folders() -> list[Path]:
+    """Where weights are looked for, first match first."""
+    own = os.environ.get("CODEC_LIB_WEIGHTS")
+    return [Path(own), SHIPPED] if own else [SHIPPED]
+
+
+def available() -> dict[str, dict]:
+    """Name -> model card of every trained model that can be loaded, sorted by name."""
+    cards = {}
+    for folder in reversed(folders()):
+        for path in sorted(folder.glob("*.safetensors")):
+            card = path.with_suffix(".json")
+            cards[path.stem] = json.loads(card.read_text()) if card.exists() else {}
+    return dict(sorted(cards.items()))
+
+
+def find(name: str) -> Path:
+    """The weights file of a model's name; ValueError names what there is."""
+    if name.endswith(".safetensors") and Path(name).is_file():
+        return Path(name)
+    if name not in available():
+        raise ValueError(f"model: {name!r}; there are {', '.join(available()) or 'none'}")
+    paths = [folder / f"{name}.safetensors" for folder in folders()]
+    return next(path for path in paths if path.is_file())
+
+
+@lru_cache(maxsize=8)
+def load(name: str, device: str = "cpu") -> Trained:
+    """A trained model by its name, or by the path of a .safetensors file.
+
+    Raises ValueError for a name nobody knows, BitstreamError for a file that is no such model.
+    """
+    path = find(name)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    card = path.with_suffix(".json")
+    stated = json.loads(card.read_text()).get("sha256", digest) if card.exists() else digest
+    if stated != digest:
+        raise BitstreamError(
+            f"weights: {path.name} has SHA-256 {digest[:16]}..., its card {stated[:16]}..."
+        )
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise BitstreamError(f"weights: {path.name} is no safetensors file ({error})") from None
+    if metadata.get("model") not in architectures():
+        raise BitstreamError(f"weights: {path.name} names model {metadata.get('model')!r}")
+    model = architectures()[metadata["model"]](**json.loads(metadata["widths"]))
+    model.tables = {
+        stream: Tables.from_arrays({
+            field: arrays.pop(f"tables.{stream}.{field}").numpy() for field in ("cdf", "length", "offset")
+        })
+        for stream in json.loads(metadata["streams"])
+    }  # fmt: skip
+    model.load_state_dict(arrays)
+    return Trained(metadata["model"], digest[:16], model.to(device).eval().requires_grad_(False))
+
+
+def save(model: LossyModel, name: str, path: Path, card: dict) -> None:
+    """Freeze `model` and write weights, tables and card; `path` ends in .safetensors."""
+    model.freeze()
+    arrays = {
+        key: value.detach().float().cpu().numpy() for key, value in model.state_dict().items()
+    }
+    for stream, tables in model.tables.items():
+        for field, value in tables.to_arrays().items():
+            arrays[f"tables.{stream}.{field}"] = np.ascontiguousarray(value)
+    metadata = {
+        "model": name,
+        "widths": json.dumps({"N": model.N, "M": model.M}),
+        "streams": json.dumps(list(model.tables)),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(arrays, path, metadata)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps({**card, "sha256": digest}, indent=1) + "\n")
