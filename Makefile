@@ -17,7 +17,7 @@ TEST_STEPS := lint test-unit lint-notebooks test-notebooks test-docstrings book 
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED ?= 0
 
-.PHONY: help setup book serve execute format clean test test-long $(TEST_STEPS)
+.PHONY: help setup book serve execute format linkcheck clean test test-long $(TEST_STEPS)
 
 help:
 	@echo "make book        build the book into _build/html, warnings are errors"
@@ -71,6 +71,9 @@ test-notebooks: $(STAMP)
 
 test-docstrings: $(STAMP)
 	$(BIN)/python -m pytest -q --doctest-modules codec_lib
+
+linkcheck: $(STAMP)
+	$(BIN)/python -m tools.build_book --builder linkcheck
 
 check-site: $(STAMP)
 	$(BIN)/python -m tools.check_site _build/html
