@@ -68,6 +68,8 @@ def train(settings: Settings) -> Path:
     """
     from lightning_fabric import Fabric
 
+    if settings.model not in architectures():
+        raise ValueError(f"model: {settings.model!r}; there are {', '.join(architectures())}")
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     fabric = Fabric(
         accelerator="auto" if settings.device == "auto" else settings.device.replace("cuda", "gpu"),
@@ -76,8 +78,6 @@ def train(settings: Settings) -> Path:
         precision=settings.precision,
     )
     fabric.launch()
-    if settings.model not in architectures():
-        raise ValueError(f"model: {settings.model!r}; there are {', '.join(architectures())}")
     torch.manual_seed(settings.seed)
     plain = architectures()[settings.model](**settings.widths).to(memory_format=torch.channels_last)
     model, optimizer = fabric.setup(plain, make_optimizer(plain, settings))

@@ -20,7 +20,7 @@ Cumulative = Callable[[Tensor], Tensor]
 
 def channel_tables(cumulative: Cumulative, steps: Tensor) -> Tables:
     """Tables for round(y / step): row r * channels + c for `steps[r, c]`, steps (rows, channels)."""
-    rows, channels = steps.shape
+    channels = steps.shape[1]
     lo, median, hi = (
         quantile(cumulative, level, channels) for level in (TAIL_MASS / 2, 0.5, 1 - TAIL_MASS / 2)
     )

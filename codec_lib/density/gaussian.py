@@ -52,7 +52,7 @@ def indexes(sigma: Tensor) -> Tensor:
     """The table for each sigma, uint8, same shape: the scale nearest on the log axis."""
     table = scale_table().to(sigma.device)
     between = (table[1:] * table[:-1]).sqrt()
-    return torch.bucketize(sigma.double(), between).to(torch.uint8)
+    return torch.bucketize(sigma.double().contiguous(), between).to(torch.uint8)
 
 
 def tables() -> Tables:

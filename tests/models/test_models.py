@@ -1,0 +1,109 @@
+"""Every model: what it codes is what its forward pass promised, for pictures of any size."""
+
+import numpy as np
+import pytest
+import torch
+
+from codec_lib.errors import BitstreamError
+from codec_lib.models import architectures
+from codec_lib.models.base import crop, pad
+
+NAMES = ("hyperprior", "factorized", "autoencoder")
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def model(request):
+    """An untrained model whose latents are large enough to be worth coding."""
+    torch.manual_seed(0)
+    model = architectures()[request.param](N=8, M=12)
+    with torch.no_grad():
+        model.gain.log_gain += 2
+        model.gain.log_inverse -= 2
+        if request.param == "hyperprior":
+            model.h_s[-1].bias.fill_(3.0)  # scales that fit such latents
+    return model.eval().requires_grad_(False).freeze()
+
+
+def picture(height, width):
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(height * width))
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (37, 53), (64, 64), (65, 130)])
+@pytest.mark.parametrize("quality", [1.0, 3.37, 8.0])
+def test_what_is_decoded_is_what_the_forward_pass_shows(model, height, width, quality):
+    x = picture(height, width)
+    decoded = model.decompress(model.compress(x, quality), quality, height, width)
+    expected = crop(model(pad(x, model.stride), torch.tensor([quality])).x_hat, height, width)
+    assert decoded.shape == x.shape
+    torch.testing.assert_close(decoded, expected.clamp(0, 1), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("quality", [1.0, 4.0, 8.0])
+def test_estimated_bits_are_within_one_percent_and_64_bytes_of_the_streams(model, quality):
+    x = picture(128, 192)
+    estimated = sum(bits.item() for bits in model(x, torch.tensor([quality])).bits.values())
+    real = 8 * sum(len(stream) for stream in model.compress(x, quality).values())
+    assert abs(real - estimated) <= 0.01 * estimated + 8 * 64
+
+
+def test_higher_quality_costs_more_and_errs_less(model):
+    x = picture(64, 64)
+    qualities = torch.tensor([1.0, 2.5, 4.0, 5.5, 8.0])
+    out = model(x.expand(5, -1, -1, -1), qualities)
+    assert out.bpp().diff().min() > 0
+    # An untrained decoder inverts nothing, but a finer step moves its input closer to y.
+    y = model.g_a(x)
+    gain, inverse = model.gain(qualities)
+    errors = ((y * gain).round() * inverse - y).square().flatten(1).mean(1)
+    assert errors.diff().max() < 0
+
+
+def test_coding_is_the_same_on_every_run(model):
+    x = picture(70, 90)
+    first, second = model.compress(x, 5.0), model.compress(x, 5.0)
+    assert first == second
+    a, b = (model.decompress(first, 5.0, 70, 90) for _ in range(2))
+    assert torch.equal(a, b)
+
+
+def test_training_reaches_every_parameter(model):
+    fresh = type(model)(N=8, M=12).train()
+    with torch.no_grad():
+        fresh.gain.log_gain += 3
+    out = fresh(picture(64, 64).expand(4, -1, -1, -1), torch.tensor([1.0, 3.5, 6.2, 7.9]))
+    (out.bpp().mean() + out.mse(picture(64, 64)).mean()).backward()
+    without = [name for name, p in fresh.named_parameters() if p.grad is None]
+    assert without == []
+    assert all(torch.isfinite(p.grad).all() for p in fresh.parameters())
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "longer"])
+def test_damaged_streams_are_refused(model, damage):
+    streams = model.compress(picture(96, 64), 4.0)
+    change = {"empty": lambda s: b"", "truncated": lambda s: s[:-2], "longer": lambda s: s + b"\0\0"}
+    for name in streams:
+        damaged = {**streams, name: change[damage](streams[name])}
+        with pytest.raises(BitstreamError):
+            model.decompress(damaged, 4.0, 96, 64)
+
+
+def test_padding_repeats_the_border_and_crop_undoes_it():
+    x = picture(5, 7)
+    padded = pad(x, 16)
+    assert padded.shape[-2:] == (16, 16)
+    assert torch.equal(crop(padded, 5, 7), x)
+    assert torch.equal(padded[..., 5:, :7], x[..., 4:5, :].expand(-1, -1, 11, -1))
+
+
+def test_hyperprior_tables_do_not_depend_on_threads_or_layout():
+    torch.manual_seed(0)
+    model = architectures()["hyperprior"](N=8, M=12).eval()
+    z_hat = np.random.default_rng(0).integers(-9, 9, 8 * 4 * 6, dtype=np.int32)
+    threads = torch.get_num_threads()
+    indexes = model._y_indexes(z_hat, 4, 6)
+    try:
+        torch.set_num_threads(2)
+        again = model.to(memory_format=torch.channels_last)._y_indexes(z_hat, 4, 6)
+    finally:
+        torch.set_num_threads(threads)
+    assert np.array_equal(indexes, again)

@@ -1,0 +1,161 @@
+"""The command as a user meets it: a process, its files, its exit status, its one line on stderr."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from codec_lib import data
+
+
+def run(*arguments, **options):
+    command = [sys.executable, "-m", "codec_lib", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    data.sample("astronaut").crop((100, 0, 300, 180)).save(tmp_path / "photo.png")
+    return tmp_path
+
+
+def assert_one_line(result, status):
+    assert result.returncode == status
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("codec-lib")
+
+
+def test_encode_inspect_decode(folder):
+    encoded = run("encode", folder / "photo.png", folder / "photo.clc", "--quality", "3.5")
+    assert encoded.returncode == 0, encoded.stderr
+    inspected = run("inspect", folder / "photo.clc")
+    assert inspected.returncode == 0
+    assert "hyperprior" in inspected.stdout
+    assert "3.5" in inspected.stdout
+    decoded = run("decode", folder / "photo.clc", folder / "again.png")
+    assert decoded.returncode == 0, decoded.stderr
+    assert Image.open(folder / "again.png").size == (200, 180)
+    assert sorted(p.name for p in folder.iterdir()) == ["again.png", "photo.clc", "photo.png"]
+
+
+def test_inspect_loads_no_torch(folder):
+    assert run("encode", folder / "photo.png", folder / "photo.clc").returncode == 0
+    code = (
+        "import sys; from codec_lib.cli import main; "
+        f"main(['inspect', {str(folder / 'photo.clc')!r}]); assert 'torch' not in sys.modules"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+
+
+def test_models_lists_the_models_with_their_cards():
+    listed = run("models").stdout
+    for name in ("hyperprior", "factorized", "autoencoder"):
+        assert f"{name}\n" in listed
+    assert "sha256" in listed
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("compress",),
+        ("encode", "photo.png"),
+        ("encode", "photo.png", "x.clc", "--quality", "9"),
+        ("encode", "photo.png", "x.clc", "--quality", "nan"),
+        ("encode", "photo.png", "x.clc", "--model", "nothing"),
+        ("encode", "photo.png", "x.clc", "--device", "tpu"),
+        ("decode", "photo.clc", "x.docx"),
+        ("evaluate", ".", "--model", "hyperprior", "--qualities", "1,two", "--json", "x.json"),
+    ],
+)
+def test_a_wrong_command_line_exits_with_2(folder, arguments):
+    assert_one_line(run(*arguments, cwd=folder), 2)
+    assert [p.name for p in folder.iterdir()] == ["photo.png"]
+
+
+def make_bad_inputs(folder):
+    (folder / "text.png").write_text("this is no picture\n")
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "empty.clc").write_bytes(b"")
+    (folder / "cut.png").write_bytes((folder / "photo.png").read_bytes()[:5000])
+    assert run("encode", folder / "photo.png", folder / "photo.clc").returncode == 0
+    whole = (folder / "photo.clc").read_bytes()
+    (folder / "cut.clc").write_bytes(whole[:-10])
+    flipped = bytearray(whole)
+    flipped[-100] ^= 16
+    (folder / "flipped.clc").write_bytes(flipped)
+
+
+def test_bad_data_exits_with_1_and_leaves_nothing_behind(folder):
+    make_bad_inputs(folder)
+    before = sorted(p.name for p in folder.iterdir())
+    for arguments in (
+        ("encode", "text.png", "x.clc"),
+        ("encode", "empty.png", "x.clc"),
+        ("encode", "cut.png", "x.clc"),
+        ("encode", "missing.png", "x.clc"),
+        ("encode", "photo.png", "no/such/folder/x.clc"),
+        ("decode", "empty.clc", "x.png"),
+        ("decode", "cut.clc", "x.png"),
+        ("decode", "flipped.clc", "x.png"),
+        ("decode", "photo.png", "x.png"),
+        ("decode", "missing.clc", "x.png"),
+        ("inspect", "empty.clc"),
+        ("inspect", "photo.png"),
+        ("evaluate", "no-folder", "--model", "hyperprior", "--json", "x.json"),
+        ("train", "nothing", "--data", ".", "--out", "runs"),
+    ):
+        assert_one_line(run(*arguments, cwd=folder), 1)
+    assert sorted(p.name for p in folder.iterdir()) == before
+
+
+def test_inspect_of_a_damaged_file_prints_what_it_can_and_exits_with_1(folder):
+    make_bad_inputs(folder)
+    result = run("inspect", folder / "flipped.clc")
+    assert result.returncode == 1
+    assert "width    200" in result.stdout
+    assert result.stderr == "codec-lib: section y is damaged\n"
+
+
+def test_a_read_only_output_is_kept(folder):
+    target = folder / "kept.clc"
+    target.write_bytes(b"precious")
+    target.chmod(0o444)
+    assert_one_line(run("encode", folder / "photo.png", target), 1)
+    assert target.read_bytes() == b"precious"
+
+
+def test_a_read_only_folder_is_refused(folder):
+    closed = folder / "closed"
+    closed.mkdir()
+    closed.chmod(0o555)
+    assert_one_line(run("encode", folder / "photo.png", closed / "x.clc"), 1)
+
+
+def test_evaluate_writes_rows_and_means(folder):
+    result = run(
+        "evaluate", folder, "--model", "factorized", "--qualities", "2,6", "--json", folder / "out.json"
+    )
+    assert result.returncode == 0, result.stderr
+    measured = json.loads((folder / "out.json").read_text())
+    assert set(measured) == {"rows", "means"}
+    assert [row["quality"] for row in measured["rows"]] == [2, 6]
+    keys = {"quality", "bpp", "psnr", "ms_ssim", "encode_s", "decode_s"}
+    assert all(set(mean) == keys for mean in measured["means"])
+    assert measured["means"][0]["bpp"] == 8 * measured["rows"][0]["bytes"] / (200 * 180)
+    assert measured["means"][0]["psnr"] < measured["means"][1]["psnr"]
+
+
+def test_two_processes_write_the_same_file_and_decode_the_same_picture(folder):
+    for k, threads in enumerate(("1", "2")):
+        environment = {**os.environ, "OMP_NUM_THREADS": threads}
+        run("encode", folder / "photo.png", folder / f"{k}.clc", env=environment, check=True)
+        run("decode", folder / "0.clc", folder / f"{k}.png", env=environment, check=True)
+    first, second = (np.asarray(Image.open(folder / f"{k}.png")).astype(int) for k in range(2))
+    assert abs(first - second).max() <= 1  # the synthesis is float: never more than a rounding

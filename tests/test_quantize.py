@@ -1,0 +1,50 @@
+import math
+
+import pytest
+import torch
+
+from codec_lib import quantize
+
+
+def test_noise_is_uniform_and_not_normal():
+    u = quantize.noise(torch.zeros(200_000))
+    assert u.abs().max() <= 0.5
+    assert u.var().item() == pytest.approx(1 / 12, rel=0.02)
+    assert (u.abs() < 0.25).float().mean().item() == pytest.approx(0.5, abs=0.01)
+
+
+def test_noised_density_at_an_integer_is_the_probability_of_rounding_to_it():
+    torch.manual_seed(0)
+    y = torch.randn(400_000) * 1.3
+    noised = quantize.noise(y)
+    for k in (-2, 0, 1):
+        density = ((noised - k).abs() < 0.05).float().mean().item() / 0.1
+        probability = (y.round() == k).float().mean().item()
+        assert density == pytest.approx(probability, rel=0.05)
+
+
+def test_straight_through_rounds_forward_and_is_the_identity_backward():
+    y = torch.tensor([-1.4, 0.49, 2.51], requires_grad=True)
+    out = quantize.straight_through(y)
+    assert out.tolist() == pytest.approx([-1.0, 0.0, 3.0])
+    (out * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
+    assert y.grad.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_soft_quantization_hardens_as_the_temperature_falls():
+    y = torch.linspace(-3, 3, 61) + 0.013
+    gaps = [(quantize.soft(y, t) - y.round()).abs().mean().item() for t in (1.0, 0.1, 0.01, 0.001)]
+    assert gaps == sorted(gaps, reverse=True)
+    assert gaps[-1] < 0.01
+
+
+def test_soft_quantization_has_a_gradient():
+    y = torch.tensor([0.4], requires_grad=True)
+    quantize.soft(y, 0.1).backward()
+    assert math.isfinite(y.grad.item())
+    assert y.grad.item() > 0.1
+
+
+def test_a_temperature_must_be_positive():
+    with pytest.raises(ValueError, match="temperature is 0"):
+        quantize.soft(torch.zeros(1), 0)
