@@ -10,7 +10,7 @@ from tools import build_book, setup_cell
 from tools.check_site import Site
 from tools.setup_cell import ROOT
 
-PAGE = '<html><head><title>T</title></head><body><h1 id="top">T</h1>{}</body></html>'
+PAGE = '<html><head><title>T</title></head><body><article><h1 id="top">T</h1>{}</article></body></html>'
 
 
 def problems(folder, body: str, **files: str) -> list[str]:
@@ -57,7 +57,7 @@ def test_the_checker_looks_into_style_sheets(tmp_path):
 
 
 def test_a_page_without_a_title_is_a_problem(tmp_path):
-    (tmp_path / "page.html").write_text("<h1>x</h1>")
+    (tmp_path / "page.html").write_text("<article><h1>x</h1></article>")
     assert Site(tmp_path).problems() == ["page.html has no title"]
 
 

@@ -7,6 +7,7 @@ but the book's own files.
 
 import argparse
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -51,7 +52,9 @@ def build(root: Path = ROOT, builder: str = "html") -> int:
     command += ["--builder", builder, "-n", "--keep-going"]
     if builder == "html":
         command.append("-W")
-    status = subprocess.run(command, cwd=root).returncode
+    # The root on the path: Sphinx loads the extension tools.docstrings.
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    status = subprocess.run(command, cwd=root, env=environment).returncode
     if status == 0 and builder == "html":
         vendor_mathjax(target / "html")
         (target / "html" / ".nojekyll").touch()

@@ -50,12 +50,14 @@ class Page(HTMLParser):
     def __post_init__(self) -> None:
         super().__init__()
         self._inside = ""
+        self._in_article = False  # outside it the theme repeats the heading for print
         self.feed(self.path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
         self._inside = tag
-        self.headings += tag == "h1"
+        self._in_article |= tag == "article"
+        self.headings += tag == "h1" and self._in_article
         self.ids |= {values[name] for name in ("id", "name") if name in values and tag != "meta"}
         if tag == "a" and "href" in values:
             self.links.append(values["href"])
@@ -75,6 +77,7 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self._inside = ""
+        self._in_article &= tag != "article"
 
     def handle_data(self, data: str) -> None:
         if self._inside == "title" and not self.title:
@@ -100,10 +103,7 @@ class Site:
 
     def is_redirect(self, page: Page) -> bool:
         """Jupyter Book writes a bare index.html that only forwards to the first page."""
-        return (
-            page.path.parent == self.root
-            and "http-equiv" in page.path.read_text(encoding="utf-8")[:200]
-        )
+        return page.path.parent == self.root and "http-equiv" in page.path.read_text(encoding="utf-8")[:200]
 
     def target(self, source: Path, address: str) -> tuple[Path, str]:
         """Return the file and the fragment that a relative address in `source` means."""
@@ -145,29 +145,20 @@ class Site:
         for path, page in self.pages.items():
             complaints = [self.check_link(path, link) for link in page.links]
             complaints += [self.check_resource(path, resource) for resource in page.resources]
-            complaints += [
-                f"has a picture without alt text: {picture}" for picture in page.bad_pictures
-            ]
+            complaints += [f"has a picture without alt text: {picture}" for picture in page.bad_pictures]
             self.counts["pictures"] += page.pictures
             if not page.title and not self.is_redirect(page):
                 complaints.append("has no title")
             if page.headings != 1 and not self.is_redirect(page):
                 complaints.append(f"has {page.headings} main headings, not 1")
-            found += [
-                f"{path.relative_to(self.root)} {complaint}"
-                for complaint in complaints
-                if complaint
-            ]
+            found += [f"{path.relative_to(self.root)} {complaint}" for complaint in complaints if complaint]
         for sheet in sorted(self.root.rglob("*.css")):
             self.counts["style sheets"] += 1
             complaints = [
-                self.check_resource(sheet, url)
-                for url in css_urls(sheet.read_text(encoding="utf-8"))
+                self.check_resource(sheet, url) for url in css_urls(sheet.read_text(encoding="utf-8"))
             ]
             found += [
-                f"{sheet.relative_to(self.root)} {complaint}"
-                for complaint in complaints
-                if complaint
+                f"{sheet.relative_to(self.root)} {complaint}" for complaint in complaints if complaint
             ]
         return list(dict.fromkeys(found))
 

@@ -183,11 +183,7 @@ def sync(notebook: dict) -> dict:
     """Put the setup cell in its place and the metadata into normal form; outputs stay."""
     cells = notebook["cells"]
     old = next(
-        (
-            cell
-            for cell in cells
-            if cell["cell_type"] == "code" and "google.colab" in text(cell["source"])
-        ),
+        (cell for cell in cells if cell["cell_type"] == "code" and "google.colab" in text(cell["source"])),
         None,
     )
     cell = old or {
@@ -200,9 +196,7 @@ def sync(notebook: dict) -> dict:
     cell["source"] = setup_cell.source()
     cell["metadata"]["tags"] = sorted({*cell["metadata"].get("tags", []), setup_cell.TAG})
     if old is None:
-        first_code = next(
-            (i for i, other in enumerate(cells) if other["cell_type"] == "code"), len(cells)
-        )
+        first_code = next((i for i, other in enumerate(cells) if other["cell_type"] == "code"), len(cells))
         cells.insert(first_code, cell)
     for other in cells:
         other["metadata"].pop("execution", None)
@@ -240,9 +234,7 @@ def main() -> int:
         for complaint in complaints:
             print(f"{path.name}: {complaint}")
     if arguments.command == "lint":
-        print(
-            f"{len(paths)} notebooks, {len(RULES)} rules: {len(paths) - broken} clean, {broken} not"
-        )
+        print(f"{len(paths)} notebooks, {len(RULES)} rules: {len(paths) - broken} clean, {broken} not")
     return 1 if broken or not paths else 0
 
 
