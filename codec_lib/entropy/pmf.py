@@ -267,8 +267,8 @@ def check_symbols(symbols, indexes: np.ndarray) -> np.ndarray:
 
 def _integers(name: str, values) -> np.ndarray:
     values = np.asarray(values)
-    if values.size == 0 and not isinstance(values, np.ndarray):
-        values = values.astype(np.int32)
+    if values.shape == (0,):
+        values = values.astype(np.int32)  # an empty list has no dtype to speak of
     if values.dtype.kind not in "iu":
         raise TypeError(f"{name}: dtype {values.dtype}, expected integers")
     if values.ndim != 1:

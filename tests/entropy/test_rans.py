@@ -1,0 +1,146 @@
+"""Claims about rANS: one step by hand, and what is particular to its stream."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codec_lib.entropy import bit_counter, range_coder, rans
+from codec_lib.entropy.pmf import Tables
+from codec_lib.errors import BitstreamError
+from tests.entropy.tables import INT32, bells, messages
+
+
+def push(x, frequency, start):
+    words = np.zeros(1, dtype=np.uint16)
+    x, position = rans.push(x, words, 1, frequency, start)
+    return int(x), words[int(position) :].tolist()
+
+
+def test_one_push_by_hand():
+    # x = 2**24 + 5, f = 2**14, c = 2**15: 1024 times f, and 5 left.
+    assert push(2**24 + 5, 2**14, 2**15) == (1024 * 2**16 + 2**15 + 5, [])
+
+
+def test_one_push_with_a_spill_by_hand():
+    # With f = 1 the state must be below 2**24 before it is multiplied by 2**16.
+    assert push(2**24 + 5, 1, 9) == (2**8 * 2**16 + 9, [5])
+
+
+@given(st.integers(2**24, 2**40 - 1), st.integers(1, 2**16), st.integers(0, 2**16))
+def test_a_push_divides_exactly_and_a_pop_undoes_it(x, frequency, start):
+    start %= 2**16 - frequency + 1
+    pushed, words = push(x, frequency, start)
+    before = x >> 16 if words else x
+    assert pushed == (before // frequency) * 2**16 + start + before % frequency
+    buffer = np.array([*words, 0], dtype=np.uint16)
+    popped, position = rans.pop(pushed, buffer, 0, frequency, start)
+    assert (popped, position) == (x, len(words))
+
+
+def test_every_frequency_divides_exactly_at_the_edges():
+    for frequency in range(1, 2**16 + 1):
+        limit = min(frequency << 24, 2**40)
+        for x in (limit - 1, limit - frequency, (limit >> 1) // frequency * frequency - 1):
+            assert int((x + 0.5) / frequency) == x // frequency
+
+
+def test_a_stream_derived_by_hand():
+    # One row: symbol 0 has the slots 0 to 2**15 - 1, the escape symbol those from 2**15 on. Both
+    # have f = 2**15, so a push doubles the state: x // 2**15 * 2**16 + c + x % 2**15.
+    tables = Tables.from_pmfs([[0.5]], [0])
+    assert rans.encode([0], [0], tables) == (2**25).to_bytes(5, "little")
+    # The symbols 0, 1 from the last to the first: 1 is an escape with u = 0, code "1".
+    x = 2**24
+    x = 2 * x + 2**15  # the code's one digit, 1, in the upper half of the slots
+    assert x % 2**15 == 0
+    x = 2 * x + 2**15  # the escape symbol
+    x = 2 * x  # symbol 0
+    assert rans.encode([0, 1], [0, 0], tables) == x.to_bytes(5, "little")
+
+
+@settings(deadline=None)
+@given(messages(), st.integers(2, 5), st.booleans())
+def test_long_messages_come_back_from_four_states(message, extra, escapes):
+    symbols, indexes, tables = message
+    if len(symbols) == 0:
+        return
+    repeat = -(-rans.LONG // len(symbols))
+    symbols, indexes = np.tile(symbols, repeat + extra), np.tile(indexes, repeat + extra)
+    if not escapes:
+        symbols = np.clip(symbols, -5, 5)
+    data = rans.encode(symbols, indexes, tables)
+    assert (rans.decode(data, indexes, tables) == symbols).all()
+    ideal = bit_counter.encode(symbols, indexes, tables) / 8
+    assert len(data) <= 1.0005 * ideal + 32
+    for damaged in (data[:-1], data[:-2], data[:20], data + b"\0", data + b"\0\0"):
+        if damaged != data:
+            with pytest.raises(BitstreamError):
+                rans.decode(damaged, indexes, tables)
+
+
+@settings(deadline=None, max_examples=30)
+@given(messages(), st.lists(st.integers(0, 999), max_size=20))
+def test_a_message_can_be_read_in_pieces(message, cuts):
+    symbols, indexes, tables = message
+    repeat = 1 + rans.LONG // max(1, len(symbols)) if len(cuts) % 2 else 1
+    symbols, indexes = np.tile(symbols, repeat), np.tile(indexes, repeat)
+    decoder = rans.Decoder(rans.encode(symbols, indexes, tables), len(symbols), tables)
+    ends = sorted(cut * len(symbols) // 1000 for cut in cuts)
+    pieces = [decoder.read(part) for part in np.split(indexes, ends)]
+    decoder.finish()
+    assert np.concatenate(pieces).tolist() == symbols.tolist()
+
+
+def test_a_decoder_refuses_to_read_more_than_the_message():
+    decoder = rans.Decoder(rans.encode([0], [0], bells()), 1, bells())
+    with pytest.raises(ValueError, match="expected up to 1"):
+        decoder.read([0, 0])
+    with pytest.raises(BitstreamError, match="1 symbols and 0 words left"):
+        decoder.finish()
+
+
+def test_the_decoder_reads_exactly_its_own_words():
+    tables = bells()
+    symbols = np.arange(-3, 4, dtype=np.int32).repeat(3000)
+    indexes = np.full(symbols.size, 6, dtype=np.uint8)
+    data = rans.encode(symbols, indexes, tables)
+    decoder = rans.Decoder(data + b"\xa5\x5a" * 4, symbols.size, tables)
+    assert (decoder.read(indexes) == symbols).all()
+    assert decoder.position == (len(data) - rans.STATE_BYTES * rans.LANES) // 2
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 20_000))
+def test_noise_of_any_length_never_crashes_four_states(seed, size):
+    noise = np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8).tobytes()
+    with pytest.raises(BitstreamError):
+        rans.decode(noise, np.arange(rans.LONG) % 16, bells())
+
+
+def test_one_flipped_bit_is_noticed_in_most_places():
+    tables = bells()
+    symbols = np.arange(-3, 4, dtype=np.int32).repeat(300)
+    indexes = np.full(symbols.size, 6)
+    data = rans.encode(symbols, indexes, tables)
+    missed = 0
+    for bit in range(0, 8 * len(data), 7):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        try:
+            decoded = rans.decode(bytes(damaged), indexes, tables)
+        except BitstreamError:
+            continue
+        assert not (decoded == symbols).all()
+        missed += 1
+    # No checksum in here (the container has one), only the last state and the length. A wrong
+    # state passes both by chance; with 24 bits of state that is rare.
+    assert missed <= 1
+
+
+def test_a_table_may_have_the_longest_row():
+    tables = Tables.from_pmfs([np.full(2**16 - 1, 2.0**-16)], [INT32.min])
+    symbols = np.array([INT32.min, INT32.min + 2**16 - 2, INT32.max], dtype=np.int32)
+    for coder in (rans, range_coder):
+        data = coder.encode(symbols, [0, 0, 0], tables)
+        assert coder.decode(data, [0, 0, 0], tables).tolist() == symbols.tolist()
