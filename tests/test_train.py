@@ -1,0 +1,143 @@
+"""The training loop: it learns, it resumes, and processes stay in step with one another."""
+
+import csv
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.numpy import load_file
+
+from codec_lib import data
+from codec_lib.models import architectures
+from codec_lib.train import Settings, schedule, step, train
+
+pytest.importorskip("lightning_fabric")
+pytest.importorskip("pytorch_optimizer")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    image = data.sample("astronaut")
+    for k in range(3):
+        image.crop((100 * k, 0, 100 * k + 150, 150)).save(folder / f"{k}.png")
+    return str(folder)
+
+
+def tiny(pictures, out, **options) -> Settings:
+    defaults = {"steps": 2, "batch": 2, "crop": 64, "widths": {"N": 4, "M": 6}, "device": "cpu"}
+    return Settings("hyperprior", [pictures], str(out), **{**defaults, **options})
+
+
+def test_two_processes_end_with_the_same_weights(pictures, tmp_path):
+    """Each process trains on crops of its own; averaged gradients must keep the weights equal."""
+    script = tmp_path / "main.py"
+    script.write_text(
+        "import os, torch\n"
+        "from codec_lib import train as t\n"
+        "kept = []\n"
+        "make = t.make_optimizer\n"
+        "t.make_optimizer = lambda model, s: kept.append(model) or make(model, s)\n"
+        f"t.train(t.Settings('hyperprior', [{pictures!r}], {str(tmp_path / 'out')!r}, steps=2, batch=2,"
+        " crop=64, widths={'N': 4, 'M': 6}, device='cpu', precision='32-true'))\n"
+        "rank = os.environ['RANK']\n"
+        f"torch.save(kept[0].state_dict(), {str(tmp_path)!r} + f'/{{rank}}.pt')\n"
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2",
+               "--master_addr", "127.0.0.1", "--master_port", str(port), str(script)]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+    assert result.returncode == 0, result.stderr[-2000:]
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+    torch.manual_seed(0)
+    start = architectures()["hyperprior"](N=4, M=6).state_dict()
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+    assert not torch.equal(first["g_a.0.weight"], start["g_a.0.weight"])
+
+
+def test_a_run_leaves_weights_a_card_a_log_and_a_checkpoint(pictures, tmp_path):
+    path = train(tiny(pictures, tmp_path, validation=pictures))
+    assert path.name == "hyperprior.safetensors"
+    assert "tables.y.offset" in load_file(path)
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card["settings"]["seed"] == 0
+    assert card["training"]["step"] == 2
+    assert len(card["sha256"]) == 64
+    rows = list(csv.DictReader(open(tmp_path / "log.csv")))
+    assert float(rows[-1]["cost"]) > 0
+    assert (tmp_path / "last.ckpt").exists()
+
+
+def test_training_resumes_where_it_stopped(pictures, tmp_path):
+    train(tiny(pictures, tmp_path, steps=2))
+    before = load_file(tmp_path / "hyperprior.safetensors")["g_a.0.weight"]
+    train(tiny(pictures, tmp_path, steps=2))  # nothing left to do
+    assert np.array_equal(before, load_file(tmp_path / "hyperprior.safetensors")["g_a.0.weight"])
+    train(tiny(pictures, tmp_path, steps=3))
+    assert not np.array_equal(before, load_file(tmp_path / "hyperprior.safetensors")["g_a.0.weight"])
+    steps = [int(row["step"]) for row in csv.DictReader(open(tmp_path / "log.csv"))]
+    assert steps == [2, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["hyperprior", "factorized", "autoencoder"])
+def test_forty_steps_lower_the_loss_on_one_batch(name):
+    torch.manual_seed(0)
+    model = architectures()[name](N=8, M=8)
+    optimizer = torch.optim.Adam(model.parameters(), 2e-3)
+    x = next(iter(crops_of_sample()))
+    quality = torch.tensor([2.0, 4.0, 5.0, 7.0])
+    losses = []
+    for _ in range(40):
+        loss, _ = step(model, x, quality)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
+
+
+def crops_of_sample():
+    sample = np.array(data.sample("astronaut").resize((64, 64)))
+    yield torch.from_numpy(sample).permute(2, 0, 1)[None].float().expand(4, -1, -1, -1) / 255
+
+
+def test_the_schedule_warms_up_and_ends_at_zero():
+    assert schedule(0.0, 0) == pytest.approx(0.01)
+    assert schedule(0.1, 500) > schedule(0.5, 500) > schedule(0.9, 500) > 0
+    assert schedule(1.0, 500) == 0
+
+
+def test_crops_are_seeded_and_of_the_asked_size(pictures):
+    first, second = (next(iter(data.Crops([pictures], 64, 5, seed=3))) for _ in range(2))
+    other = next(iter(data.Crops([pictures], 64, 5, seed=4)))
+    assert first.shape == (5, 3, 64, 64)
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+    assert 0 <= first.min() <= first.max() <= 1
+
+
+def test_folders_without_fitting_pictures_are_refused(pictures, tmp_path):
+    with pytest.raises(ValueError, match="no pictures"):
+        data.Crops([tmp_path], 64, 1)
+    with pytest.raises(ValueError, match="both sides of 400"):
+        data.Crops([pictures], 400, 1)
+
+
+def test_kodak_is_found_by_the_environment_variable(tmp_path, monkeypatch):
+    (tmp_path / "kodak").mkdir()
+    for k in range(1, 25):
+        Image.new("RGB", (2, 2)).save(tmp_path / "kodak" / f"kodim{k:02d}.png")
+    monkeypatch.setenv("CODEC_LIB_DATA", str(tmp_path))
+    paths = data.kodak()
+    assert len(paths) == 24
+    assert paths[0] == tmp_path / "kodak" / "kodim01.png"
