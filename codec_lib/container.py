@@ -21,7 +21,7 @@ file that `write` made.
 >>> header = Header(model="hyperprior", weights="00" * 8, width=3, height=2, mode="RGB", quality=4.0)
 >>> data = write(header, {"z": b"side", "y": b"latents"})
 >>> len(data), read(data) == (header, {"z": b"side", "y": b"latents"})
-(70, True)
+(69, True)
 """
 
 import struct

@@ -35,8 +35,8 @@ def soft(y: Tensor, temperature: float, reach: int = 2) -> Tensor:
 
     Approaches rounding as `temperature` (in squared units of y, positive) goes to zero.
 
-    >>> soft(torch.tensor([0.3, 0.49]), temperature=0.01)
-    tensor([0.0000, 0.1192])
+    >>> soft(torch.tensor([0.3, 0.45]), temperature=0.05)
+    tensor([0.0003, 0.1192])
     """
     if temperature <= 0:
         raise ValueError(f"temperature is {temperature}; it must be positive")

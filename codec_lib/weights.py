@@ -24,6 +24,7 @@ from codec_lib.errors import BitstreamError
 from codec_lib.models import architectures
 from codec_lib.models.base import LossyModel
 
+TABLE_FIELDS = ("frequency", "length", "offset")
 SHIPPED = Path(__file__).parent / "weights"
 
 
@@ -86,11 +87,11 @@ def load(name: str, device: str = "cpu") -> Trained:
         raise BitstreamError(f"weights: {path.name} names model {metadata.get('model')!r}")
     model = architectures()[metadata["model"]](**json.loads(metadata["widths"]))
     model.tables = {
-        stream: Tables.from_arrays({
-            field: arrays.pop(f"tables.{stream}.{field}").numpy() for field in ("cdf", "length", "offset")
-        })
+        stream: Tables.from_arrays(
+            {field: arrays.pop(f"tables.{stream}.{field}").numpy() for field in TABLE_FIELDS}
+        )
         for stream in json.loads(metadata["streams"])
-    }  # fmt: skip
+    }
     model.load_state_dict(arrays)
     return Trained(metadata["model"], digest[:16], model.to(device).eval().requires_grad_(False))
 

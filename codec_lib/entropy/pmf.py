@@ -195,16 +195,30 @@ class Tables:
         return cls(cdf, length, np.asarray(offsets))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return the three arrays by name, for saving next to a model's weights."""
-        return {"cdf": self.cdf, "length": self.length, "offset": self.offset}
+        """Return three small arrays for saving next to a model's weights.
+
+        `frequency` is uint16, all rows one after the other, each frequency less one: 1 to 2**16
+        is then 0 to 65535. `length` and `offset` are the attributes.
+        """
+        used = np.arange(self.cdf.shape[1] - 1) < self.length[:, None]
+        frequency = (np.diff(self.cdf, axis=1)[used] - 1).astype(np.uint16)
+        return {"frequency": frequency, "length": self.length, "offset": self.offset}
 
     @classmethod
     def from_arrays(cls, arrays) -> "Tables":
         """Rebuild tables from what `to_arrays` returned, checking every row again."""
-        missing = {"cdf", "length", "offset"} - set(arrays)
+        missing = {"frequency", "length", "offset"} - set(arrays)
         if missing:
             raise ValueError(f"tables: no array {sorted(missing)[0]!r}, expected all three")
-        return cls(*(np.asarray(arrays[name]) for name in ("cdf", "length", "offset")))
+        length = np.asarray(arrays["length"], dtype=np.int64)
+        frequency = np.asarray(arrays["frequency"]).astype(np.int64) + 1
+        if length.ndim != 1 or (length < 1).any() or length.sum() != frequency.size:
+            raise ValueError(f"tables: {frequency.size} frequencies, expected one for each symbol")
+        cdf = np.full((length.size, length.max(initial=1) + 1), TOTAL, dtype=np.int64)
+        cdf[:, 0] = 0
+        for row, f in enumerate(np.split(frequency, length.cumsum()[:-1])):
+            cdf[row, 1 : f.size + 1] = f.cumsum()
+        return cls(cdf, length, np.asarray(arrays["offset"]))
 
     def __len__(self) -> int:
         """Count the rows."""

@@ -78,9 +78,18 @@ def test_what_a_pmf_lacks_to_one_is_the_escape_symbol():
 def test_tables_survive_saving():
     tables = Tables.from_pmfs([[0.5, 0.25], [1.0]], [-3, 5])
     again = Tables.from_arrays(tables.to_arrays())
-    for name, array in tables.to_arrays().items():
-        assert (getattr(again, name) == array).all()
+    for name in ("cdf", "length", "offset"):
+        assert (getattr(again, name) == getattr(tables, name)).all()
         assert getattr(again, name).dtype == np.int32
+
+
+def test_saved_tables_take_two_bytes_a_symbol():
+    tables = Tables.from_pmfs([[0.5, 0.25], [], [1.0]], [-3, 0, 5])
+    arrays = tables.to_arrays()
+    assert arrays["frequency"].dtype == np.uint16
+    assert arrays["frequency"].size == 3 + 1 + 2
+    with pytest.raises(ValueError, match="5 frequencies"):
+        Tables.from_arrays({**arrays, "frequency": arrays["frequency"][1:]})
 
 
 def test_tables_cannot_be_changed():
@@ -91,7 +100,7 @@ def test_tables_cannot_be_changed():
 
 def test_arrays_without_a_name_are_refused():
     with pytest.raises(ValueError, match="no array 'offset'"):
-        Tables.from_arrays({"cdf": [[0, 2**16]], "length": [1]})
+        Tables.from_arrays({"frequency": [2**16 - 1], "length": [1]})
 
 
 @pytest.mark.parametrize(
