@@ -39,7 +39,7 @@ _STYLE = """
 #{id} img {{ position: absolute; inset: 0; width: 100%; height: 100%; max-width: none; margin: 0;
   padding: 0; border: 0; border-radius: 0; background: none; filter: none !important;
   image-rendering: pixelated; }}
-#{id} .caption {{ font-size: 0.85em; margin-top: 0.35em; }}
+#{id} .caption {{ font-size: 0.85em; margin-top: 0.35em; text-align: left; color: inherit; }}
 #{id} input:focus-visible {{ outline: 3px solid #1a73e8; outline-offset: 2px; }}
 """
 _COMPARE_STYLE = """
@@ -192,9 +192,7 @@ def rate_distortion(
     return ax
 
 
-def show_scoreboard(
-    chapter: str, n_bytes: int, shape: Sequence[int], psnr: float | None = None
-) -> None:
+def show_scoreboard(chapter: str, n_bytes: int, shape: Sequence[int], psnr: float | None = None) -> None:
     """Print a chapter's row of the scoreboard: chapter, bytes, bits per pixel, PSNR.
 
     Args:
