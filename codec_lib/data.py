@@ -1,5 +1,6 @@
 """Pictures to work with: samples that need no network, the Kodak test set, random training crops."""
 
+import json
 import os
 import random
 from collections.abc import Iterator
@@ -68,6 +69,15 @@ def kodak() -> list[Path]:
     registry = dict(zip(names, (f"sha256:{digest}" for digest in KODAK_SHA256), strict=True))
     cache = pooch.create(pooch.os_cache("codec_lib") / "kodak", KODAK_URL, registry=registry)
     return [Path(cache.fetch(name, progressbar=True)) for name in names]
+
+
+def results(name: str) -> dict:
+    """The measurements in results/NAME.json, which come with the library and name their command."""
+    here = Path(__file__).parent
+    for folder in (here / "results", here.parent / "results"):  # installed; in a checkout
+        if (folder / f"{name}.json").is_file():
+            return json.loads((folder / f"{name}.json").read_text())
+    raise ValueError(f"results: there is no {name}.json")
 
 
 def pictures_in(folder: str | Path) -> list[Path]:
