@@ -99,12 +99,11 @@ def load(name: str, device: str = "cpu") -> Trained:
 def save(model: LossyModel, name: str, path: Path, card: dict) -> None:
     """Freeze `model` and write weights, tables and card; `path` ends in .safetensors."""
     model.freeze()
-    arrays = {
-        key: value.detach().float().cpu().numpy() for key, value in model.state_dict().items()
-    }
+    arrays = {key: value.detach().float().cpu().numpy() for key, value in model.state_dict().items()}
     for stream, tables in model.tables.items():
-        for field, value in tables.to_arrays().items():
-            arrays[f"tables.{stream}.{field}"] = np.ascontiguousarray(value)
+        arrays |= {f"tables.{stream}.{field}": value for field, value in tables.to_arrays().items()}
+    # safetensors writes memory as it lies: a channels-last weight would come back scrambled.
+    arrays = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
     metadata = {
         "model": name,
         "widths": json.dumps({"N": model.N, "M": model.M}),

@@ -1,0 +1,30 @@
+import json
+
+import pytest
+import torch
+
+from codec_lib import weights
+from codec_lib.models import architectures
+
+
+@pytest.mark.parametrize("name", ["hyperprior", "factorized", "autoencoder"])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_what_was_saved_is_loaded_whatever_its_memory_layout(name, layout, tmp_path):
+    torch.manual_seed(0)
+    model = architectures()[name](N=4, M=6).eval().to(memory_format=layout)
+    path = tmp_path / f"{name}.safetensors"
+    weights.save(model, name, path, {"note": "untrained"})
+    trained = weights.load(str(path))
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, trained.model.state_dict()[key]), key
+    x, quality = torch.rand(1, 3, 64, 64), torch.tensor([4.0])
+    torch.testing.assert_close(trained.model(x, quality).x_hat, model(x, quality).x_hat)
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card["sha256"].startswith(trained.digest)
+    assert card["note"] == "untrained"
+
+
+@pytest.mark.parametrize("name", weights.available())
+def test_shipped_weights_are_small_and_match_their_cards(name):
+    assert (weights.SHIPPED / f"{name}.safetensors").stat().st_size <= 12_000_000
+    assert weights.load(name).name == name
