@@ -34,9 +34,7 @@ NotebookClient(nbformat.read(path, 4), timeout=900, kernel_name="python3").execu
 
 def run(*command, **options) -> str:
     """Run a command and return what it printed; on failure show that."""
-    result = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, **options
-    )
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
     assert result.returncode == 0, f"{command}\n{result.stdout[-4000:]}\n{result.stderr[-4000:]}"
     return result.stdout
 

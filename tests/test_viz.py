@@ -154,7 +154,5 @@ def test_scoreboard_says_lossless(capsys):
 
 def test_import_needs_neither_matplotlib_nor_ipython():
     code = "import sys, codec_lib.viz; print('matplotlib' in sys.modules, 'IPython' in sys.modules)"
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.split() == ["False", "False"]
