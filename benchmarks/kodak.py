@@ -2,14 +2,16 @@
 
     python -m benchmarks.kodak models    --json results/kodak.json
     python -m benchmarks.kodak baselines --json results/kodak_baselines.json
+    python -m benchmarks.kodak summary   --json results/kodak_summary.json
 
 Rates are lengths of complete files, PSNR and MS-SSIM are of 8-bit RGB pictures, every figure is the
 mean over pictures. For models the bits that the densities estimate are recorded beside the file's.
-BD-rates are computed where they are used, by `bd_rates`, from these two files.
+The summary is the BD-rates of all curves against JPEG, from the two other files.
 """
 
 import argparse
 import json
+import math
 import platform
 import sys
 from pathlib import Path
@@ -21,34 +23,42 @@ from codec_lib.baselines import BASELINES
 from codec_lib.models.base import pad
 
 QUALITIES = (1, 2, 3, 4, 5, 6, 7, 8)
-RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("models", "baselines"))
+    parser.add_argument("what", choices=("models", "baselines", "summary"))
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
+    command = f"python -m benchmarks.kodak {options.what} --json {options.json.as_posix()}"
+    if options.what == "summary":
+        report = {"command": command, "method": "akima over log-rate, where both curves overlap"}
+        report |= {f"bd_rate_{figure}_vs_jpeg": bd_rates(figure) for figure in ("psnr", "ms_ssim")}
+    else:
+        report = {"command": command} | measure(options.what, options.device)
+    options.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def measure(what: str, device: str) -> dict:
+    """The curves of all models, or of all baselines, and what they were measured with."""
     paths = data.kodak()
     curves = {}
-    if options.what == "models":
+    if what == "models":
         for name in weights.available():
-            curves[name] = evaluate.evaluate_model(paths, name, QUALITIES, options.device)
+            curves[name] = evaluate.evaluate_model(paths, name, QUALITIES, device)
             curves[name]["weights"] = weights.load(name).digest
-            add_estimates(curves[name]["rows"], name, dict((p.name, p) for p in paths))
+            add_estimates(curves[name]["rows"], name, {path.name: path for path in paths})
     else:
         for name in BASELINES:
             curves[name] = evaluate.evaluate_baseline(paths, name)
-    report = {
-        "command": f"python -m benchmarks.kodak {options.what} --json {options.json.as_posix()}",
+    return {
         "pictures": [path.name for path in paths],
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "machine": platform.machine(),
         "curves": curves,
     }
-    options.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 @torch.inference_mode()
@@ -61,22 +71,17 @@ def add_estimates(rows: list[dict], name: str, paths: dict[str, Path]) -> None:
         row["estimated_bytes"] = sum(bits.item() for bits in out.bits.values()) / 8
 
 
-def points(curve: dict, figure: str = "psnr") -> list[tuple[float, float]]:
-    """(bpp, figure) for every quality of a measured curve."""
-    return [(mean["bpp"], mean[figure]) for mean in curve["means"]]
+def bd_rates(figure: str) -> dict[str, float]:
+    """BD-rate in percent of every measured curve against JPEG, by PSNR or by MS-SSIM in dB."""
+    curves = data.results("kodak")["curves"] | data.results("kodak_baselines")["curves"]
+    points = {name: [point(mean, figure) for mean in c["means"]] for name, c in curves.items()}
+    return {name: metrics.bd_rate(points["jpeg"], p) for name, p in points.items() if name != "jpeg"}
 
 
-def bd_rates(anchor: str = "jpeg", figure: str = "psnr") -> dict[str, float]:
-    """BD-rate in percent of every measured curve against `anchor`, from the files in results/."""
-    curves = {}
-    for name in ("kodak.json", "kodak_baselines.json"):
-        curves |= json.loads((RESULTS / name).read_text())["curves"]
-    reference = points(curves[anchor], figure)
-    return {
-        name: metrics.bd_rate(reference, points(curve, figure))
-        for name, curve in curves.items()
-        if name != anchor
-    }
+def point(mean: dict, figure: str) -> tuple[float, float]:
+    """(bits per pixel, dB); MS-SSIM in dB is -10 log10(1 - MS-SSIM)."""
+    value = mean[figure] if figure == "psnr" else -10 * math.log10(1 - mean["ms_ssim"])
+    return mean["bpp"], value
 
 
 if __name__ == "__main__":

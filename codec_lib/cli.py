@@ -137,9 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("model", metavar="NAME", help="hyperprior, factorized or autoencoder")
     sub.add_argument("--data", action="append", required=True, metavar="DIR", help="repeatable")
     sub.add_argument("--validation", metavar="DIR", help="pictures that choose the best weights")
-    sub.add_argument(
-        "--out", required=True, metavar="DIR", help="checkpoint, log and weights go here"
-    )
+    sub.add_argument("--out", required=True, metavar="DIR", help="checkpoint, log and weights go here")
     sub.add_argument("--minutes", type=float, help="time budget, 10 by default")
     sub.add_argument("--steps", type=int, help="stop after so many steps instead")
     sub.add_argument("--batch", type=int, help="pictures a step and process, 8 by default")
@@ -209,9 +207,7 @@ def _patience(what: str) -> Iterator[None]:
     def tick() -> None:
         start = time.monotonic()
         while not done.wait(2):
-            print(
-                f"\r{what}: {time.monotonic() - start:.0f} s", end="", file=sys.stderr, flush=True
-            )
+            print(f"\r{what}: {time.monotonic() - start:.0f} s", end="", file=sys.stderr, flush=True)
 
     thread = threading.Thread(target=tick, daemon=True)
     if sys.stderr.isatty():

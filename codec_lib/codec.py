@@ -45,9 +45,7 @@ def encode(
     return container.write(header, sections)
 
 
-def decode(
-    data: bytes, device: str = "auto", max_pixels: int = container.MAX_PIXELS
-) -> Image.Image:
+def decode(data: bytes, device: str = "auto", max_pixels: int = container.MAX_PIXELS) -> Image.Image:
     """The picture inside the bytes of a `.clc` file, as a PIL image of the original size and mode.
 
     Raises BitstreamError for anything that is not an intact file written with weights at hand, or

@@ -83,8 +83,7 @@ class Inspection:
         fields["rate"] = f"{8 * self.size / pixels:.4f} bits per pixel"
         lines = [f"{name:<9}{value}" for name, value in fields.items()]
         lines += [
-            f"section  {s.kind}: {s.length} bytes, CRC-32 {s.crc:08x}, {s.state}"
-            for s in self.sections
+            f"section  {s.kind}: {s.length} bytes, CRC-32 {s.crc:08x}, {s.state}" for s in self.sections
         ]
         if self.surplus:
             lines.append(f"surplus  {self.surplus} bytes after the last section")
@@ -112,9 +111,7 @@ def read(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, dict[str, b
     for kind, length, crc in table:
         payload = data[start : start + length]
         if len(payload) < length:
-            raise BitstreamError(
-                f"section {kind}: {len(payload)} bytes left of {length}; truncated"
-            )
+            raise BitstreamError(f"section {kind}: {len(payload)} bytes left of {length}; truncated")
         if zlib.crc32(payload) != crc:
             raise BitstreamError(
                 f"section {kind}: CRC-32 is {zlib.crc32(payload):08x}, the header says {crc:08x}"
@@ -122,9 +119,7 @@ def read(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, dict[str, b
         sections[kind] = payload
         start += length
     if start != len(data):
-        raise BitstreamError(
-            f"file: {len(data) - start} bytes after the last section; none allowed"
-        )
+        raise BitstreamError(f"file: {len(data) - start} bytes after the last section; none allowed")
     return header, sections
 
 
@@ -138,9 +133,7 @@ def inspect(data: bytes) -> Inspection:
     for kind, length, crc in table:
         payload = data[start : start + length]
         intact = "ok" if zlib.crc32(payload) == crc else "damaged"
-        sections.append(
-            Section(kind, length, crc, intact if len(payload) == length else "truncated")
-        )
+        sections.append(Section(kind, length, crc, intact if len(payload) == length else "truncated"))
         start += length
     return Inspection(header, tuple(sections), len(data), max(0, len(data) - start))
 
@@ -151,9 +144,7 @@ def _parse_header(data: bytes, max_pixels: int) -> tuple[Header, list[tuple[str,
     if not data:
         raise BitstreamError("file: 0 bytes; a header is at least 31")
     if data[:4] != MAGIC[: len(data)]:
-        raise BitstreamError(
-            f"magic: {data[:4].hex(' ')}; a .clc file starts with {MAGIC.hex(' ')}"
-        )
+        raise BitstreamError(f"magic: {data[:4].hex(' ')}; a .clc file starts with {MAGIC.hex(' ')}")
     _, version, mode, width, height, quality, weights = reader.unpack(_FIXED)
     if version != VERSION:
         raise BitstreamError(f"version: {version}; this library reads version {VERSION}")

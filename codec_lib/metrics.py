@@ -34,7 +34,7 @@ def ms_ssim(a, b) -> float:
     x, y = (torch.from_numpy(np.atleast_3d(_samples(p)).copy()) for p in (a, b))
     if min(x.shape[:2]) <= 160:
         raise ValueError(f"picture: {x.shape[1]} x {x.shape[0]}; MS-SSIM needs sides above 160")
-    x, y = (t.permute(2, 0, 1)[None].double() for t in (x, y))
+    x, y = (t.permute(2, 0, 1)[None].float() for t in (x, y))
     return compute(x, y, data_range=255).item()
 
 
@@ -46,9 +46,7 @@ def bd_rate(anchor: Sequence[Point], test: Sequence[Point]) -> float:
     """
     import bjontegaard
 
-    (rate_a, quality_a), (rate_t, quality_t) = (
-        zip(*sorted(c), strict=True) for c in (anchor, test)
-    )
+    (rate_a, quality_a), (rate_t, quality_t) = (zip(*sorted(c), strict=True) for c in (anchor, test))
     return bjontegaard.bd_rate(
         rate_a,
         quality_a,

@@ -38,9 +38,7 @@ def load(image: Picture) -> Image.Image:
             raise ValueError(f"image: {image} cannot be read ({error})") from None
     elif isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in image.shape:
-            raise ValueError(
-                f"image: {image.dtype} array {image.shape}; allowed is uint8 (H, W[, 3])"
-            )
+            raise ValueError(f"image: {image.dtype} array {image.shape}; allowed is uint8 (H, W[, 3])")
         if image.ndim == 3 and image.shape[2] not in (3, 4):
             raise ValueError(f"image: {image.shape[2]} channels; allowed are 3, or 4 with alpha")
         image = Image.fromarray(image)
@@ -81,9 +79,7 @@ def unpack_alpha(data: bytes, size: tuple[int, int]) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as alpha:
             if alpha.mode != "L" or alpha.size != size:
-                raise BitstreamError(
-                    f"section alpha: {alpha.mode} {alpha.size}; allowed is L {size}"
-                )
+                raise BitstreamError(f"section alpha: {alpha.mode} {alpha.size}; allowed is L {size}")
             alpha.load()
             return alpha
     except BitstreamError:

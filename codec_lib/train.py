@@ -4,9 +4,9 @@ Each picture of a batch gets a quality of its own, drawn evenly from [1, 8], and
 with it. The loss of a picture is divided by lambda^0.55: rate grows about like that, so every quality
 counts by the share of its bits that it could save, not by their number.
 
-The learning rate falls linearly to zero over the time budget, after a short warm-up. Weight matrices are trained with Muon, which makes each update orthogonal; everything else
-(first and last layers, GDN, gains, densities) with Adam. On these networks that reaches in three
-minutes what Adam alone takes several times as long for.
+The learning rate falls linearly to zero over the time budget, after a short warm-up. Weight matrices
+are trained with Muon, which makes each update orthogonal; everything else (first and last layers, GDN,
+gains, densities) with Adam.
 
 Source of the loss: Balle et al., ICLR 2018, equation 7; of Muon: Jordan et al., 2024.
 """

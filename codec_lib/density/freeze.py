@@ -29,9 +29,7 @@ def channel_tables(cumulative: Cumulative, steps: Tensor) -> Tables:
         center = (median / step).round()
         first = torch.maximum((lo / step).round(), center - MAX_SYMBOLS // 2).long()
         last = torch.minimum((hi / step).round(), center + MAX_SYMBOLS // 2 - 1).long()
-        edges = (
-            torch.arange(int((last - first).max()) + 2)[:, None] + first - 0.5
-        )  # (L+1, channels)
+        edges = torch.arange(int((last - first).max()) + 2)[:, None] + first - 0.5  # (L+1, channels)
         below, above = cumulative(edges * step)
         # On the right of the median the difference of complements keeps its digits.
         mass = torch.where(below[1:] > 0.5, above[:-1] - above[1:], below[1:] - below[:-1])

@@ -26,7 +26,8 @@ from bisect import bisect_right
 import numpy as np
 
 from codec_lib.entropy import escape
-from codec_lib.entropy.pmf import INT32, Tables, check_indexes, check_symbols
+from codec_lib.entropy.checks import INT32, check_indexes, check_symbols
+from codec_lib.entropy.pmf import Tables
 from codec_lib.errors import BitstreamError
 
 WHOLE = 1 << 32  # width of the interval at the start
