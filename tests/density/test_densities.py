@@ -79,11 +79,7 @@ def test_factorized_agrees_with_compressai_in_outputs_and_gradients():
     theirs = entropy_models.EntropyBottleneck(3, filters=(3, 3, 3)).double()
     ours = factorized()
     with torch.no_grad():
-        for ours_list, letter in (
-            (ours.matrices, "matrix"),
-            (ours.biases, "bias"),
-            (ours.factors, "factor"),
-        ):
+        for name in ("matrices", "biases", "factors"):
             for k, value in enumerate(getattr(ours, name)):
                 theirs.get_parameter(f"{name}.{k}").copy_(value)
     y = torch.randn(1, 3, 6, 6, dtype=torch.float64) * 3
