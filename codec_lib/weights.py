@@ -83,17 +83,21 @@ def load(name: str, device: str = "cpu") -> Trained:
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise BitstreamError(f"weights: {path.name} is no safetensors file ({error})") from None
-    if metadata.get("model") not in architectures():
-        raise BitstreamError(f"weights: {path.name} names model {metadata.get('model')!r}")
-    model = architectures()[metadata["model"]](**json.loads(metadata["widths"]))
-    model.tables = {
-        stream: Tables.from_arrays(
-            {field: arrays.pop(f"tables.{stream}.{field}").numpy() for field in TABLE_FIELDS}
-        )
-        for stream in json.loads(metadata["streams"])
-    }
-    model.load_state_dict(arrays)
+    try:
+        model = _rebuild(metadata, arrays)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise BitstreamError(f"weights: {path.name} holds no model of this library ({error})") from None
     return Trained(metadata["model"], digest[:16], model.to(device).eval().requires_grad_(False))
+
+
+def _rebuild(metadata: dict[str, str], arrays: dict) -> LossyModel:
+    """The model that metadata describes, with its parameters and tables taken from `arrays`."""
+    model = architectures()[metadata["model"]](**json.loads(metadata["widths"]))
+    for stream in json.loads(metadata["streams"]):
+        fields = {field: arrays.pop(f"tables.{stream}.{field}").numpy() for field in TABLE_FIELDS}
+        model.tables[stream] = Tables.from_arrays(fields)
+    model.load_state_dict(arrays)
+    return model
 
 
 def save(model: LossyModel, name: str, path: Path, card: dict) -> None:

@@ -1,9 +1,12 @@
 import json
 
+import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 
 from codec_lib import weights
+from codec_lib.errors import BitstreamError
 from codec_lib.models import architectures
 
 
@@ -28,3 +31,12 @@ def test_what_was_saved_is_loaded_whatever_its_memory_layout(name, layout, tmp_p
 def test_shipped_weights_are_small_and_match_their_cards(name):
     assert (weights.SHIPPED / f"{name}.safetensors").stat().st_size <= 12_000_000
     assert weights.load(name).name == name
+
+
+def test_a_file_that_lacks_something_is_refused(tmp_path):
+    for metadata in (None, {"model": "hyperprior"}, {"model": "nothing", "widths": "{}", "streams": "[]"}):
+        path = tmp_path / "half.safetensors"
+        save_file({"g_a.0.weight": np.zeros(3, np.float32)}, path, metadata)
+        weights.load.cache_clear()
+        with pytest.raises(BitstreamError, match="half.safetensors holds no model"):
+            weights.load(str(path))
