@@ -42,12 +42,9 @@ def _models(options: argparse.Namespace) -> None:
 
 
 def _encode(options: argparse.Namespace) -> None:
-    from codec_lib import codec, picture, weights
+    from codec_lib import codec, picture
 
-    try:
-        weights.find(options.model)
-    except ValueError as error:
-        options.error(str(error))
+    _check_model(options)
     _check_writable(options.output)
     image = picture.load(options.input)
     with _patience("encoding"):
@@ -79,12 +76,9 @@ def _inspect(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from codec_lib import data, evaluate, weights
+    from codec_lib import data, evaluate
 
-    try:
-        weights.find(options.model)
-    except ValueError as error:
-        options.error(str(error))
+    _check_model(options)
     _check_writable(options.json)
     paths = data.pictures_in(options.input)
     measured = evaluate.evaluate_model(paths, options.model, options.qualities, options.device)
@@ -172,6 +166,15 @@ def _qualities(text: str) -> list[float]:
 
 def _widths(text: str) -> dict[str, int]:
     return dict(zip("NM", map(int, text.split(",")), strict=True))
+
+
+def _check_model(options: argparse.Namespace) -> None:
+    from codec_lib import weights
+
+    try:
+        weights.find(options.model)
+    except ValueError as error:
+        options.error(str(error))
 
 
 def _check_writable(path: Path) -> None:

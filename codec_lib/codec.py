@@ -26,7 +26,8 @@ def encode(
     Args:
         image: a path, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4); any size from
             1x1 up. Grey comes back grey. Alpha is kept without loss, in a section of its own.
-        model: a name that `codec-lib models` lists, or the path of a weights file.
+        model: a name that `codec-lib models` lists, or the path of a weights file. To decode with
+            weights of your own, let the environment variable CODEC_LIB_WEIGHTS name their folder.
         quality: 1 (smallest file) to 8 (best picture), any number between; kept to 1/256.
         device: "cpu", "cuda", or "auto" for a GPU where there is one.
     Raises:

@@ -86,7 +86,8 @@ def load(name: str, device: str = "cpu") -> Trained:
     try:
         model = _rebuild(metadata, arrays)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise BitstreamError(f"weights: {path.name} holds no model of this library ({error})") from None
+        reason = str(error).splitlines()[0]
+        raise BitstreamError(f"weights: {path.name} holds no model of this library ({reason})") from None
     return Trained(metadata["model"], digest[:16], model.to(device).eval().requires_grad_(False))
 
 
