@@ -139,6 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--lr", type=float, help="learning rate of the weight matrices")
     sub.add_argument("--precision", help="32-true, bf16-mixed (default) or 16-mixed")
     sub.add_argument("--seed", type=int, help="0 by default")
+    sub.add_argument("--start", metavar="NAME", help="weights to begin from, of the same widths")
     sub.add_argument("--widths", type=_widths, metavar="N,M", help="channels inside and of latents")
     _add_device(sub)
     return parser

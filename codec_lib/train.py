@@ -48,6 +48,7 @@ class Settings:
     lr_other: float = 1e-3
     seed: int = 0
     widths: dict[str, int] = field(default_factory=dict)
+    start: str | None = None  # a model's name or weights file to begin from, with its widths
     precision: str = "bf16-mixed"
     device: str = "auto"
     check_minutes: float = 5.0  # between validations, each of which saves a checkpoint
@@ -78,7 +79,10 @@ def train(settings: Settings) -> Path:
     )
     fabric.launch()
     torch.manual_seed(settings.seed)
-    plain = architectures()[settings.model](**settings.widths).to(memory_format=torch.channels_last)
+    plain = architectures()[settings.model](**settings.widths)
+    if settings.start:
+        plain.load_state_dict(weights.load(settings.start).model.state_dict())
+    plain = plain.to(memory_format=torch.channels_last)
     model, optimizer = fabric.setup(plain, make_optimizer(plain, settings))
     base_rates = [group["lr"] for group in optimizer.param_groups]
 

@@ -93,6 +93,14 @@ def test_training_resumes_where_it_stopped(pictures, tmp_path):
     assert steps == [2, 2, 3]
 
 
+def test_training_can_start_from_weights(pictures, tmp_path):
+    first = train(tiny(pictures, tmp_path / "first"))
+    again = train(tiny(pictures, tmp_path / "again", start=str(first), lr=1e-9, lr_other=1e-9))
+    before, after = load_file(first), load_file(again)
+    for name in ("g_a.0.weight", "h_s.4.weight", "density_z.matrices.0"):
+        np.testing.assert_allclose(before[name], after[name], atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["hyperprior", "factorized", "autoencoder"])
 def test_forty_steps_lower_the_loss_on_one_batch(name):
     torch.manual_seed(0)
