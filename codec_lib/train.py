@@ -173,6 +173,10 @@ class Run:
             return self.step / self.settings.steps
         return self.minutes() / self.settings.minutes
 
+    @staticmethod
+    def hardware(fabric) -> dict[str, str | int]:
+        return {"device": str(fabric.device), "threads": torch.get_num_threads()}
+
     def check_is_due(self) -> bool:
         return time.monotonic() - self.checked >= 60 * self.settings.check_minutes
 
@@ -199,7 +203,7 @@ class Run:
             self.best = cost
             card = {
                 "settings": asdict(self.settings),
-                "training": row | {"device": str(fabric.device)},
+                "training": row | self.hardware(fabric),
             }
             weights.save(model, self.settings.model, self.weights_path, card)
 

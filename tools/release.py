@@ -39,7 +39,7 @@ def release(run: Path) -> str:
         "parameters": sum(p.numel() for p in trained.model.parameters()),
         "data": DATA,
         "settings": settings,
-        "training": card["training"] | {"processor": _processor(), "threads": card.get("threads", 1)},
+        "training": card["training"] | {"processor": _processor()},
         "commit": commit,
     }
     weights.save(trained.model, trained.name, weights.SHIPPED / f"{trained.name}.safetensors", card)
