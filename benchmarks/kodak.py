@@ -30,13 +30,14 @@ def main() -> None:
     parser.add_argument("what", choices=("models", "baselines", "summary"))
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--note", help="kept in the results, for instance what else ran on the machine")
     options = parser.parse_args()
     command = f"python -m benchmarks.kodak {options.what} --json {options.json.as_posix()}"
     if options.what == "summary":
         report = {"command": command, "method": "akima over log-rate, where both curves overlap"}
         report |= {f"bd_rate_{figure}_vs_jpeg": bd_rates(figure) for figure in ("psnr", "ms_ssim")}
     else:
-        report = {"command": command} | measure(options.what, options.device)
+        report = {"command": command, "note": options.note} | measure(options.what, options.device)
     options.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
