@@ -53,11 +53,8 @@ def wheel(repository, tmp_path_factory) -> Path:
         shutil.copy(repository / name, copy)
     for path in repository.glob("LICENSE*"):
         shutil.copy(path, copy)
-    shutil.copytree(
-        repository / "codec_lib",
-        copy / "codec_lib",
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
+    for name in ("codec_lib", "results"):
+        shutil.copytree(repository / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", target, copy)
     return next(target.glob("*.whl"))
 
