@@ -6,6 +6,7 @@ inside a network, which flatter a codec by up to 0.1 dB.
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -41,21 +42,21 @@ def ms_ssim(a, b) -> float:
 def bd_rate(anchor: Sequence[Point], test: Sequence[Point]) -> float:
     """Average rate difference of `test` against `anchor` at equal quality, in percent (negative: fewer).
 
-    Points are (bpp, dB). Akima interpolation of log-rate over the qualities that both curves cover.
+    Points are (bpp, dB), three or more, with quality rising with rate: ValueError otherwise, or where the
+    curves have no quality in common. Akima interpolation of log-rate over what both curves cover.
     Source: Bjontegaard, VCEG-M33, 2001.
     """
     import bjontegaard
 
-    (rate_a, quality_a), (rate_t, quality_t) = (zip(*sorted(c), strict=True) for c in (anchor, test))
-    return bjontegaard.bd_rate(
-        rate_a,
-        quality_a,
-        rate_t,
-        quality_t,
-        method="akima",
-        min_overlap=0,
-        require_matching_points=False,
-    )
+    curves = []
+    for name, points in (("anchor", anchor), ("test", test)):
+        rate, quality = zip(*sorted(points), strict=True)
+        if len(rate) < 3 or any(b <= a for a, b in pairwise(quality)):
+            raise ValueError(f"{name}: quality {quality}; it must rise with the rate, at 3 points or more")
+        curves += [rate, quality]
+    if min(curves[1][-1], curves[3][-1]) <= max(curves[1][0], curves[3][0]):
+        raise ValueError("the curves have no quality in common")
+    return bjontegaard.bd_rate(*curves, method="akima", min_overlap=0, require_matching_points=False)
 
 
 def _samples(picture) -> np.ndarray:

@@ -52,6 +52,21 @@ def test_bd_rate_of_half_the_bits_is_minus_fifty_percent():
     assert metrics.bd_rate(halved, anchor) == pytest.approx(100, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    "points",
+    [
+        [(0.2, 30.0), (0.4, 29.0), (0.8, 33.0)],
+        [(0.2, 30.0), (0.4, 32.0)],
+        [(1, 50.0), (2, 51.0), (3, 52.0)],
+    ],
+    ids=["falling", "two points", "no overlap"],
+)
+def test_bd_rate_refuses_what_has_no_answer(points):
+    pytest.importorskip("bjontegaard")
+    with pytest.raises(ValueError, match="rise|common"):
+        metrics.bd_rate([(0.25, 28.0), (0.5, 31.0), (1.0, 34.0), (2.0, 37.0)], points)
+
+
 @pytest.mark.parametrize("name", baselines.BASELINES)
 def test_a_baseline_writes_real_files_that_get_better_with_quality(name):
     if name == "heic":
