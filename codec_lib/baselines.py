@@ -5,7 +5,7 @@
 | jpeg   | Pillow (libjpeg-turbo)   | 4:2:0, optimized Huffman tables, progressive         |
 | jpeg2k | Pillow (OpenJPEG)        | irreversible 9/7 wavelet, colour transform, by PSNR  |
 | webp   | Pillow (libwebp)         | method 6                                             |
-| avif   | Pillow (libavif, AV1)    | speed 4, 4:4:4                                       |
+| avif   | Pillow (libavif, AV1)    | speed 6, 4:4:4                                       |
 | heic   | pillow-heif (x265, HEVC) | 4:4:4, the intra coder that BPG wraps                |
 | jxl    | imagecodecs (libjxl)     | effort 7, by distance                                |
 
@@ -35,12 +35,10 @@ BASELINES = {
     "jpeg2k": Baseline(
         "JPEG 2000", "Pillow, irreversible, mct, quality_mode dB", (26, 28, 30, 32, 34, 36, 38, 40)
     ),
-    "webp": Baseline("WebP", "Pillow, method 6", (1, 10, 25, 40, 55, 70, 80, 90, 95)),
-    "avif": Baseline("AVIF", "Pillow, speed 4, 4:4:4", (15, 25, 35, 45, 55, 65, 75, 85, 92)),
-    "heic": Baseline("HEIC (HEVC)", "pillow-heif, 4:4:4", (10, 20, 30, 40, 50, 60, 70, 80, 90)),
-    "jxl": Baseline(
-        "JPEG XL", "imagecodecs, effort 7, Butteraugli distance", (12, 8, 6, 4, 3, 2, 1.5, 1, 0.7)
-    ),
+    "webp": Baseline("WebP", "Pillow, method 6", (1, 10, 25, 45, 65, 80, 90, 95)),
+    "avif": Baseline("AVIF", "Pillow, speed 6, 4:4:4", (15, 30, 45, 60, 75, 88)),
+    "heic": Baseline("HEIC (HEVC)", "pillow-heif, 4:4:4", (10, 25, 40, 55, 70, 85)),
+    "jxl": Baseline("JPEG XL", "imagecodecs, effort 7, Butteraugli distance", (12, 8, 5, 3, 2, 1.2, 0.7)),
 }
 
 
@@ -65,7 +63,7 @@ def encode(name: str, image, quality: float) -> bytes:
             {"quality_mode": "dB", "quality_layers": [quality], "irreversible": True, "mct": 1},
         ),
         "webp": ("WEBP", {"quality": int(quality), "method": 6}),
-        "avif": ("AVIF", {"quality": int(quality), "speed": 4, "subsampling": "4:4:4"}),
+        "avif": ("AVIF", {"quality": int(quality), "speed": 6, "subsampling": "4:4:4"}),
         "heic": ("HEIF", {"quality": int(quality), "chroma": 444}),
     }
     if name not in options:

@@ -63,7 +63,7 @@ def test_bd_rate_of_half_the_bits_is_minus_fifty_percent():
 )
 def test_bd_rate_refuses_what_has_no_answer(points):
     pytest.importorskip("bjontegaard")
-    with pytest.raises(ValueError, match="rise|common"):
+    with pytest.raises(ValueError, match=r"rise|common"):
         metrics.bd_rate([(0.25, 28.0), (0.5, 31.0), (1.0, 34.0), (2.0, 37.0)], points)
 
 
