@@ -202,14 +202,14 @@ def show_scoreboard(chapter: str, n_bytes: int, shape: Sequence[int], psnr: floa
         psnr: dB over the 8-bit RGB picture; None or infinity when nothing was lost.
 
     >>> show_scoreboard("gdn", 12_000, (512, 512, 3), 30.126)
-    chapter            |    bytes |    bpp |     PSNR
-    gdn                |    12000 |  0.366 | 30.13 dB
+    chapter           bytes    bpp     PSNR
+    gdn               12000  0.366 30.13 dB
     """
     height, width = shape[:2]
     exact = psnr is None or np.isinf(psnr)
     quality = "lossless" if exact else f"{psnr:.2f} dB"
-    print(f"{'chapter':<18} | {'bytes':>8} | {'bpp':>6} | {'PSNR':>8}")
-    print(f"{chapter:<18} | {n_bytes:>8} | {8 * n_bytes / (height * width):>6.3f} | {quality:>8}")
+    print(f"{'chapter':<16} {'bytes':>6} {'bpp':>6} {'PSNR':>8}")
+    print(f"{chapter:<16} {n_bytes:>6} {8 * n_bytes / (height * width):>6.3f} {quality:>8}")
 
 
 def _figure(markup: str) -> HTML:
