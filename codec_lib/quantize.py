@@ -7,8 +7,8 @@ Rounding has gradient zero almost everywhere. Three ways around that, all of the
 * `straight_through`: really round, and pretend in the backward pass that nothing happened.
 * `soft`: a differentiable mixture of the integers nearby that hardens as the temperature falls.
 
-Sources: Balle et al., ICLR 2017, section 3 (noise); Theis et al., ICLR 2017, equation 5 (straight
-through); Agustsson et al., NeurIPS 2017, equation 3 (soft-to-hard).
+Sources: Balle et al., ICLR 2017 (noise); Theis et al., ICLR 2017 (straight through); Agustsson et al.,
+NeurIPS 2017 (soft-to-hard).
 """
 
 import torch

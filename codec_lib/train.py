@@ -8,7 +8,7 @@ The learning rate falls linearly to zero over the time budget, after a short war
 are trained with Muon, which makes each update orthogonal; everything else (first and last layers, GDN,
 gains, densities) with Adam.
 
-Source of the loss: Balle et al., ICLR 2018, equation 7; of Muon: Jordan et al., 2024.
+Source of the loss: Balle et al., ICLR 2018; of Muon: Jordan et al., 2024.
 """
 
 import csv
@@ -44,7 +44,7 @@ class Settings:
     steps: int | None = None  # stop after so many, whatever the clock says
     batch: int = 8
     crop: int = 128
-    lr: float = 0.02  # of the weight matrices
+    lr: float = 0.005  # of the weight matrices
     lr_other: float = 1e-3
     seed: int = 0
     widths: dict[str, int] = field(default_factory=dict)

@@ -8,7 +8,7 @@ taken in the left tail, where floats keep their digits. Coding needs integer tab
 be one for each real sigma: 64 scales, evenly spaced on a log axis from 0.11 to 256, cost about 0.3 %
 of the rate. A table never depends on data; only its *index* does.
 
-Source: Balle et al., ICLR 2018, equation 8; the scale table is the one of its published code.
+Source: Balle et al., ICLR 2018; the scale table is the one of its published code.
 """
 
 import math

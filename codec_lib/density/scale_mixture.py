@@ -5,7 +5,7 @@ r"""Gaussian scale mixtures: a few Gaussians a channel, all centred on zero.
 Sharp at zero and heavy in the tails, like the coefficients of a picture, with 12 numbers a channel. The
 probability of a bin is the same mixture of Gaussian bin probabilities.
 
-Source: Theis et al., ICLR 2017, section 2.3 (six scales a channel).
+Source: Theis et al., ICLR 2017 (six scales a channel).
 """
 
 import math

@@ -9,7 +9,7 @@ Between two trained qualities the gains are interpolated exponentially, m = m_q^
 straight line in log m, which is what is stored here.
 
 Source: Cui et al., "Asymmetric gained deep image compression with continuous rate adaptation",
-CVPR 2021, equations 4 to 6.
+CVPR 2021.
 """
 
 import math

@@ -15,7 +15,7 @@ always in range, and with small steps where beta is small.
 tensor([0.9535, 0.9535, 0.9535, 0.9535], grad_fn=<ViewBackward0>)
 
 Source: Balle, Laparra, Simoncelli, "Density modeling of images using a generalized normalization
-transformation", ICLR 2016; used in codecs by Balle et al., ICLR 2017, equations 3 and 4.
+transformation", ICLR 2016; used in codecs by Balle et al., ICLR 2017.
 """
 
 import torch

@@ -5,7 +5,7 @@ there for ever. Here the gradient also passes below the bound if following it wo
 
     dL/dx = dL/dout   where x >= b, or where dL/dout < 0;   0 elsewhere.
 
-Source: Balle et al. 2018, "Variational image compression with a scale hyperprior", appendix;
+Source: Balle et al. 2018, "Variational image compression with a scale hyperprior";
 the rule is the one TensorFlow Compression and CompressAI use.
 """
 

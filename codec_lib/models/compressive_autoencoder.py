@@ -8,7 +8,7 @@ convolution: a 3x3 convolution to four times the channels, which are then laid o
 paper's scale vectors, which give several rates from one network, are the gain units of this library.
 
 Source: Theis, Shi, Cunningham, Huszar, "Lossy image compression with compressive autoencoders",
-ICLR 2017, figure 2 and sections 2.2 to 2.4. Widths here are arguments; the paper's are 64, 128, 96.
+ICLR 2017, figure 2. Widths here are arguments; the paper's are 64, 128, 96.
 """
 
 from torch import Tensor, nn
@@ -43,7 +43,7 @@ class CompressiveAutoencoder(ChannelPriorModel):
 
     stride = 8
 
-    def __init__(self, N: int = 32, M: int = 48):
+    def __init__(self, N: int = 32, M: int = 64):
         super().__init__(M, initial_gain=4.0)
         self.N = N
         self.g_a = nn.Sequential(

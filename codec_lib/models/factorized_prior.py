@@ -6,7 +6,7 @@ r"""The factorized prior: the first end-to-end trained codec that beat JPEG 2000
 
 Every latent is coded under the density of its channel, whatever its neighbours are.
 
-Source: Balle, Laparra, Simoncelli, "End-to-end optimized image compression", ICLR 2017, figure 3
+Source: Balle, Laparra, Simoncelli, "End-to-end optimized image compression", ICLR 2017
 (transforms); density: Balle et al., ICLR 2018, appendix 6.1.
 """
 
@@ -23,7 +23,7 @@ class FactorizedPrior(ChannelPriorModel):
 
     stride = 16
 
-    def __init__(self, N: int = 96, M: int = 128):
+    def __init__(self, N: int = 96, M: int = 256):
         super().__init__(M, initial_gain=4.0)
         self.N = N
         self.g_a = nn.Sequential(

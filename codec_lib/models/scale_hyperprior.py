@@ -34,7 +34,7 @@ class ScaleHyperprior(LossyModel):
 
     stride = 64
 
-    def __init__(self, N: int = 64, M: int = 96):
+    def __init__(self, N: int = 64, M: int = 256):
         super().__init__()
         self.N, self.M = N, M
         self.g_a = nn.Sequential(
