@@ -37,7 +37,7 @@ def encode(
         raise ValueError(f"quality: {quality}; allowed is 1 to 8")
     image = picture.load(image)
     trained = weights.load(model, pick_device(device))
-    header = Header(trained.name, trained.digest, *image.size, image.mode, quality)
+    header = Header(trained.name, trained.digest, trained.probabilities, *image.size, image.mode, quality)
     x = picture.to_tensor(image).to(pick_device(device))
     with _reproducible():
         sections = trained.model.compress(x, header.quality)
@@ -88,6 +88,10 @@ def _weights_of(header: Header, device: str) -> weights.Trained:
     if trained.digest != header.weights:
         raise BitstreamError(
             f"weights: file needs {header.model} {header.weights}, here is {trained.digest}"
+        )
+    if trained.probabilities != header.probabilities:
+        raise BitstreamError(
+            f"probabilities: file needs {header.probabilities}, here are {trained.probabilities}"
         )
     return trained
 

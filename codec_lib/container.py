@@ -1,16 +1,17 @@
 """The `.clc` file: a typed header, then sections of bytes, each with its own checksum.
 
     offset  size  field
-    0       4     magic       89 43 4C 43 ("\\x89CLC")
-    4       1     version     1
-    5       1     mode        0 = L, 1 = RGB, 2 = LA, 3 = RGBA
-    6       4     width       pixels, little endian like everything here
-    10      4     height      pixels
-    14      2     quality     in 1/256: 1024 is quality 4
-    16      8     weights     first bytes of the SHA-256 of the weights file
-    24      1+n   model       length, then ASCII
-    .       1     sections    how many
-    .       9*s   sections    each: kind (1), length (4), CRC-32 of its bytes (4)
+    0       4     magic          89 43 4C 43 ("\\x89CLC")
+    4       1     version        2
+    5       1     mode           0 = L, 1 = RGB, 2 = LA, 3 = RGBA
+    6       4     width          pixels, little endian like everything here
+    10      4     height         pixels
+    14      2     quality        in 1/256: 1024 is quality 4
+    16      8     weights        first bytes of the SHA-256 of the weights file
+    24      8     probabilities  first bytes of the SHA-256 of all that chooses probabilities
+    32      1+n   model          length, then ASCII
+    .       1     sections       how many
+    .       9*s   sections       each: kind (1), length (4), CRC-32 of its bytes (4)
     .       4     CRC-32 of everything above
     .             the sections' bytes, in the order of the table, and nothing after them
 
@@ -18,10 +19,11 @@ Reading allocates nothing in proportion to what a header claims: sizes are check
 that are there and against `MAX_PIXELS` first. `read` raises BitstreamError for anything else than a
 file that `write` made.
 
->>> header = Header(model="hyperprior", weights="00" * 8, width=3, height=2, mode="RGB", quality=4.0)
+>>> header = Header(model="hyperprior", weights="00" * 8, probabilities="11" * 8,
+...                 width=3, height=2, mode="RGB", quality=4.0)
 >>> data = write(header, {"z": b"side", "y": b"latents"})
 >>> len(data), read(data) == (header, {"z": b"side", "y": b"latents"})
-(69, True)
+(77, True)
 """
 
 import struct
@@ -31,23 +33,28 @@ from dataclasses import asdict, dataclass
 from codec_lib.errors import BitstreamError
 
 MAGIC = b"\x89CLC"
-VERSION = 1
+VERSION = 2
 MODES = ("L", "RGB", "LA", "RGBA")
 KINDS = ("y", "z", "alpha")  # a section's kind is its place in this list
 MAX_PIXELS = 1 << 26
 QUALITY_SCALE = 256
 
-_FIXED = struct.Struct("<4sBBIIH8s")
+_FIXED = struct.Struct("<4sBBIIH8s8s")
 _SECTION = struct.Struct("<BII")
 _CRC = struct.Struct("<I")
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says about itself. `weights` is 16 hexadecimal digits, `quality` in [1, 8]."""
+    """What a file says about itself.
+
+    `weights` and `probabilities` are 16 hexadecimal digits each, `quality` is in [1, 8]. Without equal
+    probabilities no symbol can be decoded; without equal weights they would become other pixels.
+    """
 
     model: str
     weights: str
+    probabilities: str
     width: int
     height: int
     mode: str
@@ -96,7 +103,7 @@ def write(header: Header, sections: dict[str, bytes]) -> bytes:
     quality = round(header.quality * QUALITY_SCALE)
     head = _FIXED.pack(
         MAGIC, VERSION, MODES.index(header.mode), header.width, header.height, quality,
-        bytes.fromhex(header.weights),
+        bytes.fromhex(header.weights), bytes.fromhex(header.probabilities),
     )  # fmt: skip
     head += bytes([len(name)]) + name + bytes([len(sections)])
     for kind, payload in sections.items():
@@ -142,10 +149,10 @@ def _parse_header(data: bytes, max_pixels: int) -> tuple[Header, list[tuple[str,
     """Header, section table, and where the first section starts."""
     reader = _Reader(data)
     if not data:
-        raise BitstreamError("file: 0 bytes; a header is at least 31")
+        raise BitstreamError("file: 0 bytes; a header is at least 39")
     if data[:4] != MAGIC[: len(data)]:
         raise BitstreamError(f"magic: {data[:4].hex(' ')}; a .clc file starts with {MAGIC.hex(' ')}")
-    _, version, mode, width, height, quality, weights = reader.unpack(_FIXED)
+    _, version, mode, width, height, quality, weights, probabilities = reader.unpack(_FIXED)
     if version != VERSION:
         raise BitstreamError(f"version: {version}; this library reads version {VERSION}")
     name = reader.take(reader.take(1)[0])
@@ -166,6 +173,7 @@ def _parse_header(data: bytes, max_pixels: int) -> tuple[Header, list[tuple[str,
     values = (
         name.decode("ascii"),
         weights.hex(),
+        probabilities.hex(),
         width,
         height,
         MODES[mode],

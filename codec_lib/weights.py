@@ -30,10 +30,15 @@ SHIPPED = Path(__file__).parent / "weights"
 
 @dataclass(frozen=True)
 class Trained:
-    """A frozen model in eval mode, its name, and the first 16 hex digits of its file's SHA-256."""
+    """A frozen model in eval mode and its name.
+
+    `digest` and `probabilities` are the first 16 hex digits of two SHA-256: of the weights file, and
+    of all that chooses probabilities in it, the integer tables and networks.
+    """
 
     name: str
     digest: str
+    probabilities: str
     model: LossyModel
 
 
@@ -88,7 +93,26 @@ def load(name: str, device: str = "cpu") -> Trained:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise BitstreamError(f"weights: {path.name} holds no model of this library ({reason})") from None
-    return Trained(metadata["model"], digest[:16], model.to(device).eval().requires_grad_(False))
+    model = model.to(device).eval().requires_grad_(False)
+    return Trained(metadata["model"], digest[:16], _probabilities(model)[:16], model)
+
+
+def _probabilities(model: LossyModel) -> str:
+    """SHA-256 of the integers that choose probabilities: names, shapes and little-endian values."""
+    state = hashlib.sha256()
+    for key, value in sorted(_integers(model).items()):
+        state.update(f"{key} {value.dtype.str} {value.shape}\n".encode())
+        state.update(np.ascontiguousarray(value).tobytes())
+    return state.hexdigest()
+
+
+def _integers(model: LossyModel) -> dict[str, np.ndarray]:
+    """Everything that a decoder needs to choose the same probabilities, as it is saved."""
+    return {
+        f"tables.{stream}.{field}": value
+        for stream, tables in model.tables.items()
+        for field, value in tables.to_arrays().items()
+    }
 
 
 def _rebuild(metadata: dict[str, str], arrays: dict) -> LossyModel:
@@ -105,8 +129,7 @@ def save(model: LossyModel, name: str, path: Path, card: dict) -> None:
     """Freeze `model` and write weights, tables and card; `path` ends in .safetensors."""
     model.freeze()
     arrays = {key: value.detach().float().cpu().numpy() for key, value in model.state_dict().items()}
-    for stream, tables in model.tables.items():
-        arrays |= {f"tables.{stream}.{field}": value for field, value in tables.to_arrays().items()}
+    arrays |= _integers(model)
     # safetensors writes memory as it lies: a channels-last weight would come back scrambled.
     arrays = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
     metadata = {

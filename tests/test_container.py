@@ -9,7 +9,7 @@ from codec_lib import container
 from codec_lib.container import Header, inspect, read, write
 from codec_lib.errors import BitstreamError
 
-HEADER = Header("hyperprior", "0123456789abcdef", 37, 53, "RGB", 4.5)
+HEADER = Header("hyperprior", "0123456789abcdef", "fedcba9876543210", 37, 53, "RGB", 4.5)
 SECTIONS = {"z": b"side information", "y": bytes(range(200))}
 FILE = write(HEADER, SECTIONS)
 BODY = sum(map(len, SECTIONS.values()))
@@ -18,6 +18,7 @@ headers = st.builds(
     Header,
     model=st.text(st.characters(codec="ascii", min_codepoint=33, max_codepoint=126), max_size=40),
     weights=st.binary(min_size=8, max_size=8).map(bytes.hex),
+    probabilities=st.binary(min_size=8, max_size=8).map(bytes.hex),
     width=st.integers(1, 8000),
     height=st.integers(1, 8000),
     mode=st.sampled_from(container.MODES),
@@ -39,8 +40,10 @@ def test_what_was_written_is_read(header, parts):
 
 
 def test_the_layout_is_pinned_byte_by_byte():
-    header = Header("ab", "00112233445566aa", 3, 2, "L", 1.5)
-    head = bytes.fromhex("89434c43 01 00 03000000 02000000 8001 00112233445566aa 02 6162 01")
+    header = Header("ab", "00112233445566aa", "bb" * 8, 3, 2, "L", 1.5)
+    head = bytes.fromhex(
+        "89434c43 02 00 03000000 02000000 8001 00112233445566aa bbbbbbbbbbbbbbbb 02 6162 01"
+    )
     head += b"\x00" + struct.pack("<II", 1, zlib.crc32(b"!"))
     assert write(header, {"y": b"!"}) == head + struct.pack("<I", zlib.crc32(head)) + b"!"
 
@@ -62,7 +65,7 @@ def test_any_truncation_is_noticed(length):
 
 @given(st.binary(max_size=200))
 def test_random_bytes_are_refused(data):
-    for start in (b"", container.MAGIC, FILE[:30]):
+    for start in (b"", container.MAGIC, FILE[:38]):
         with pytest.raises(BitstreamError):
             read(start + data)
 
@@ -75,17 +78,17 @@ def test_bytes_after_the_end_are_refused():
 @pytest.mark.parametrize(
     ("offset", "value", "message"),
     [
-        (4, b"\x02", "version: 2"),
+        (4, b"\x03", "version: 3"),
         (5, b"\x09", "mode: 9"),
         (6, struct.pack("<II", 60000, 60000), "size: 60000 x 60000; allowed are 1 to 67108864 pixels"),
         (6, struct.pack("<II", 0, 5), "size: 0 x 5"),
         (6, struct.pack("<II", 2**32 - 1, 2**32 - 1), "size: 4294967295 x 4294967295"),
         (14, struct.pack("<H", 255), "quality: 0.99"),
         (14, struct.pack("<H", 2049), "quality: 8.00"),
-        (25, b"\xff", "model: b'\\\\xffyperprior'"),
-        (36, b"\x07", "sections: kinds"),
-        (36, b"\x00", "sections: kinds"),  # the same kind twice
-        (37, struct.pack("<I", 2**32 - 1), "section z: 216 bytes left of 4294967295; truncated"),
+        (33, b"\xff", "model: b'\\\\xffyperprior'"),
+        (44, b"\x07", "sections: kinds"),
+        (44, b"\x00", "sections: kinds"),  # the same kind twice
+        (45, struct.pack("<I", 2**32 - 1), "section z: 216 bytes left of 4294967295; truncated"),
     ],
 )
 def test_a_forged_header_is_refused_by_name_value_and_range(offset, value, message):
@@ -105,7 +108,16 @@ def test_inspect_names_the_damaged_section_and_prints_every_field():
     damaged[-1] ^= 1
     found = inspect(bytes(damaged))
     assert [(s.kind, s.state) for s in found.sections] == [("z", "ok"), ("y", "damaged")]
-    for value in ("hyperprior", "0123456789abcdef", "37", "53", "RGB", "4.5", f"{len(FILE)} bytes"):
+    for value in (
+        "hyperprior",
+        "0123456789abcdef",
+        "fedcba9876543210",
+        "37",
+        "53",
+        "RGB",
+        "4.5",
+        f"{len(FILE)} bytes",
+    ):
         assert value in str(found)
 
 
@@ -116,4 +128,4 @@ def test_inspect_names_the_truncated_section():
 
 def test_a_header_cannot_be_made_for_a_picture_that_would_be_refused():
     with pytest.raises(BitstreamError, match="size"):
-        Header("hyperprior", "00" * 8, 0, 1, "RGB", 4.0)
+        Header("hyperprior", "00" * 8, "00" * 8, 0, 1, "RGB", 4.0)
