@@ -5,6 +5,8 @@ bits. The colour is what a network codes; alpha is kept beside it without loss.
 """
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from codec_lib.errors import BitstreamError
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 Picture = Image.Image | np.ndarray | str | Path
 
@@ -75,14 +79,23 @@ def pack_alpha(image: Image.Image) -> bytes:
 
 
 def unpack_alpha(data: bytes, size: tuple[int, int]) -> Image.Image:
-    """The alpha channel of `size` (width, height); BitstreamError for anything else."""
+    """The alpha channel of `size` (width, height); BitstreamError for anything else.
+
+    Only the chunks that `pack_alpha` writes are allowed: a PNG may also hold text, colour profiles and
+    animations, each compressed on its own, and a decoder would unpack them.
+    """
+    grey = struct.pack(">4sIIBBBBB", b"IHDR", *size, 8, 0, 0, 0, 0)
+    if not data.startswith(PNG_SIGNATURE + struct.pack(">I17sI", 13, grey, zlib.crc32(grey))):
+        raise BitstreamError(f"section alpha: no PNG of {size[0]} x {size[1]} with 8 bits of grey")
+    chunks, position = [], len(PNG_SIGNATURE)
+    while position < len(data):
+        chunks.append(data[position + 4 : position + 8])
+        position += 12 + int.from_bytes(data[position : position + 4], "big")
+    if chunks != [b"IHDR", *[b"IDAT"] * (len(chunks) - 2), b"IEND"] or position != len(data):
+        raise BitstreamError(f"section alpha: chunks {b' '.join(chunks)[:60]}; allowed is IHDR IDAT IEND")
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as alpha:
-            if alpha.mode != "L" or alpha.size != size:
-                raise BitstreamError(f"section alpha: {alpha.mode} {alpha.size}; allowed is L {size}")
             alpha.load()
             return alpha
-    except BitstreamError:
-        raise
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise BitstreamError(f"section alpha: not a PNG ({error})") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise BitstreamError(f"section alpha: damaged PNG ({error})") from None
