@@ -70,9 +70,8 @@ def _inspect(options: argparse.Namespace) -> int:
 
     found = container.inspect(options.input.read_bytes())
     print(found)
-    bad = [f"section {s.kind} is {s.state}" for s in found.sections if s.state != "ok"]
-    bad += [f"{found.surplus} bytes after the last section"] * bool(found.surplus)
-    return _fail("; ".join(bad)) if bad else 0
+    more = f" (and {len(found.problems) - 1} more problems)" if len(found.problems) > 1 else ""
+    return _fail(found.problems[0] + more) if found.problems else 0
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -117,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("output", metavar="OUT", type=Path, help="picture; its ending says the format")
     _add_device(sub)
 
-    sub = command("inspect", _inspect, "print a .clc file's header and check its sections")
+    sub = command("inspect", _inspect, "print what a .clc file says, and every check that fails")
     sub.add_argument("input", metavar="FILE", type=Path)
 
     sub = command("evaluate", _evaluate, "measure a model on a folder of pictures")

@@ -106,8 +106,7 @@ def test_bad_data_exits_with_1_and_leaves_nothing_behind(folder):
         ("decode", "flipped.clc", "x.png"),
         ("decode", "photo.png", "x.png"),
         ("decode", "missing.clc", "x.png"),
-        ("inspect", "empty.clc"),
-        ("inspect", "photo.png"),
+        ("inspect", "missing.clc"),
         ("evaluate", "no-folder", "--model", "hyperprior", "--json", "x.json"),
         ("train", "nothing", "--data", ".", "--out", "runs"),
     ):
@@ -115,12 +114,23 @@ def test_bad_data_exits_with_1_and_leaves_nothing_behind(folder):
     assert sorted(p.name for p in folder.iterdir()) == before
 
 
-def test_inspect_of_a_damaged_file_prints_what_it_can_and_exits_with_1(folder):
+@pytest.mark.parametrize(
+    ("name", "shown", "complaint"),
+    [
+        ("flipped.clc", "width         200", "section y: CRC-32 is "),
+        ("cut.clc", "height        180", "section y: "),
+        ("empty.clc", "size          0 bytes", "magic: none; "),
+        ("photo.png", "magic         89 50 4e 47", "magic: 89 50 4e 47; "),
+    ],
+)
+def test_inspect_of_a_damaged_file_prints_what_it_can_and_exits_with_1(folder, name, shown, complaint):
     make_bad_inputs(folder)
-    result = run("inspect", folder / "flipped.clc")
+    result = run("inspect", folder / name)
     assert result.returncode == 1
-    assert "width    200" in result.stdout
-    assert result.stderr == "codec-lib: section y is damaged\n"
+    assert shown in result.stdout.splitlines()
+    assert "problem       " + complaint in result.stdout
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("codec-lib: " + complaint)
 
 
 def test_a_read_only_output_is_kept(folder):

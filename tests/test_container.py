@@ -1,3 +1,4 @@
+import re
 import struct
 import zlib
 
@@ -80,14 +81,17 @@ def test_bytes_after_the_end_are_refused():
     [
         (4, b"\x03", "version: 3"),
         (5, b"\x09", "mode: 9"),
-        (6, struct.pack("<II", 60000, 60000), "size: 60000 x 60000; allowed are 1 to 67108864 pixels"),
+        (6, struct.pack("<II", 60000, 60000), "size: 60000 x 60000; allowed are .* 1 to 67108864 pixels"),
         (6, struct.pack("<II", 0, 5), "size: 0 x 5"),
         (6, struct.pack("<II", 2**32 - 1, 2**32 - 1), "size: 4294967295 x 4294967295"),
+        (6, struct.pack("<II", 65537, 1), "size: 65537 x 1; allowed are sides to 65536"),
         (14, struct.pack("<H", 255), "quality: 0.99"),
         (14, struct.pack("<H", 2049), "quality: 8.00"),
         (33, b"\xff", "model: b'\\\\xffyperprior'"),
-        (44, b"\x07", "sections: kinds"),
-        (44, b"\x00", "sections: kinds"),  # the same kind twice
+        (43, b"\x04", "sections: 4; allowed are 0 to 3"),
+        (43, b"\xff", "sections: 255; allowed are 0 to 3"),
+        (44, b"\x07", "sections: kinds 7, y; allowed are y, z, alpha, each at most once"),
+        (44, b"\x00", "sections: kinds y, y; allowed are y, z, alpha, each at most once"),
         (45, struct.pack("<I", 2**32 - 1), "section z: 216 bytes left of 4294967295; truncated"),
     ],
 )
@@ -103,29 +107,122 @@ def test_the_limit_on_pixels_is_the_callers():
         read(FILE, max_pixels=37 * 53 - 1)
 
 
+@pytest.mark.parametrize("limit", [0, -1, container.MAX_PIXELS + 1, None, "5", 1e6])
+def test_a_limit_out_of_range_is_refused(limit):
+    with pytest.raises(ValueError, match="max_pixels"):
+        read(FILE, max_pixels=limit)
+
+
+@pytest.mark.parametrize("function", [read, inspect])
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_whatever_acts_like_bytes_is_read(function, kind):
+    assert function(kind(FILE)) == function(FILE)
+
+
+@pytest.mark.parametrize("function", [read, inspect])
+@pytest.mark.parametrize("thing", [None, "text", 5, 10**15, ["a"], object()])
+def test_what_is_no_bytes_is_refused_by_its_type(function, thing):
+    with pytest.raises(TypeError, match=f"data: {type(thing).__name__}; allowed are bytes"):
+        function(thing)
+
+
+@given(headers, sections)
+def test_inspect_finds_nothing_wrong_with_what_was_written(header, parts):
+    found = inspect(write(header, parts))
+    assert (found.header, found.problems) == (header, ())
+    assert [(s.kind, s.length, s.state) for s in found.sections] == [
+        (kind, len(payload), "ok") for kind, payload in parts.items()
+    ]
+
+
 def test_inspect_names_the_damaged_section_and_prints_every_field():
-    damaged = bytearray(FILE)
-    damaged[-1] ^= 1
-    found = inspect(bytes(damaged))
+    damaged = FILE[:-1] + b"!"
+    found = inspect(damaged)
+    assert found.header == HEADER
     assert [(s.kind, s.state) for s in found.sections] == [("z", "ok"), ("y", "damaged")]
-    for value in (
-        "hyperprior",
-        "0123456789abcdef",
-        "fedcba9876543210",
-        "37",
-        "53",
-        "RGB",
-        "4.5",
-        f"{len(FILE)} bytes",
-    ):
-        assert value in str(found)
+    assert [problem[:21] for problem in found.problems] == ["section y: CRC-32 is "]
+    for line in (
+        "magic         89 43 4c 43", "version       2", "mode          RGB", "width         37",
+        "height        53", "quality       4.5", "weights       0123456789abcdef",
+        "probabilities fedcba9876543210", "model         hyperprior", "sections      2",
+        f"size          {len(FILE)} bytes", f"problem       {found.problems[0]}",
+    ):  # fmt: skip
+        assert line in str(found).splitlines()
 
 
-def test_inspect_names_the_truncated_section():
-    assert [s.state for s in inspect(FILE[:-1]).sections] == ["ok", "truncated"]
-    assert inspect(FILE + b"xy").surplus == 2
+def test_inspect_reports_every_failed_check_and_not_only_the_first():
+    damaged = bytearray(FILE[:-1])
+    damaged[:6] = b"what?\x09"
+    damaged[14:16] = b"\xff\xff"
+    damaged[len(FILE) - BODY] ^= 1
+    names = [problem.split(":")[0] for problem in inspect(damaged).problems]
+    assert names == ["magic", "version", "header", "mode", "quality", "section z", "section y"]
 
 
-def test_a_header_cannot_be_made_for_a_picture_that_would_be_refused():
-    with pytest.raises(BitstreamError, match="size"):
-        Header("hyperprior", "00" * 8, "00" * 8, 0, 1, "RGB", 4.0)
+@pytest.mark.parametrize(
+    ("length", "states"),
+    [(1, ["ok", "truncated"]), (200, ["ok", "missing"]), (214, ["truncated", "missing"])],
+)
+def test_inspect_tells_truncated_from_missing_sections(length, states):
+    found = inspect(FILE[:-length])
+    assert [s.state for s in found.sections] == states
+    assert found.header == HEADER
+    assert found.problems[-1].endswith(states[-1])
+
+
+def test_inspect_counts_the_bytes_after_the_end():
+    assert inspect(FILE + b"xy").problems == ("file: 2 bytes after the last section; none allowed",)
+
+
+def test_inspect_reads_a_truncated_header_as_far_as_it_goes():
+    for length in range(len(FILE) - BODY):
+        found = inspect(FILE[:length])
+        assert found.header is None
+        assert found.problems[-1] == f"header: ends after {length} bytes; truncated" or length == 0
+        assert found.fields == dict(list(inspect(FILE).fields.items())[: len(found.fields)])
+        assert str(found)
+    assert inspect(FILE[:14]).fields.keys() == {"magic", "version", "mode", "width", "height"}
+    assert [s.kind for s in inspect(FILE[:53]).sections] == ["z"]
+
+
+def test_inspect_believes_no_header_with_a_wrong_checksum_and_prints_it_all_the_same():
+    damaged = bytearray(FILE)
+    damaged[6] ^= 2  # 37 pixels become 39
+    found = inspect(damaged)
+    assert found.header is None
+    assert "width         39" in str(found).splitlines()
+    assert [problem[:18] for problem in found.problems] == ["header: CRC-32 is "]
+    assert [s.state for s in found.sections] == ["ok", "ok"]
+
+
+@given(st.binary(max_size=300), st.sampled_from([b"", container.MAGIC, FILE[:32], FILE[:44], FILE]))
+def test_inspect_never_raises_and_agrees_with_read(data, start):
+    found = inspect(start + data)
+    assert str(found).isprintable() or all(line.isprintable() for line in str(found).splitlines())
+    if found.problems:
+        with pytest.raises(BitstreamError, match=f"^{re.escape(found.problems[0])}$"):
+            read(start + data)
+    else:
+        assert read(start + data) == read(FILE)
+
+
+@pytest.mark.parametrize("position", range(len(FILE)))
+def test_inspect_notices_any_changed_byte(position):
+    damaged = bytearray(FILE)
+    damaged[position] ^= 0x55
+    found = inspect(damaged)
+    assert found.problems
+    assert all("\n" not in problem for problem in found.problems)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"width": 0}, {"height": 65537}, {"width": 60000, "height": 60000}, {"mode": "CMYK"},
+        {"quality": 9}, {"model": "n\u00e4me"}, {"model": "a" * 256},
+        {"weights": "00"}, {"probabilities": "g" * 16},
+    ],
+)  # fmt: skip
+def test_a_header_cannot_be_made_that_would_be_refused(change):
+    with pytest.raises(BitstreamError):
+        Header(**{**vars(HEADER), **change})
