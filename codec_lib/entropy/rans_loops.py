@@ -1,222 +1,235 @@
 """The compiled loops of `codec_lib.entropy.rans`: plain Python for Numba, integers and arrays only.
 
-`push` and `pop` are the two equations of rANS. Around them: a symbol by its table, an escape code
-bit by bit, and the loops over a whole message, which keep four states in registers.
+`push` and `pop` are the two equations of rANS. Around them: `locate` and `find`, which turn a symbol
+or a slot into an entry of the tables, and the loops over a whole message. Four lanes, the usual
+number, keep their states in registers; any other number keeps them in an array.
+
+All table rows lie one after the other, a 64-bit word an entry, so that one load brings all of it:
+
+    bits 0-15 start c,  bits 16-31 frequency f - 1,  bits 32-63 value of the symbol (int32)
+
+The last entry of a row is the escape symbol. The loops code it like any other; what it stands for
+is taken from and put into the message before and after (`codec_lib.entropy.escape`).
 """
 
-import numpy as np
-from numba import njit
+from typing import NamedTuple
 
-from codec_lib.entropy import escape
-from codec_lib.entropy.pmf import INT32, TOTAL
+import numpy as np
+from numba import njit, uint32, uint64
+
+from codec_lib.entropy.pmf import TOTAL, Tables
 
 LOWEST = 1 << 24  # states live in [2**24, 2**40)
-STATE_BYTES = 5
-LANES = 4
-LONG = 1 << 14  # messages below this length use one state: each state costs three bytes
-ESCAPE_WORDS = 40  # more words than one escape code can spill
-PADDING = 8  # zero words behind the data, so that a group of pops may look beyond its end
-INT32_MIN, INT32_MAX = int(INT32.min), int(INT32.max)
+REGISTERS = 4  # lanes of the fast loops
+PADDING = 8  # zero words behind the data, so that four pops may look beyond its end
+BUCKET_BITS = 8  # the upper bits of a slot tell about where in its row the symbol is
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")
 inline = njit(inline="always", error_model="numpy")
-fold = njit(escape.fold)
-unfold = njit(escape.unfold)
+
+
+class Rows(NamedTuple):
+    """`Tables` laid out for the loops, for T rows with E entries in all.
+
+    offset int32 (T,), size uint32 (T,) without the escape symbol, first uint32 (T,) the row's first
+    entry; entry uint64 (E,), reciprocal float64 (E,); bucket uint32 (T * 2**BUCKET_BITS,): the entry
+    that holds the first slot of each bucket.
+    """
+
+    offset: np.ndarray
+    size: np.ndarray
+    first: np.ndarray
+    entry: np.ndarray
+    reciprocal: np.ndarray
+    bucket: np.ndarray
+
+
+def lay_out(tables: Tables) -> Rows:
+    """Lay the tables out for the loops."""
+    used = np.arange(tables.cdf.shape[1] - 1) < tables.length[:, None]
+    frequency = np.diff(tables.cdf, axis=1)[used].astype(np.uint64)
+    start = tables.cdf[:, :-1][used].astype(np.uint64)
+    first = np.cumsum(tables.length) - tables.length
+    place = np.arange(len(start)) - np.repeat(first, tables.length)
+    value = (np.repeat(tables.offset.astype(np.int64), tables.length) + place).astype(np.uint32)
+    sixteen = np.uint64(16)
+    high = value.astype(np.uint64) << sixteen | (frequency - np.uint64(1))
+    return Rows(
+        offset=tables.offset,
+        size=(tables.length - 1).astype(np.uint32),
+        first=first.astype(np.uint32),
+        entry=high << sixteen | start,
+        reciprocal=reciprocal(frequency),
+        bucket=fill_buckets(start, first, tables.length),
+    )
+
+
+def reciprocal(frequency):
+    """1 / f, two roundings up: then the integer part of x times this is x // f, for x below 2**40.
+
+    The product exceeds x / f by a relative error between 0 and 2**-50: enough to reach a multiple
+    of f in spite of rounding, too little (x 2**-50 / f < 1 / f) to reach the next one.
+    """
+    return np.nextafter(np.nextafter(1 / np.asarray(frequency, dtype=np.float64), 2), 2)
+
+
+@compiled
+def fill_buckets(start, first, length):
+    """Tell, for each row and each bucket of slots, which entry holds the bucket's first slot."""
+    buckets = np.empty(len(first) << BUCKET_BITS, dtype=np.uint32)
+    for row in range(len(first)):
+        entry, last = first[row], first[row] + length[row] - 1
+        for k in range(1 << BUCKET_BITS):
+            while entry < last and start[entry + 1] <= np.uint64(k << (16 - BUCKET_BITS)):
+                entry += 1
+            buckets[(row << BUCKET_BITS) + k] = entry
+    return buckets
 
 
 @inline
-def push(x, words, position, frequency, start):
-    """Push a symbol onto the state `x`, spilling a word if there is no room for the symbol.
+def push(x, words, position, entry, reciprocal):
+    """Push the symbol of a table entry onto the state `x`; spill a word if there is no room for it.
 
     Words are written from the end of the buffer to its start.
     """
-    words[position - 1] = x & 0xFFFF  # kept only if `position` moves
-    spill = x >= frequency << 24
-    x = x >> 16 if spill else x
-    # x // frequency, and exactly so: x + 1/2 fits a double, and is at least 1 / (2 frequency)
-    # away from the next multiple, much more than the rounding of the quotient, 2**-29.
-    quotient = np.int64((x + 0.5) / frequency)
-    # quotient * 2**16 + start + x % frequency
-    return x + start + quotient * (TOTAL - frequency), position - spill
+    start, others = entry & uint64(0xFFFF), uint64(0xFFFF) - (entry >> uint64(16) & uint64(0xFFFF))
+    words[position - uint64(1)] = x  # its low 16 bits, kept only if `position` moves
+    spill = x >> uint64(24) >= uint64(TOTAL) - others  # x >= f * 2**24
+    x = x >> uint64(16) if spill else x
+    quotient = uint64(np.int64(np.float64(np.int64(x)) * reciprocal))  # x // f
+    # quotient * 2**16 + start + x % f, where 2**16 = f + others
+    return x + start + quotient * others, position - uint64(spill)
 
 
 @inline
-def pop(x, words, position, frequency, start):
-    """Take the symbol in the lowest 16 bits off the state `x`, reading a word if it gets low."""
-    x = frequency * (x >> 16) + (x & 0xFFFF) - start
-    refilled = (x << 16) | np.int64(words[position])
-    low = x < LOWEST
-    return refilled if low else x, position + low
+def pop(x, words, position, entry):
+    """Take a table entry's symbol off the state `x`; read a word if the state gets low."""
+    start, most = entry & uint64(0xFFFF), entry >> uint64(16) & uint64(0xFFFF)  # most = f - 1
+    x = (most + uint64(1)) * (x >> uint64(16)) + (x & uint64(0xFFFF)) - start
+    low = x < uint64(LOWEST)
+    refilled = x << uint64(16) | uint64(words[position])
+    return refilled if low else x, position + uint64(low)
 
 
 @inline
-def push_symbol(x, words, position, index, k, cdf):
-    """Push the symbol `k` of the table row `index`."""
-    start = np.int64(cdf[index, k])
-    return push(x, words, position, np.int64(cdf[index, k + 1]) - start, start)
+def locate(symbol, index, rows):
+    """Return the place of a symbol in its row, the row's size, and whether it lies outside."""
+    place, size = uint32(symbol - rows.offset[index]), rows.size[index]
+    return place, size, place >= size
 
 
 @inline
-def pop_symbol(x, words, position, index, cdf, buckets):
-    """Pop the symbol whose part of the table row holds the lowest 16 bits of `x`.
+def find(x, index, rows):
+    """Return the table entry whose slots hold the lowest 16 bits of `x`."""
+    slot = x & uint64(0xFFFF)
+    j = uint64(rows.bucket[(index << uint64(BUCKET_BITS)) | (slot >> uint64(16 - BUCKET_BITS))])
+    entry = rows.entry[j]
+    while slot - (entry & uint64(0xFFFF)) > (entry >> uint64(16) & uint64(0xFFFF)):
+        j += uint64(1)
+        entry = rows.entry[j]
+    return entry
 
-    Also tells whether it is the escape symbol, the one that ends at 2**16.
+
+@inline
+def is_escape(entry):
+    """Tell whether an entry is the last one of its row: start + f is 2**16."""
+    return (entry & uint64(0xFFFF)) + (entry >> uint64(16) & uint64(0xFFFF)) == uint64(0xFFFF)
+
+
+@inline
+def value_of(entry):
+    """Return the symbol of an entry."""
+    return np.int32(np.int64(entry) >> np.int64(32))
+
+
+@inline
+def note(at, count, i, wanted):
+    """Append `i` to the first `count` elements of `at` if it is wanted; return the new count."""
+    at[count] = i
+    return count + wanted
+
+
+@compiled
+def encode_words(symbols, indexes, rows, states, words, escaped):
+    """Push all symbols, the last one first, lane i % lanes for symbol i.
+
+    Returns where in `words` the stream starts, and how many escapes there are; `escaped`, one longer
+    than the message, gets their places, the last one first.
     """
-    slot = x & 0xFFFF
-    k = np.int64(buckets[index, slot >> 8])
-    while cdf[index, k + 1] <= slot:
-        k += 1
-    start, end = np.int64(cdf[index, k]), np.int64(cdf[index, k + 1])
-    x, position = pop(x, words, position, end - start, start)
-    return k, x, position, end == TOTAL
+    i, position, escapes, lanes = symbols.size, uint64(words.size), 0, states.size
+    while i > 0 and not (lanes == REGISTERS and i % REGISTERS == 0):
+        i -= 1
+        lane, index = uint64(i & (lanes - 1)), uint64(indexes[uint64(i)])
+        k, size, outside = locate(symbols[uint64(i)], index, rows)
+        if outside:
+            escapes, k = note(escaped, escapes, i, True), size
+        j = uint64(rows.first[index] + k)
+        x, position = push(states[lane], words, position, rows.entry[j], rows.reciprocal[j])
+        states[lane] = x
+    if i == 0:
+        return position, escapes
 
-
-@compiled
-def push_bits(x, words, position, value, bits):
-    """Push `bits` (1 to 16) equally likely bits."""
-    unit = TOTAL >> bits
-    return push(x, words, position, unit, value * unit)
-
-
-@compiled
-def pop_bits(x, words, position, bits):
-    """Pop `bits` (1 to 16) equally likely bits; beyond the end of the words, zeros follow."""
-    shift = 16 - bits
-    value = (x & 0xFFFF) >> shift
-    x, position = pop(x, words, position, 1 << shift, value << shift)
-    return value, x, min(position, words.size - PADDING + 1)
-
-
-@compiled
-def push_escape(x, words, position, u):
-    """Push the Exp-Golomb code of `u`, its last digit first."""
-    zeros = 0
-    while (u + 1) >> (zeros + 1):
-        zeros += 1
-    for done in range(0, zeros, 16):
-        bits = min(16, zeros - done)
-        x, position = push_bits(x, words, position, ((u + 1) >> done) & ((1 << bits) - 1), bits)
-    x, position = push_bits(x, words, position, 1, 1)
-    for _ in range(zeros):
-        x, position = push_bits(x, words, position, 0, 1)
-    return x, position
-
-
-@compiled
-def pop_escape(x, words, position):
-    """Pop an Exp-Golomb code; too many zeros give a number that no symbol has."""
-    zeros = 0
-    digit, x, position = pop_bits(x, words, position, 1)
-    while digit == 0 and zeros <= escape.MAX_ZEROS:
-        zeros += 1
-        digit, x, position = pop_bits(x, words, position, 1)
-    code = 1
-    for done in range((zeros - 1) // 16 * 16, -1, -16):
-        bits = min(16, zeros - done)
-        value, x, position = pop_bits(x, words, position, bits)
-        code = (code << bits) | value
-    return code - 1, x, position
-
-
-@compiled
-def push_any(i, symbols, indexes, size, offset, cdf, states, words, position):
-    """Push symbol `i`, be it in its row or not; -1 if an escape code has no room in `words`."""
-    lane, index = i % states.size, indexes[i]
-    x, k = states[lane], np.int64(symbols[i]) - offset[index]
-    if k < 0 or k >= size[index]:
-        if position < i + ESCAPE_WORDS:  # the symbols before this one need a word each
-            return -1
-        x, position = push_escape(x, words, position, fold(k, np.int64(size[index])))
-        k = np.int64(size[index])
-    states[lane], position = push_symbol(x, words, position, index, k, cdf)
-    return position
-
-
-@compiled
-def pop_any(lane, index, size, offset, cdf, buckets, states, words, position):
-    """Pop a symbol, be it in its row or not."""
-    k, x, position, escaped = pop_symbol(states[lane], words, position, index, cdf, buckets)
-    if escaped:
-        u, x, position = pop_escape(x, words, position)
-        k = unfold(u, np.int64(size[index]))
-    states[lane] = x
-    return k + offset[index], position
-
-
-@compiled
-def encode_words(symbols, indexes, size, offset, cdf, states, words):
-    """Push all symbols, the last one first; return where in `words` the stream starts, or -1."""
-    i, position, single = symbols.size, words.size, 0
+    a, b, c, d = states[0], states[1], states[2], states[3]
     while i > 0:
-        if states.size == 1 or i % LANES or single:  # one symbol, which may need an escape
-            i, single = i - 1, max(0, single - 1)
-            position = push_any(i, symbols, indexes, size, offset, cdf, states, words, position)
-            if position < 0:
-                return position
-            continue
-        single = LANES  # unless there are groups of four that need none
-        a, b, c, d = states[0], states[1], states[2], states[3]
-        while i > 0:
-            t0, t1, t2, t3 = indexes[i - 4], indexes[i - 3], indexes[i - 2], indexes[i - 1]
-            k0, k1 = symbols[i - 4] - np.int64(offset[t0]), symbols[i - 3] - np.int64(offset[t1])
-            k2, k3 = symbols[i - 2] - np.int64(offset[t2]), symbols[i - 1] - np.int64(offset[t3])
-            inside = (k0 >= 0) & (k0 < size[t0]) & (k1 >= 0) & (k1 < size[t1])
-            if not inside & (k2 >= 0) & (k2 < size[t2]) & (k3 >= 0) & (k3 < size[t3]):
-                break
-            d, position = push_symbol(d, words, position, t3, k3, cdf)
-            c, position = push_symbol(c, words, position, t2, k2, cdf)
-            b, position = push_symbol(b, words, position, t1, k1, cdf)
-            a, position = push_symbol(a, words, position, t0, k0, cdf)
-            i -= 4
-        states[0], states[1], states[2], states[3] = a, b, c, d
-    return position
+        i -= 4
+        row0, row1 = uint64(indexes[uint64(i)]), uint64(indexes[uint64(i + 1)])
+        row2, row3 = uint64(indexes[uint64(i + 2)]), uint64(indexes[uint64(i + 3)])
+        k0, size0, outside0 = locate(symbols[uint64(i)], row0, rows)
+        k1, size1, outside1 = locate(symbols[uint64(i + 1)], row1, rows)
+        k2, size2, outside2 = locate(symbols[uint64(i + 2)], row2, rows)
+        k3, size3, outside3 = locate(symbols[uint64(i + 3)], row3, rows)
+        if outside0 | outside1 | outside2 | outside3:
+            escapes = note(escaped, escapes, i + 3, outside3)
+            escapes = note(escaped, escapes, i + 2, outside2)
+            escapes = note(escaped, escapes, i + 1, outside1)
+            escapes = note(escaped, escapes, i, outside0)
+            k0, k1, k2, k3 = min(k0, size0), min(k1, size1), min(k2, size2), min(k3, size3)
+        j0, j1 = uint64(rows.first[row0] + k0), uint64(rows.first[row1] + k1)
+        j2, j3 = uint64(rows.first[row2] + k2), uint64(rows.first[row3] + k3)
+        d, position = push(d, words, position, rows.entry[j3], rows.reciprocal[j3])
+        c, position = push(c, words, position, rows.entry[j2], rows.reciprocal[j2])
+        b, position = push(b, words, position, rows.entry[j1], rows.reciprocal[j1])
+        a, position = push(a, words, position, rows.entry[j0], rows.reciprocal[j0])
+    states[0], states[1], states[2], states[3] = a, b, c, d
+    return position, escapes
 
 
 @compiled
-def decode_words(symbols, indexes, done, size, offset, cdf, buckets, states, words, position):
+def decode_words(symbols, indexes, done, rows, states, words, position, escaped):
     """Pop a symbol for each index, after the `done` first of the message.
 
-    Returns the new position, past the end if the words do not suffice, or -1 when a value is
-    outside of int32.
+    Returns the new position, past the end of the data if the words do not suffice, and how many
+    escapes there are; `escaped`, one longer than the indexes, gets their places.
     """
-    i, single, end = 0, 0, words.size - PADDING
-    while i < indexes.size and position <= end:
-        if states.size == 1 or (done + i) % LANES or i + 4 > indexes.size or single:
-            value, position = pop_any(
-                (done + i) % states.size, indexes[i],
-                size, offset, cdf, buckets, states, words, position,
-            )  # fmt: skip
-            if not INT32_MIN <= value <= INT32_MAX:
-                return -1
-            symbols[i] = value
-            i, single = i + 1, max(0, single - 1)
+    i, position, end = 0, uint64(position), uint64(words.size - PADDING)
+    escapes, lanes, count = 0, states.size, indexes.size
+    while i < count and position <= end:
+        if lanes != REGISTERS or (done + i) % REGISTERS or i + REGISTERS > count:
+            lane = uint64((done + i) & (lanes - 1))
+            entry = find(states[lane], uint64(indexes[uint64(i)]), rows)
+            states[lane], position = pop(states[lane], words, position, entry)
+            symbols[uint64(i)] = value_of(entry)
+            if is_escape(entry):
+                escapes = note(escaped, escapes, i, True)
+            i += 1
             continue
-        single = LANES  # unless there are groups of four without an escape
         a, b, c, d = states[0], states[1], states[2], states[3]
-        while i + 4 <= indexes.size and position <= end:
-            t0, t1, t2, t3 = indexes[i], indexes[i + 1], indexes[i + 2], indexes[i + 3]
-            k0, x0, p, escaped0 = pop_symbol(a, words, position, t0, cdf, buckets)
-            k1, x1, p, escaped1 = pop_symbol(b, words, p, t1, cdf, buckets)
-            k2, x2, p, escaped2 = pop_symbol(c, words, p, t2, cdf, buckets)
-            k3, x3, p, escaped3 = pop_symbol(d, words, p, t3, cdf, buckets)
-            if escaped0 | escaped1 | escaped2 | escaped3:
-                break  # forget these four and take them one by one
-            a, b, c, d, position = x0, x1, x2, x3, p
-            symbols[i], symbols[i + 1] = k0 + offset[t0], k1 + offset[t1]
-            symbols[i + 2], symbols[i + 3] = k2 + offset[t2], k3 + offset[t3]
-            i += 4
+        while i + REGISTERS <= count and position <= end:
+            entry0 = find(a, uint64(indexes[uint64(i)]), rows)
+            a, position = pop(a, words, position, entry0)
+            entry1 = find(b, uint64(indexes[uint64(i + 1)]), rows)
+            b, position = pop(b, words, position, entry1)
+            entry2 = find(c, uint64(indexes[uint64(i + 2)]), rows)
+            c, position = pop(c, words, position, entry2)
+            entry3 = find(d, uint64(indexes[uint64(i + 3)]), rows)
+            d, position = pop(d, words, position, entry3)
+            symbols[uint64(i)], symbols[uint64(i + 1)] = value_of(entry0), value_of(entry1)
+            symbols[uint64(i + 2)], symbols[uint64(i + 3)] = value_of(entry2), value_of(entry3)
+            if is_escape(entry0) | is_escape(entry1) | is_escape(entry2) | is_escape(entry3):
+                escapes = note(escaped, escapes, i, is_escape(entry0))
+                escapes = note(escaped, escapes, i + 1, is_escape(entry1))
+                escapes = note(escaped, escapes, i + 2, is_escape(entry2))
+                escapes = note(escaped, escapes, i + 3, is_escape(entry3))
+            i += REGISTERS
         states[0], states[1], states[2], states[3] = a, b, c, d
-    return position
-
-
-@compiled
-def fill_buckets(cdf):
-    """Tell, for each row and upper byte of a slot, the first symbol that reaches into it."""
-    buckets = np.empty((len(cdf), 256), dtype=np.uint16)
-    for row in range(len(cdf)):
-        k = 0
-        for byte in range(256):
-            while cdf[row, k + 1] <= byte << 8:
-                k += 1
-            buckets[row, byte] = k
-    return buckets
+    return position, escapes

@@ -16,7 +16,8 @@ from tests.entropy.tables import INT32, bells, messages
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "entropy_streams.json"
 both = pytest.mark.parametrize("coder", [range_coder, rans], ids=["range_coder", "rans"])
-BYTES = {range_coder: 3, rans: 9}  # ends: 2 bytes and a rounding; one state and a rounding
+# Range coder: 2 bytes at the end and a rounding. rANS: header, one state, escape codes in whole bytes.
+BYTES = {range_coder: 3, rans: 9}
 
 
 def latent(count: int, tables: Tables, seed: int = 1):

@@ -11,9 +11,15 @@ from codec_lib.errors import BitstreamError
 from tests.entropy.tables import INT32, bells, messages
 
 
+def entry(frequency, start):
+    return np.uint64((frequency - 1) << 16 | start)
+
+
 def push(x, frequency, start):
     words = np.zeros(1, dtype=np.uint16)
-    x, position = rans.push(x, words, 1, frequency, start)
+    one = np.uint64(1)
+    reciprocal = rans.reciprocal(frequency)
+    x, position = rans.push(np.uint64(x), words, one, entry(frequency, start), reciprocal)
     return int(x), words[int(position) :].tolist()
 
 
@@ -34,29 +40,59 @@ def test_a_push_divides_exactly_and_a_pop_undoes_it(x, frequency, start):
     before = x >> 16 if words else x
     assert pushed == (before // frequency) * 2**16 + start + before % frequency
     buffer = np.array([*words, 0], dtype=np.uint16)
-    popped, position = rans.pop(pushed, buffer, 0, frequency, start)
+    popped, position = rans.pop(np.uint64(pushed), buffer, np.uint64(0), entry(frequency, start))
     assert (popped, position) == (x, len(words))
 
 
-def test_every_frequency_divides_exactly_at_the_edges():
-    for frequency in range(1, 2**16 + 1):
-        limit = min(frequency << 24, 2**40)
-        for x in (limit - 1, limit - frequency, (limit >> 1) // frequency * frequency - 1):
-            assert int((x + 0.5) / frequency) == x // frequency
+def test_every_reciprocal_divides_exactly_at_the_edges():
+    frequency = np.arange(1, 2**16 + 1)
+    limit = np.minimum(frequency << 24, 2**40)
+    for x in (limit - 1, limit - frequency, (limit >> 1) // frequency * frequency - 1, 0 * limit):
+        assert (np.floor(x * rans.reciprocal(frequency)) == x // frequency).all()
 
 
 def test_a_stream_derived_by_hand():
     # One row: symbol 0 has the slots 0 to 2**15 - 1, the escape symbol those from 2**15 on. Both
     # have f = 2**15, so a push doubles the state: x // 2**15 * 2**16 + c + x % 2**15.
     tables = Tables.from_pmfs([[0.5]], [0])
-    assert rans.encode([0], [0], tables) == (2**25).to_bytes(5, "little")
+    one_lane_no_escapes = b"\x00"
+    assert rans.encode([0], [0], tables) == one_lane_no_escapes + (2**25).to_bytes(5, "little")
     # The symbols 0, 1 from the last to the first: 1 is an escape with u = 0, code "1".
-    x = 2**24
-    x = 2 * x + 2**15  # the code's one digit, 1, in the upper half of the slots
-    assert x % 2**15 == 0
-    x = 2 * x + 2**15  # the escape symbol
+    x = 2 * 2**24 + 2**15  # the escape symbol
     x = 2 * x  # symbol 0
-    assert rans.encode([0, 1], [0, 0], tables) == x.to_bytes(5, "little")
+    one_lane_one_byte_of_codes = b"\x10\x01" + bytes([0b10000000])
+    expected = one_lane_one_byte_of_codes + x.to_bytes(5, "little")
+    assert rans.encode([0, 1], [0, 0], tables) == expected
+
+
+def test_two_lanes_by_hand():
+    # Symbol i belongs to lane i % 2, and each of them is pushed onto a fresh state.
+    tables = Tables.from_pmfs([[0.5]], [0])
+    lane = (2**25).to_bytes(5, "little")
+    assert rans.encode([0, 0], [0, 0], tables, lanes=2) == b"\x01" + lane + lane
+
+
+@settings(deadline=None, max_examples=40)
+@given(messages(), st.sampled_from([1, 2, 4, 8, 32, 1024]), st.binary(max_size=9))
+def test_any_number_of_lanes_comes_back_and_leaves_what_follows_alone(message, lanes, junk):
+    symbols, indexes, tables = message
+    data = rans.encode(symbols, indexes, tables, lanes)
+    assert (rans.decode(data, indexes, tables) == symbols).all()
+    decoder = rans.Decoder(data + junk, len(symbols), tables)
+    assert (decoder.read(indexes) == symbols).all()
+    assert decoder.finish() == len(data)
+
+
+@pytest.mark.parametrize("lanes", [3, 2048, -4])
+def test_a_number_of_lanes_that_no_stream_can_have_is_refused(lanes):
+    with pytest.raises(ValueError, match=f"lanes: {lanes}"):
+        rans.encode([0], [0], bells(), lanes)
+
+
+@pytest.mark.parametrize("first", [0x0B, 0x50, 0x10])
+def test_a_header_that_no_encoder_writes_is_refused(first):
+    with pytest.raises(BitstreamError):
+        rans.decode(bytes([first]) + bytes(200), [0], bells())
 
 
 @settings(deadline=None)
@@ -96,18 +132,20 @@ def test_a_decoder_refuses_to_read_more_than_the_message():
     decoder = rans.Decoder(rans.encode([0], [0], bells()), 1, bells())
     with pytest.raises(ValueError, match="expected up to 1"):
         decoder.read([0, 0])
-    with pytest.raises(BitstreamError, match="1 symbols and 0 words left"):
+    with pytest.raises(BitstreamError, match="1 symbols left"):
         decoder.finish()
 
 
-def test_the_decoder_reads_exactly_its_own_words():
+@pytest.mark.parametrize("count", [1, 1000, rans.LONG + 5])
+def test_rans_consumes_exactly_its_own_bytes(count):
     tables = bells()
-    symbols = np.arange(-3, 4, dtype=np.int32).repeat(3000)
-    indexes = np.full(symbols.size, 6, dtype=np.uint8)
+    symbols = (np.arange(count) % 7 - 3).astype(np.int32)
+    symbols[::50] *= 1000
+    indexes = np.full(count, 6, dtype=np.uint8)
     data = rans.encode(symbols, indexes, tables)
-    decoder = rans.Decoder(data + b"\xa5\x5a" * 4, symbols.size, tables)
+    decoder = rans.Decoder(data + b"\xa5\x5a" * 40, count, tables)
     assert (decoder.read(indexes) == symbols).all()
-    assert decoder.position == (len(data) - rans.STATE_BYTES * rans.LANES) // 2
+    assert decoder.finish() == len(data)
 
 
 @settings(deadline=None, max_examples=50)
