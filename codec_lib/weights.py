@@ -1,6 +1,7 @@
-"""Weights on disk: safetensors with the coding tables inside, and a model card beside them.
+"""Weights on disk: safetensors with the coding integers inside, and a model card beside them.
 
-    NAME.safetensors   parameters, `tables.*` arrays, and in its metadata the model's name and widths
+    NAME.safetensors   parameters; `tables.*` and `networks.*`, the integers that choose probabilities;
+                       in its metadata the model's name and widths
     NAME.json          the model card: data, steps, hardware, commit, results, SHA-256 of the file
 
 Nothing is unpickled. A file of pictures names the SHA-256 of the weights that wrote it, so a decoder
@@ -21,10 +22,10 @@ from safetensors.numpy import save_file
 
 from codec_lib.entropy.pmf import Tables
 from codec_lib.errors import BitstreamError
+from codec_lib.fixed_point import FixedPointNetwork
 from codec_lib.models import architectures
 from codec_lib.models.base import LossyModel
 
-TABLE_FIELDS = ("frequency", "length", "offset")
 SHIPPED = Path(__file__).parent / "weights"
 
 
@@ -108,21 +109,26 @@ def _probabilities(model: LossyModel) -> str:
 
 def _integers(model: LossyModel) -> dict[str, np.ndarray]:
     """Everything that a decoder needs to choose the same probabilities, as it is saved."""
-    return {
-        f"tables.{stream}.{field}": value
-        for stream, tables in model.tables.items()
-        for field, value in tables.to_arrays().items()
-    }
+    parts = {f"tables.{name}": tables.to_arrays() for name, tables in model.tables.items()}
+    parts |= {f"networks.{name}": network.arrays() for name, network in model.networks.items()}
+    return {f"{part}.{key}": value for part, arrays in parts.items() for key, value in arrays.items()}
 
 
 def _rebuild(metadata: dict[str, str], arrays: dict) -> LossyModel:
     """The model that metadata describes, with its parameters and tables taken from `arrays`."""
     model = architectures()[metadata["model"]](**json.loads(metadata["widths"]))
     for stream in json.loads(metadata["streams"]):
-        fields = {field: arrays.pop(f"tables.{stream}.{field}").numpy() for field in TABLE_FIELDS}
-        model.tables[stream] = Tables.from_arrays(fields)
+        model.tables[stream] = Tables.from_arrays(_take(arrays, f"tables.{stream}."))
+    for name in json.loads(metadata["networks"]):
+        model.networks[name] = FixedPointNetwork.from_arrays(_take(arrays, f"networks.{name}."))
     model.load_state_dict(arrays)
     return model
+
+
+def _take(arrays: dict, prefix: str) -> dict[str, np.ndarray]:
+    """Move what is named `prefix` + something out of `arrays`, as NumPy arrays by something."""
+    names = [name for name in arrays if name.startswith(prefix)]
+    return {name.removeprefix(prefix): arrays.pop(name).numpy() for name in names}
 
 
 def save(model: LossyModel, name: str, path: Path, card: dict) -> None:
@@ -136,8 +142,10 @@ def save(model: LossyModel, name: str, path: Path, card: dict) -> None:
         "model": name,
         "widths": json.dumps({"N": model.N, "M": model.M}),
         "streams": json.dumps(list(model.tables)),
+        "networks": json.dumps(list(model.networks)),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(arrays, path, metadata)
+    path.chmod(0o644)  # it is written for its owner only
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     path.with_suffix(".json").write_text(json.dumps({**card, "sha256": digest}, indent=1) + "\n")

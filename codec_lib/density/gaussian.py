@@ -31,6 +31,12 @@ def scale_table() -> Tensor:
     return torch.linspace(*ends, SCALE_LEVELS, dtype=torch.float64).exp()
 
 
+def scale_borders() -> Tensor:
+    """The 63 values between neighbouring scales, half way on the log axis, float64, ascending."""
+    table = scale_table()
+    return (table[1:] * table[:-1]).sqrt()
+
+
 def likelihood(y: Tensor, sigma: Tensor) -> Tensor:
     """The probability of the unit bin around each y under N(0, sigma^2); shapes broadcast.
 
@@ -50,9 +56,7 @@ def bits(y: Tensor, sigma: Tensor) -> Tensor:
 
 def indexes(sigma: Tensor) -> Tensor:
     """The table for each sigma, uint8, same shape: the scale nearest on the log axis."""
-    table = scale_table().to(sigma.device)
-    between = (table[1:] * table[:-1]).sqrt()
-    return torch.bucketize(sigma.double().contiguous(), between).to(torch.uint8)
+    return torch.bucketize(sigma.double().contiguous(), scale_borders().to(sigma.device)).to(torch.uint8)
 
 
 def tables() -> Tables:

@@ -10,7 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from codec_lib.entropy import rans
 from codec_lib.entropy.pmf import Tables
+from codec_lib.errors import section
+from codec_lib.fixed_point import FixedPointNetwork
 
 Streams = dict[str, bytes]
 
@@ -34,7 +37,8 @@ class Output:
 class LossyModel(nn.Module):
     """Base of the lossy codecs. Subclasses set `stride` and write the four methods below.
 
-    `tables` is empty until `freeze` has made them; coding needs them, training does not.
+    `tables` and `networks`, the integers that choose probabilities, are empty until `freeze` has made
+    them; coding needs them, training does not.
     """
 
     stride: int
@@ -42,6 +46,7 @@ class LossyModel(nn.Module):
     def __init__(self):
         super().__init__()
         self.tables: dict[str, Tables] = {}
+        self.networks: dict[str, FixedPointNetwork] = {}
 
     def forward(self, x: Tensor, quality: Tensor) -> Output:
         """Training pass (noise) or, in eval mode, what coding would give (rounding).
@@ -51,7 +56,7 @@ class LossyModel(nn.Module):
         raise NotImplementedError
 
     def freeze(self) -> "LossyModel":
-        """Make the integer tables from the trained densities, and return the model."""
+        """Make the integer tables and networks from the trained parameters, and return the model."""
         raise NotImplementedError
 
     def compress(self, x: Tensor, quality: float) -> Streams:
@@ -86,6 +91,20 @@ def crop(x: Tensor, height: int, width: int) -> Tensor:
     return x[..., :height, :width]
 
 
-def to_numpy(x: Tensor):
-    """Flat int32 NumPy array of a tensor of integers, in channel, row, column order."""
-    return x.flatten().to(torch.int32).cpu().numpy()
+def write_symbols(symbols: Tensor, indexes: Tensor, tables: Tables) -> bytes:
+    """A stream of integers, in channel, row, column order, each with a row of the tables.
+
+    symbols and indexes have the same number of elements; where they are on a GPU they stay there.
+    """
+    symbols, indexes = symbols.flatten().to(torch.int32), indexes.flatten()
+    return rans.encode(symbols.numpy(), indexes.numpy(), tables)
+
+
+def read_symbols(name: str, streams: Streams, indexes: Tensor, tables: Tables) -> Tensor:
+    """The int32 symbols of stream `name`, in the shape and on the device of their indexes.
+
+    Raises BitstreamError that names the stream.
+    """
+    with section(name):
+        symbols = torch.from_numpy(rans.decode(streams[name], indexes.flatten().numpy(), tables))
+    return symbols.view(indexes.shape)

@@ -9,13 +9,11 @@ to integers is cutting y into bins of width 1 / m. `FactorizedPrior` and `Compre
 this with transforms and densities of their own.
 """
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from codec_lib.entropy import rans
 from codec_lib.layers.gain import QUALITIES, GainUnit
-from codec_lib.models.base import LossyModel, Output, Streams, crop, pad, to_numpy
+from codec_lib.models.base import LossyModel, Output, Streams, crop, pad, read_symbols, write_symbols
 from codec_lib.quantize import noise, straight_through
 
 LEVELS_PER_QUALITY = 4  # tables are made for qualities 1, 1.25, ... 8; the nearest one codes
@@ -51,19 +49,18 @@ class ChannelPriorModel(LossyModel):
     @torch.inference_mode()
     def compress(self, x: Tensor, quality: float) -> Streams:
         gain, _ = self.gain(self.quality_tensor(quality))
-        y = self.g_a(pad(x, self.stride)) * gain
-        indexes = self._indexes(quality, y.shape[-2] * y.shape[-1])
-        return {"y": rans.encode(to_numpy(y.round()), indexes, self.tables["y"])}
+        y_hat = (self.g_a(pad(x, self.stride)) * gain).round_()
+        return {"y": write_symbols(y_hat, self._indexes(quality, *y_hat.shape[-2:]), self.tables["y"])}
 
     @torch.inference_mode()
     def decompress(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
-        rows, columns = self.grid(height, width, self.stride)
-        y_hat = rans.decode(streams["y"], self._indexes(quality, rows * columns), self.tables["y"])
+        indexes = self._indexes(quality, *self.grid(height, width, self.stride))
+        y_hat = read_symbols("y", streams, indexes, self.tables["y"])
         _, inverse = self.gain(self.quality_tensor(quality))
-        y_hat = torch.from_numpy(y_hat).view(1, self.M, rows, columns).to(inverse)
         return crop(self.g_s(y_hat * inverse), height, width).clamp(0, 1)
 
-    def _indexes(self, quality: float, places: int) -> np.ndarray:
-        """Table of each latent: `places` times the table of channel 0, then of channel 1, ..."""
+    def _indexes(self, quality: float, rows: int, columns: int) -> Tensor:
+        """The table of each latent, (1, M, rows, columns): that of its channel at the nearest level."""
         level = round((quality - 1) * LEVELS_PER_QUALITY)
-        return np.repeat(np.arange(self.M, dtype=np.uint16) + np.uint16(level * self.M), places)
+        tables = level * self.M + torch.arange(self.M, device=self.gain.log_gain.device)
+        return tables.int()[:, None, None].expand(1, self.M, rows, columns)

@@ -8,24 +8,23 @@ r"""The scale hyperprior: a second, small latent that says how large the first o
 
 Where a picture is busy, neighbouring latents are large together. z describes that: it is coded first,
 as side information, and tells the coder which Gaussian to use for every element of y. m and m' are the
-gain vectors of the quality.
+gain vectors of the quality. In training h_s gives sigma; when coding, its fixed-point form gives the
+index of sigma's table, the same one on every machine.
 
 Source: Balle, Minnen, Singh, Hwang, Johnston, "Variational image compression with a scale hyperprior",
 ICLR 2018, figure 4. Gain units: Cui et al., CVPR 2021.
 """
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
+from codec_lib import fixed_point
 from codec_lib.density import gaussian
 from codec_lib.density.factorized import FactorizedDensity
-from codec_lib.entropy import rans
 from codec_lib.layers.convolution import conv, deconv
 from codec_lib.layers.gain import GainUnit
 from codec_lib.layers.gdn import GDN
-from codec_lib.models.base import LossyModel, Output, Streams, crop, pad, to_numpy
+from codec_lib.models.base import LossyModel, Output, Streams, crop, pad, read_symbols, write_symbols
 from codec_lib.quantize import noise, straight_through
 
 
@@ -76,40 +75,28 @@ class ScaleHyperprior(LossyModel):
     def freeze(self) -> "ScaleHyperprior":
         ones = torch.ones(1, self.N)
         self.tables = {"z": self.density_z.tables(ones), "y": gaussian.tables()}
+        self.networks = {"h_s": fixed_point.convert(self.h_s, gaussian.scale_borders())}
         return self
 
     @torch.inference_mode()
     def compress(self, x: Tensor, quality: float) -> Streams:
         gain, _ = self.gain(self.quality_tensor(quality))
         y = self.g_a(pad(x, self.stride)) * gain
-        z_hat = to_numpy(self.h_a(y.abs()).round())
-        y_hat = to_numpy(y.round())
-        rows, columns = y.shape[-2] // 4, y.shape[-1] // 4
+        z_hat = self.h_a(y.abs()).round_()
         return {
-            "z": rans.encode(z_hat, self._z_indexes(rows * columns), self.tables["z"]),
-            "y": rans.encode(y_hat, self._y_indexes(z_hat, rows, columns), self.tables["y"]),
+            "z": write_symbols(z_hat, self._z_indexes(*z_hat.shape[-2:]), self.tables["z"]),
+            "y": write_symbols(y.round_(), self.networks["h_s"](z_hat), self.tables["y"]),
         }
 
     @torch.inference_mode()
     def decompress(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
-        rows, columns = self.grid(height, width, 64)
-        z_hat = rans.decode(streams["z"], self._z_indexes(rows * columns), self.tables["z"])
-        y_indexes = self._y_indexes(z_hat, rows, columns)
-        y_hat = rans.decode(streams["y"], y_indexes, self.tables["y"])
+        z_indexes = self._z_indexes(*self.grid(height, width, 64))
+        z_hat = read_symbols("z", streams, z_indexes, self.tables["z"])
+        y_hat = read_symbols("y", streams, self.networks["h_s"](z_hat), self.tables["y"])
         _, inverse = self.gain(self.quality_tensor(quality))
-        y_hat = torch.from_numpy(y_hat).view(1, self.M, 4 * rows, 4 * columns).to(inverse)
         return crop(self.g_s(y_hat * inverse), height, width).clamp(0, 1)
 
-    def _z_indexes(self, places: int) -> np.ndarray:
-        return np.repeat(np.arange(self.N, dtype=np.uint16), places)
-
-    def _y_indexes(self, z_hat: np.ndarray, rows: int, columns: int) -> np.ndarray:
-        """The table of each latent: the one function that encoder and decoder must agree on.
-
-        Always on the CPU and in float64, whatever device and precision the rest runs in: two
-        machines then disagree by some 1e-14 of sigma, and almost never across a table's border.
-        """
-        parameters = {k: v.double().cpu() for k, v in self.h_s.state_dict().items()}
-        z_hat = torch.from_numpy(z_hat).double().view(1, self.N, rows, columns)
-        sigma = functional_call(self.h_s, parameters, z_hat)
-        return gaussian.indexes(sigma).flatten().numpy()
+    def _z_indexes(self, rows: int, columns: int) -> Tensor:
+        """The table of each element of z, (1, N, rows, columns): that of its channel."""
+        channels = torch.arange(self.N, dtype=torch.int32, device=self.gain.log_gain.device)
+        return channels[:, None, None].expand(1, self.N, rows, columns)
