@@ -85,7 +85,7 @@ def test_a_network_by_hand():
     integer = convert(net, torch.tensor([0.0, 1.25]))
     assert integer.layers[0].weight.ravel().tolist() == [2**14, -(2**13), 3 * 2**13, 2**12]
     assert integer.layers[0].bias.tolist() == [2**15, -(2**16)]
-    assert integer.thresholds.tolist() == [0, 163840]
+    assert integer.thresholds.tolist() == [0, 40960]
     x = torch.tensor([3.0, 4.0])[None, :, None, None]
     # 0.5 * 3 - 0.25 * 4 + 1 = 1.5 and 0.75 * 3 + 0.125 * 4 - 2 = 0.75
     assert integer(x).flatten().tolist() == [2, 1]

@@ -1,0 +1,169 @@
+"""Does every machine choose the same tables? `python -m benchmarks.determinism --json FILE`.
+
+For every Kodak picture and every shipped model the table index of each symbol is computed again in other
+ways: without oneDNN, with two threads, channels-last, in a batch of eight, with an input that differs in
+the last bit before rounding. The integer networks that code must give the same indexes bit for bit; the
+float network they were made of is counted beside them. The cost of integers is measured as bits: the
+ideal size of the latents under either network's indexes.
+
+    python -m benchmarks.determinism --json results/determinism.json
+
+With a GPU at hand it takes part as one more way; without, the file says so.
+"""
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from codec_lib import data, picture, weights
+from codec_lib.density import gaussian
+from codec_lib.entropy.pmf import ideal_bits
+from codec_lib.models.base import pad
+
+QUALITIES = (1.0, 4.0, 8.0)
+BATCH = 8
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let torch use `count` threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def ways() -> dict[str, Callable]:
+    """Ways to apply a network to one z_hat, each with the same mathematical result."""
+
+    def plain(network, z_hat):
+        return network(z_hat)
+
+    def two_threads(network, z_hat):
+        with threads(2):
+            return network(z_hat)
+
+    def without_onednn(network, z_hat):
+        with torch.backends.mkldnn.flags(enabled=False):
+            return network(z_hat)
+
+    def channels_last(network, z_hat):
+        return network(z_hat.contiguous(memory_format=torch.channels_last))
+
+    def in_a_batch(network, z_hat):
+        return network(torch.cat([z_hat, *[z_hat.flip(1)] * (BATCH - 1)]))[:1]
+
+    def on_a_gpu(network, z_hat):
+        return network(z_hat.cuda()).cpu()
+
+    found = {
+        "again": plain,
+        "two threads": two_threads,
+        "without oneDNN": without_onednn,
+        "channels-last": channels_last,
+        f"batch of {BATCH}": in_a_batch,
+    }
+    return found | ({"GPU": on_a_gpu} if torch.cuda.is_available() else {})
+
+
+@torch.inference_mode()
+def hyperprior(model, paths: list[Path]) -> dict:
+    """Indexes that differ from the plain way's, for the integer and for the float h_s."""
+    float_h_s = model.h_s
+
+    def float_indexes(z_hat: Tensor) -> Tensor:
+        device = next(float_h_s.parameters()).device
+        if z_hat.device != device:
+            float_h_s.to(z_hat.device)
+        return gaussian.indexes(float_h_s(z_hat))
+
+    networks = {"integer": model.networks["h_s"], "float": float_indexes}
+    differing = {kind: {name: 0 for name in ways()} for kind in networks}
+    latents = {kind: {name: 0 for name in ways()} for kind in networks}
+    bits = dict.fromkeys(networks, 0.0)
+    perturbed, symbols = {"z_hat changed": 0, "integer": 0}, 0
+    for path in tqdm(paths, desc="hyperprior", disable=None):
+        x = pad(picture.to_tensor(picture.load(path)), model.stride)
+        for quality in QUALITIES:
+            gain, _ = model.gain(model.quality_tensor(quality))
+            y = model.g_a(x) * gain
+            z = model.h_a(y.abs())
+            z_hat = z.round()
+            y_hat = y.round().int().flatten().numpy()
+            symbols += y_hat.size
+            for kind, network in networks.items():
+                expected = network(z_hat)
+                bits[kind] += ideal_bits(y_hat, expected.flatten().numpy(), model.tables["y"])
+                for name, way in ways().items():
+                    wrong = int((way(network, z_hat) != expected).sum())
+                    differing[kind][name] += wrong
+                    latents[kind][name] += wrong > 0
+            # The last bit of every float before the rounding: where z_hat stays, so do all indexes.
+            nudged = torch.nextafter(z, torch.full_like(z, torch.inf)).round()
+            same = nudged == z_hat
+            perturbed["z_hat changed"] += int((~same).sum())
+            again = networks["integer"](torch.where(same, nudged, z_hat))
+            perturbed["integer"] += int((again != networks["integer"](z_hat)).sum())
+    return {
+        "symbols": symbols,
+        "latents": len(paths) * len(QUALITIES),
+        "indexes_that_differ": differing,
+        "latents_with_a_difference": latents,
+        "last_bit_before_rounding": perturbed,
+        "bits": bits,
+        "cost_of_integers_percent": 100 * (bits["integer"] / bits["float"] - 1),
+    }
+
+
+def channel_priors(paths: list[Path]) -> dict:
+    """The other models' indexes depend on sizes and the quality alone: integers from the start."""
+    rows = {}
+    for name in weights.available():
+        model = weights.load(name).model
+        if model.networks:
+            continue
+        rows[name] = {"symbols": 0, "indexes_that_differ": 0}
+        for path in paths:
+            width, height = picture.load(path).size
+            for quality in QUALITIES:
+                expected = model._indexes(quality, *model.grid(height, width, model.stride))
+                with threads(2):
+                    again = model._indexes(quality, *model.grid(height, width, model.stride))
+                rows[name]["symbols"] += expected.numel()
+                rows[name]["indexes_that_differ"] += int((again != expected).sum())
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, required=True)
+    path = parser.parse_args().json
+    torch.set_num_threads(1)
+    trained, paths = weights.load("hyperprior"), data.kodak()
+    report = {
+        "command": f"python -m benchmarks.determinism --json {path.as_posix()}",
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none at hand: not measured",
+        "pictures": len(paths),
+        "qualities": QUALITIES,
+        "hyperprior": {"weights": trained.digest, "probabilities": trained.probabilities}
+        | hyperprior(trained.model, paths),
+        "channel_priors": channel_priors(paths),
+    }
+    path.write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps(report["hyperprior"], indent=1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
