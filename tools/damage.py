@@ -1,0 +1,332 @@
+"""Damaged files: what a bad disk, a bad line and a hostile writer do to a `.clc` file.
+
+A case is made from its seed alone, so that one number replays it:
+
+    from tools import damage
+    originals = damage.originals()
+    case = damage.case(4711, originals)
+    damage.judge(case, originals)
+
+The kinds with "in a section" or "resealed" make all checksums right again after the damage, so that
+the coder and the networks meet hostile bytes; "hostile symbols" come from a writer that encodes
+values which no picture has. All others leave the checksums as they were.
+"""
+
+import struct
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from unittest.mock import patch
+
+import numpy as np
+from numpy.random import Generator
+from PIL import Image
+
+import codec_lib as cl
+from codec_lib import container, data, picture
+from codec_lib.entropy import rans
+
+MODELS = ("hyperprior", "factorized", "autoencoder")
+PICTURES = (("RGB", 56, 40), ("RGBA", 56, 40), ("LA", 23, 17), ("L", 1, 1))  # mode, width, height
+QUALITIES = (2.0, 6.5)
+LONGEST_RUN = 64  # bytes that one damage inserts, deletes, repeats or erases
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """An intact file, how it came about, and the picture that it decodes to."""
+
+    model: str
+    quality: float
+    image: Image.Image
+    data: bytes
+    decoded: Image.Image
+
+
+@dataclass(frozen=True)
+class Case:
+    """A damaged file. `resealed`: its checksums are right again."""
+
+    seed: int
+    kind: str
+    data: bytes
+    resealed: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How decoding went: "refused" by a check, "equal", "different", or "failed" (a claim is broken)."""
+
+    outcome: str
+    check: str
+    seconds: float
+
+
+def originals() -> list[Original]:
+    """Every model with every kind of tiny picture in two qualities, cut from a sample photo."""
+    photo, files = data.sample("astronaut"), []
+    for model in MODELS:
+        for k, (mode, width, height) in enumerate(PICTURES):
+            for quality in QUALITIES:
+                image = photo.crop((150 + 20 * k, 60, 150 + 20 * k + width, 60 + height)).convert(mode)
+                if mode.endswith("A"):
+                    image.putalpha(Image.linear_gradient("L").resize(image.size))
+                file = cl.encode(image, model, quality)
+                files.append(Original(model, quality, image, file, cl.decode(file)))
+    return files
+
+
+# Damage to bytes: (data, where and what by `random`, another message) -> damaged data.
+
+
+def bit_flips(data: bytes, random: Generator, other: bytes) -> bytes:
+    damaged = bytearray(data)
+    for bit in random.integers(8 * len(data), size=random.integers(1, 9) if data else 0):
+        damaged[bit // 8] ^= 1 << bit % 8
+    return bytes(damaged)
+
+
+def substituted_bytes(data: bytes, random: Generator, other: bytes) -> bytes:
+    damaged = bytearray(data)
+    for place in random.integers(len(data), size=random.integers(1, 9) if data else 0):
+        damaged[place] = random.integers(256)
+    return bytes(damaged)
+
+
+def truncation(data: bytes, random: Generator, other: bytes) -> bytes:
+    return data[: random.integers(len(data) + 1)]
+
+
+def insertion(data: bytes, random: Generator, other: bytes) -> bytes:
+    start, _ = _run(data, random)
+    return data[:start] + random.bytes(random.integers(1, LONGEST_RUN)) + data[start:]
+
+
+def deletion(data: bytes, random: Generator, other: bytes) -> bytes:
+    start, end = _run(data, random)
+    return data[:start] + data[end:]
+
+
+def duplication(data: bytes, random: Generator, other: bytes) -> bytes:
+    start, end = _run(data, random)
+    return data[:end] + data[start:]
+
+
+def erasure(data: bytes, random: Generator, other: bytes) -> bytes:
+    start, end = _run(data, random)
+    return data[:start] + random.choice([b"\0", b"\xff"]) * (end - start) + data[end:]
+
+
+def splice(data: bytes, random: Generator, other: bytes) -> bytes:
+    cut = random.integers(len(data) + 1)
+    return data[:cut] + other[min(cut, len(other)) if random.random() < 0.5 else len(other) // 2 :]
+
+
+def random_bytes(data: bytes, random: Generator, other: bytes) -> bytes:
+    kept = random.choice([0, 4, 5, len(data) // 2])
+    return data[:kept] + random.bytes(random.integers(2 * LONGEST_RUN))
+
+
+BYTES = (
+    bit_flips, substituted_bytes, truncation, insertion, deletion, duplication, erasure, splice,
+    random_bytes,
+)  # fmt: skip
+
+
+def _run(data: bytes, random: Generator) -> tuple[int, int]:
+    start = int(random.integers(len(data) + 1))
+    return start, min(len(data), start + int(random.integers(1, LONGEST_RUN)))
+
+
+# Damage to files: (original, random, another original) -> damaged file.
+
+
+def raw(mutate: Callable) -> Callable:
+    """The same damage to the bytes of a whole file."""
+    return lambda original, random, other: mutate(original.data, random, other.data)
+
+
+def in_a_section(mutate: Callable) -> Callable:
+    """The same damage to the bytes of one section, behind right checksums."""
+
+    def damaged(original: Original, random: Generator, other: Original) -> bytes:
+        header, sections = container.read(original.data)
+        kind = random.choice(list(sections))
+        foreign = container.read(other.data)[1].get(kind, other.data)
+        return container.write(header, {**sections, kind: mutate(sections[kind], random, foreign)})
+
+    return damaged
+
+
+def exchanged_section(original: Original, random: Generator, other: Original) -> bytes:
+    """A section of another picture, quality or model, behind right checksums."""
+    return in_a_section(lambda data, random, foreign: foreign)(original, random, other)
+
+
+def sections_at_random(original: Original, random: Generator, other: Original) -> bytes:
+    """Sections that are missing, too many, or in another order, behind right checksums."""
+    header, sections = container.read(original.data)
+    pool = {**container.read(other.data)[1], **sections, "z": random.bytes(9)}
+    kinds = random.permutation(container.KINDS)[: random.integers(len(container.KINDS) + 1)]
+    return container.write(header, {kind: pool.get(kind, b"") for kind in kinds})
+
+
+def header_field(original: Original, random: Generator, other: Original) -> bytes:
+    """One number of the header at an extreme, the checksum as it was."""
+    layout = header_layout(original.data)
+    offset, code = layout[random.integers(len(layout))]
+    width = struct.calcsize(code)
+    value = int.from_bytes(original.data[offset : offset + width], "little")
+    top = 256**width - 1
+    values = [0, 1, value - 1, value + 1, 255, 256, 2048, 1 << 13, 1 << 16, 1 << 26, top // 2 + 1, top]
+    value = values[random.integers(len(values))] & top
+    return original.data[:offset] + value.to_bytes(width, "little") + original.data[offset + width :]
+
+
+def resealed_header_field(original: Original, random: Generator, other: Original) -> bytes:
+    """One number of the header at an extreme, behind a right checksum."""
+    damaged = header_field(original, random, other)
+    end = header_layout(original.data)[-1][0]
+    return damaged[:end] + struct.pack("<I", zlib.crc32(damaged[:end])) + damaged[end + 4 :]
+
+
+def resealed_size(original: Original, random: Generator, other: Original) -> bytes:
+    """Another width and height, up to what is allowed, behind a right checksum."""
+    header, sections = container.read(original.data)
+    exponent = random.uniform(0, 26)
+    side = random.uniform(max(0, exponent - 16), min(16, exponent))
+    size = {"width": int(2**side), "height": int(2 ** (exponent - side))}
+    return container.write(container.Header(**{**vars(header), **size}), sections)
+
+
+def resealed_alpha_chunk(original: Original, random: Generator, other: Original) -> bytes:
+    """A chunk of the alpha channel's PNG damaged, behind right checksums of chunk, section and header.
+
+    A file without alpha gets the alpha of a picture of its own size.
+    """
+    header, sections = container.read(original.data)
+    png = sections.get("alpha") or picture.pack_alpha(Image.new("LA", original.image.size))
+    parts = list(_chunks(png))
+    k = random.integers(len(parts))
+    mutate = BYTES[random.integers(len(BYTES))]
+    parts[k] = parts[k][:4] + mutate(parts[k][4:], random, other.data)
+    sealed = (struct.pack(">I", len(p) - 4) + p + struct.pack(">I", zlib.crc32(p)) for p in parts)
+    mode = header.mode.rstrip("A") + "A"
+    sections["alpha"] = picture.PNG_SIGNATURE + b"".join(sealed)
+    return container.write(container.Header(**{**vars(header), "mode": mode}), sections)
+
+
+def _chunks(png: bytes) -> Iterator[bytes]:
+    """Kind and bytes of every chunk, without length and checksum."""
+    position = len(picture.PNG_SIGNATURE)
+    while position < len(png):
+        end = position + 8 + int.from_bytes(png[position : position + 4], "big")
+        yield png[position + 4 : end]
+        position = end + 4
+
+
+def hostile_symbols(original: Original, random: Generator, other: Original) -> bytes:
+    """A file whose writer replaced some symbols by values that no picture has."""
+    extremes = [-(2**31), 2**31 - 1, -(2**15), 2**15, -(2**24) - 1, 2**24 + 1, -1, 1]
+    honest = rans.encode
+
+    def encode(symbols, *arguments, **options):
+        symbols = np.array(symbols)
+        if random.random() < 0.6:
+            places = random.integers(symbols.size, size=random.integers(1, 9))
+            symbols[places] = random.choice(extremes, size=places.size)
+        return honest(symbols, *arguments, **options)
+
+    with patch.object(rans, "encode", encode):
+        return cl.encode(original.image, original.model, original.quality)
+
+
+def header_layout(file: bytes) -> list[tuple[int, str]]:
+    """Offset and struct code of every number in an intact file's header; the checksum is the last."""
+    places, offset = [], 0
+    for code in container.FIXED.values():
+        places.append((offset, code))
+        offset += struct.calcsize("<" + code)
+    places.append((offset, "B"))  # length of the model's name
+    offset += 1 + file[offset]
+    places.append((offset, "B"))  # number of sections
+    count, offset = file[offset], offset + 1
+    for _ in range(count):
+        places += [(offset, "B"), (offset + 1, "I"), (offset + 5, "I")]
+        offset += 9
+    return [*places, (offset, "I")]
+
+
+def _name(function: Callable) -> str:
+    return function.__name__.replace("_", " ")
+
+
+CHECKSUMS_LEFT = {_name(f): raw(f) for f in BYTES} | {_name(header_field): header_field}
+CHECKSUMS_RIGHT = {f"{_name(f)} in a section": in_a_section(f) for f in BYTES} | {
+    _name(f): f
+    for f in (
+        exchanged_section, sections_at_random, resealed_header_field, resealed_size, resealed_alpha_chunk,
+        hostile_symbols,
+    )
+}  # fmt: skip
+KINDS = {**CHECKSUMS_LEFT, **CHECKSUMS_RIGHT}
+
+
+def case(seed: int, originals: list[Original]) -> Case:
+    """The damaged file of a seed; seeds go through the kinds in turn."""
+    random = np.random.default_rng(seed)
+    original, other = (originals[i] for i in random.integers(len(originals), size=2))
+    kind = list(KINDS)[seed % len(KINDS)]
+    return Case(seed, kind, KINDS[kind](original, random, other), kind in CHECKSUMS_RIGHT)
+
+
+def judge(case: Case, originals: list[Original], seconds: float = 2) -> Verdict:
+    """Decode a damaged file and hold the result against what the library claims.
+
+    A file that is no intact original is refused by a BitstreamError of one line, within `seconds`.
+    Only behind right checksums it may give a picture, then of the size and mode that it declares.
+    """
+    start = time.perf_counter()
+    try:
+        outcome, check = _compare(cl.decode(case.data), case, originals), ""
+    except cl.BitstreamError as error:
+        outcome, check = "refused", check_of(str(error))
+        if "\n" in str(error):
+            outcome, check = "failed", f"message of several lines: {error!r}"
+    except Exception as error:
+        outcome, check = "failed", repr(error)
+    elapsed = time.perf_counter() - start
+    if outcome != "failed" and elapsed > seconds:
+        outcome, check = "failed", f"took {elapsed:.1f} s"
+    if outcome == "different" and not case.resealed:
+        outcome, check = "failed", "a picture of a damaged file"
+    return Verdict(outcome, check, elapsed)
+
+
+def _compare(decoded: Image.Image, case: Case, originals: list[Original]) -> str:
+    header = container.inspect(case.data).header
+    if (decoded.mode, decoded.size) != (header.mode, (header.width, header.height)):
+        return "failed"
+    intact = [original for original in originals if original.data == case.data]
+    if not intact:
+        return "different"
+    return "equal" if decoded.tobytes() == intact[0].decoded.tobytes() else "failed"
+
+
+def check_of(message: str) -> str:
+    """Which of the decoder's checks a BitstreamError comes from.
+
+    >>> check_of("section z: 3 bytes left of 5; truncated"), check_of("section y: rans: 3 words left")
+    ('section length', 'coder')
+    """
+    field, _, reason = message.partition(": ")
+    if "CRC-32 is" in reason:
+        return f"{field.split()[0]} CRC-32"
+    if field == "header":
+        return "header length"
+    if field.startswith("section "):
+        if " bytes left of " in reason:
+            return "section length"
+        return "alpha PNG" if field == "section alpha" else "coder"
+    return {"rans": "coder", "escape codes": "coder", "file": "file length"}.get(field, field)
