@@ -1,0 +1,101 @@
+"""What becomes of damaged files, and of damaged streams in four entropy coders.
+
+    python -m benchmarks.damage --json results/damage.json
+
+Files: for each kind of damage (`tools.damage`), how many were refused and by which check, how many
+were intact after all ("equal": the damage hit nothing, the picture is right), and how many gave
+another picture, which happens only behind checksums that were made right again. "failed" is every
+broken claim and has to be zero. `peak_mib` is the largest memory of the process, most of it PyTorch.
+Coders: see `benchmarks.damaged_coders`.
+"""
+
+import argparse
+import json
+import platform
+import resource
+import sys
+import time
+from collections import Counter, defaultdict
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import damaged_coders
+from tools import damage
+
+FILES = 1000 * len(damage.KINDS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--files", type=int, default=FILES)
+    options = parser.parse_args()
+    command = f"python -m benchmarks.damage --json {options.json.as_posix()}"
+    if options.files != FILES:
+        command += f" --files {options.files}"
+    report = {
+        "command": command,
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("numpy", "torch", "Pillow")},
+        "coders": damaged_coders.compare(),  # first: it forks, and PyTorch has no threads yet
+        "files": damage_files(options.files),
+    }
+    options.json.write_text(json.dumps(report, indent=1) + "\n")
+    for name, row in report["coders"].items():
+        print(name, row)
+    print({key: value for key, value in report["files"].items() if key != "kinds"})
+
+
+def damage_files(count: int) -> dict:
+    """Decode `count` damaged files and sum up the verdicts by kind of damage."""
+    originals = damage.originals()
+    before = peak_mib()
+    verdicts = defaultdict(list)
+    broken = []
+    start = time.perf_counter()
+    for seed in range(count):
+        case = damage.case(seed, originals)
+        verdict = damage.judge(case, originals)
+        verdicts[case.kind].append(verdict)
+        if verdict.outcome == "failed":
+            broken.append(f"seed {seed} ({case.kind}): {verdict.check}")
+    everything = [verdict for of_kind in verdicts.values() for verdict in of_kind]
+    return {
+        "intact_files": len(originals),
+        **summary(everything),
+        "broken_claims": broken,
+        "peak_mib": peak_mib(),
+        "peak_mib_before_damage": before,
+        "seconds_in_all": time.perf_counter() - start,
+        "kinds": {
+            kind: {"checksums_made_right": kind in damage.CHECKSUMS_RIGHT, **summary(of_kind)}
+            for kind, of_kind in verdicts.items()
+        },
+    }
+
+
+def summary(verdicts: list[damage.Verdict]) -> dict:
+    """Counts of outcomes, of the checks that refused, and times."""
+    outcomes = Counter(verdict.outcome for verdict in verdicts)
+    checks = Counter(verdict.check for verdict in verdicts if verdict.outcome == "refused")
+    seconds = [verdict.seconds for verdict in verdicts]
+    return {
+        "files": len(verdicts),
+        **{outcome: outcomes[outcome] for outcome in ("refused", "equal", "different", "failed")},
+        "refused_by": dict(checks.most_common()),
+        "slowest_seconds": max(seconds),
+        "median_seconds": float(np.median(seconds)),
+    }
+
+
+def peak_mib() -> float:
+    """The largest memory of this process so far."""
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+if __name__ == "__main__":
+    main()
