@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.symbols import symbols_of
+
 # What a stock Colab has, as far as the chapters use it; the small build of torch will do.
 TORCH = os.environ.get("COLAB_TORCH", "torch")
 STOCK = [
@@ -69,26 +71,50 @@ def stock(tmp_path_factory) -> Path:
     return python
 
 
-@pytest.mark.colab
-def test_a_chapter_runs_in_a_bare_colab_like_environment(wheel, stock, repository, tmp_path):
-    chapters = sorted((repository / "book").glob("*.ipynb"))
-    first = repository / "book" / "five-minutes.ipynb"
-    chapter = first if first in chapters else chapters[0]
-
+@pytest.fixture(scope="module")
+def versions(wheel, stock) -> tuple[dict[str, str], dict[str, str]]:
+    """Install the wheel; return the packages of the bare environment before and after."""
     before = installed(stock)
     run(stock, "-m", "pip", "install", "--quiet", wheel)
-    after = installed(stock)
+    return before, installed(stock)
+
+
+@pytest.fixture
+def environment(stock) -> dict[str, str]:
+    """Environment variables without a trace of this one."""
+    hidden = ("PYTHONPATH", "CODEC_LIB_DATA", "VIRTUAL_ENV", "JUPYTER_PATH")
+    clean = {name: value for name, value in os.environ.items() if name not in hidden}
+    return clean | {"PATH": f"{stock.parent}{os.pathsep}{clean['PATH']}"}
+
+
+@pytest.mark.colab
+def test_the_wheel_brings_nothing_that_colab_would_not_want(versions):
+    before, after = versions
     changed = {name for name in after if before.get(name) != after[name]}
     assert changed <= MAY_BRING, f"the wheel changes {sorted(changed - MAY_BRING)}"
     assert int(after["numpy"].split(".")[0]) >= 2
     assert "compressai" not in after
 
-    shutil.copy(chapter, tmp_path)
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("PYTHONPATH", "CODEC_LIB_DATA", "VIRTUAL_ENV", "JUPYTER_PATH")
-    }
-    environment["PATH"] = f"{stock.parent}{os.pathsep}{environment['PATH']}"
+
+@pytest.mark.colab
+@pytest.mark.usefixtures("versions")
+def test_files_decode_to_the_same_symbols_under_another_torch(stock, environment, repository, tmp_path):
+    golden = repository / "tests" / "golden" / "files"
+    script = shutil.copy(repository / "tests" / "symbols.py", tmp_path)
+    file = tmp_path / "written there.clc"
+    printed = run(
+        stock, script, *sorted(golden.glob("*.clc")), "--write", file, cwd=tmp_path, env=environment
+    )
+    there = json.loads(printed)
+    assert there.pop(file.name) == symbols_of(file.read_bytes())
+    assert there == json.loads((golden / "symbols.json").read_text())["symbols"]
+
+
+@pytest.mark.colab
+@pytest.mark.usefixtures("versions")
+def test_a_chapter_runs_in_a_bare_colab_like_environment(stock, environment, repository, tmp_path):
+    chapters = sorted((repository / "book").glob("*.ipynb"))
+    first = repository / "book" / "five-minutes.ipynb"
+    shutil.copy(first if first in chapters else chapters[0], tmp_path)
     run(stock, "-m", "pip", "install", "--quiet", "nbclient", "nbformat")  # the runner itself
     run(stock, "-c", RUN, cwd=tmp_path, env=environment)

@@ -14,6 +14,7 @@ from codec_lib.entropy import rans
 from codec_lib.entropy.pmf import Tables
 from codec_lib.errors import section
 from codec_lib.fixed_point import FixedPointNetwork
+from codec_lib.layers.gain import GainUnit
 
 Streams = dict[str, bytes]
 
@@ -42,6 +43,8 @@ class LossyModel(nn.Module):
     """
 
     stride: int
+    g_s: nn.Module
+    gain: GainUnit
 
     def __init__(self):
         super().__init__()
@@ -63,12 +66,22 @@ class LossyModel(nn.Module):
         """Real bytes for one picture x (1, 3, H, W) of any size."""
         raise NotImplementedError
 
-    def decompress(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
-        """The picture (1, 3, height, width), clamped to [0, 1], from the bytes of `compress`.
+    def read(self, streams: Streams, quality: float, height: int, width: int) -> dict[str, Tensor]:
+        """The integers of every stream: the half of the decoder that is exact on every machine.
 
         Raises BitstreamError when a stream does not fit the declared size.
         """
         raise NotImplementedError
+
+    @torch.inference_mode()
+    def decompress(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
+        """The picture (1, 3, height, width), clamped to [0, 1], from the bytes of `compress`.
+
+        Raises BitstreamError as `read` does.
+        """
+        y_hat = self.read(streams, quality, height, width)["y"]
+        _, inverse = self.gain(self.quality_tensor(quality))
+        return crop(self.g_s(y_hat * inverse), height, width).clamp(0, 1)
 
     def quality_tensor(self, quality: float) -> Tensor:
         """One quality as the (1,) tensor that gain units take, on the model's device."""

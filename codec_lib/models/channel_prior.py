@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from codec_lib.layers.gain import QUALITIES, GainUnit
-from codec_lib.models.base import LossyModel, Output, Streams, crop, pad, read_symbols, write_symbols
+from codec_lib.models.base import LossyModel, Output, Streams, pad, read_symbols, write_symbols
 from codec_lib.quantize import noise, straight_through
 
 LEVELS_PER_QUALITY = 4  # tables are made for qualities 1, 1.25, ... 8; the nearest one codes
@@ -24,7 +24,6 @@ class ChannelPriorModel(LossyModel):
     """Base: subclasses set `g_a`, `g_s`, `density`, `stride`, and the number of latents M."""
 
     g_a: nn.Module
-    g_s: nn.Module
     density: nn.Module
 
     def __init__(self, M: int, initial_gain: float):
@@ -53,11 +52,9 @@ class ChannelPriorModel(LossyModel):
         return {"y": write_symbols(y_hat, self._indexes(quality, *y_hat.shape[-2:]), self.tables["y"])}
 
     @torch.inference_mode()
-    def decompress(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
+    def read(self, streams: Streams, quality: float, height: int, width: int) -> dict[str, Tensor]:
         indexes = self._indexes(quality, *self.grid(height, width, self.stride))
-        y_hat = read_symbols("y", streams, indexes, self.tables["y"])
-        _, inverse = self.gain(self.quality_tensor(quality))
-        return crop(self.g_s(y_hat * inverse), height, width).clamp(0, 1)
+        return {"y": read_symbols("y", streams, indexes, self.tables["y"])}
 
     def _indexes(self, quality: float, rows: int, columns: int) -> Tensor:
         """The table of each latent, (1, M, rows, columns): that of its channel at the nearest level."""

@@ -24,7 +24,7 @@ from codec_lib.density.factorized import FactorizedDensity
 from codec_lib.layers.convolution import conv, deconv
 from codec_lib.layers.gain import GainUnit
 from codec_lib.layers.gdn import GDN
-from codec_lib.models.base import LossyModel, Output, Streams, crop, pad, read_symbols, write_symbols
+from codec_lib.models.base import LossyModel, Output, Streams, pad, read_symbols, write_symbols
 from codec_lib.quantize import noise, straight_through
 
 
@@ -89,12 +89,11 @@ class ScaleHyperprior(LossyModel):
         }
 
     @torch.inference_mode()
-    def decompress(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
+    def read(self, streams: Streams, quality: float, height: int, width: int) -> dict[str, Tensor]:
         z_indexes = self._z_indexes(*self.grid(height, width, 64))
         z_hat = read_symbols("z", streams, z_indexes, self.tables["z"])
         y_hat = read_symbols("y", streams, self.networks["h_s"](z_hat), self.tables["y"])
-        _, inverse = self.gain(self.quality_tensor(quality))
-        return crop(self.g_s(y_hat * inverse), height, width).clamp(0, 1)
+        return {"z": z_hat, "y": y_hat}
 
     def _z_indexes(self, rows: int, columns: int) -> Tensor:
         """The table of each element of z, (1, N, rows, columns): that of its channel."""

@@ -1,0 +1,46 @@
+"""Files written once decode to the same symbols here, whatever this machine and its versions are."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import codec_lib as cl
+from codec_lib import container, data, metrics, weights
+from tests.symbols import symbols_of
+
+FOLDER = Path(__file__).parent / "golden" / "files"
+EXPECTED = json.loads((FOLDER / "symbols.json").read_text())["symbols"]
+files = pytest.mark.parametrize("name", EXPECTED)
+
+
+def test_every_shipped_model_has_golden_files():
+    assert {path.name for path in FOLDER.glob("*.clc")} == set(EXPECTED)
+    assert {name.split("-")[0] for name in EXPECTED} == set(weights.available())
+
+
+@files
+def test_a_golden_file_decodes_to_its_symbols(name):
+    assert symbols_of((FOLDER / name).read_bytes()) == EXPECTED[name]
+
+
+@files
+def test_a_golden_file_decodes_to_its_symbols_without_onednn(name):
+    with torch.backends.mkldnn.flags(enabled=False):
+        assert symbols_of((FOLDER / name).read_bytes()) == EXPECTED[name]
+
+
+@files
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_golden_file_decodes_to_its_symbols_on_a_gpu(name):
+    header, sections = container.read((FOLDER / name).read_bytes())
+    arguments = sections, header.quality, header.height, header.width
+    here, there = (weights.load(header.model, device).model.read(*arguments) for device in ("cpu", "cuda"))
+    assert all(torch.equal(here[key], there[key].cpu()) for key in here)
+
+
+@files
+def test_a_golden_file_is_the_picture(name):
+    original = data.sample("astronaut").crop((130, 0, 386, 200))
+    assert metrics.psnr(original, cl.decode((FOLDER / name).read_bytes())) > 24
