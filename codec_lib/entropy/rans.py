@@ -94,8 +94,7 @@ def encode(symbols, indexes, tables: Tables, lanes: int | None = None) -> bytes:
     indexes = check_indexes(indexes, tables)
     symbols = check_symbols(symbols, indexes)
     lanes = lanes or lanes_for(symbols.size)
-    if lanes < 1 or lanes.bit_count() != 1 or lanes > 1 << MAX_LANES_LOG2:
-        raise ValueError(f"lanes: {lanes}, expected a power of two up to {1 << MAX_LANES_LOG2}")
+    check_lanes(lanes)
     if symbols.size == 0:
         return b""
     states = np.full(lanes, LOWEST, dtype=np.uint64)
@@ -190,6 +189,12 @@ def decode(data: bytes, indexes, tables: Tables) -> np.ndarray:
     return symbols
 
 
+def check_lanes(lanes: int) -> None:
+    """ValueError unless a stream can have so many lanes."""
+    if lanes < 1 or lanes.bit_count() != 1 or lanes > 1 << MAX_LANES_LOG2:
+        raise ValueError(f"lanes: {lanes}, expected a power of two up to {1 << MAX_LANES_LOG2}")
+
+
 NO_STATES = np.empty(0, dtype=np.uint64)
 
 
@@ -214,6 +219,8 @@ def parse_header(data: bytes) -> tuple[bytes, np.ndarray, int]:
     log2, size = data[0] & 15, data[0] >> 4
     if log2 > MAX_LANES_LOG2:
         raise BitstreamError(f"rans: 2**{log2} lanes, expected at most 2**{MAX_LANES_LOG2}")
+    if size > 4:
+        raise BitstreamError(f"rans: length of escape codes in {size} bytes, expected at most 4")
     length = data[1 : 1 + size]
     start = 1 + size + int.from_bytes(length, "little")
     end = start + (STATE_BYTES << log2)

@@ -5,6 +5,7 @@ row and column until they do, which costs next to no bits, and `crop` takes the 
 """
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from codec_lib.fixed_point import FixedPointNetwork
 from codec_lib.layers.gain import GainUnit
 
 Streams = dict[str, bytes]
+GPU_CODER = find_spec("triton") is not None  # PyTorch for CUDA brings Triton along, but not everywhere
 
 
 @dataclass
@@ -107,10 +109,14 @@ def crop(x: Tensor, height: int, width: int) -> Tensor:
 def write_symbols(symbols: Tensor, indexes: Tensor, tables: Tables) -> bytes:
     """A stream of integers, in channel, row, column order, each with a row of the tables.
 
-    symbols and indexes have the same number of elements; where they are on a GPU they stay there.
+    symbols and indexes have the same number of elements; where they are on a GPU they are coded there.
     """
     symbols, indexes = symbols.flatten().to(torch.int32), indexes.flatten()
-    return rans.encode(symbols.numpy(), indexes.numpy(), tables)
+    if symbols.is_cuda and GPU_CODER:
+        from codec_lib.entropy import rans_triton
+
+        return rans_triton.encode(symbols[None], indexes[None], tables)[0]
+    return rans.encode(symbols.cpu().numpy(), indexes.cpu().numpy(), tables)
 
 
 def read_symbols(name: str, streams: Streams, indexes: Tensor, tables: Tables) -> Tensor:
@@ -118,6 +124,14 @@ def read_symbols(name: str, streams: Streams, indexes: Tensor, tables: Tables) -
 
     Raises BitstreamError that names the stream.
     """
+    flat = indexes.flatten()
     with section(name):
-        symbols = torch.from_numpy(rans.decode(streams[name], indexes.flatten().numpy(), tables))
+        if flat.is_cuda and GPU_CODER:
+            from codec_lib.entropy import rans_triton
+
+            symbols = rans_triton.decode([streams[name]], flat[None], tables)
+        else:
+            symbols = torch.from_numpy(rans.decode(streams[name], flat.cpu().numpy(), tables)).to(
+                flat.device
+            )
     return symbols.view(indexes.shape)
