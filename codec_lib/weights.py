@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -94,7 +95,7 @@ def load(name: str, device: str = "cpu") -> Trained:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise BitstreamError(f"weights: {path.name} holds no model of this library ({reason})") from None
-    model = model.to(device).eval().requires_grad_(False)
+    model = model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
     return Trained(metadata["model"], digest[:16], _probabilities(model)[:16], model)
 
 

@@ -1,6 +1,10 @@
 """Strided convolutions in the two shapes every transform here is made of."""
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+FEW = 8  # outputs; with so few a transposed convolution keeps most of a processor's lanes idle
 
 
 def conv(inputs: int, outputs: int, kernel: int = 5, stride: int = 2, bias: bool = True):
@@ -10,6 +14,36 @@ def conv(inputs: int, outputs: int, kernel: int = 5, stride: int = 2, bias: bool
 
 def deconv(inputs: int, outputs: int, kernel: int = 5, stride: int = 2, bias: bool = True):
     """Transposed convolution that maps (B, inputs, H, W) to (B, outputs, H * stride, W * stride)."""
-    return nn.ConvTranspose2d(
-        inputs, outputs, kernel, stride, kernel // 2, output_padding=stride - 1, bias=bias
-    )
+    return Deconvolution(inputs, outputs, kernel, stride, kernel // 2, output_padding=stride - 1, bias=bias)
+
+
+class Deconvolution(nn.ConvTranspose2d):
+    """nn.ConvTranspose2d that, for few outputs and outside of training, is a sub-pixel convolution.
+
+    Output pixel (s i + a, s j + c) sees the same neighbours of input pixel (i, j) whatever i and j
+    are, so every phase (a, c) is an output channel of one ordinary convolution on the input's grid.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.out_channels > FEW or torch.is_grad_enabled():
+            return super().forward(x)
+        weight, radius = subpixel_weight(self.weight, self.stride[0])
+        phases = F.conv2d(x, weight, padding=radius)
+        x = F.pixel_shuffle(phases, self.stride[0])
+        return x if self.bias is None else x.add_(self.bias[:, None, None])
+
+
+def subpixel_weight(weight: Tensor, stride: int) -> tuple[Tensor, int]:
+    """Weights (outputs * stride^2, inputs, 2r + 1, 2r + 1) of the equal convolution, and its r.
+
+    weight is (inputs, outputs, k, k) of a transposed convolution with padding k // 2, k odd. Its tap t
+    takes input i to output s i + t - k // 2, so output s i + a takes input i + d with t = a + k // 2 - s d.
+    """
+    inputs, outputs, kernel, _ = weight.shape
+    radius = -(-(kernel // 2) // stride)
+    taps = torch.arange(stride)[:, None] + kernel // 2 - stride * torch.arange(-radius, radius + 1)
+    inside = (taps >= 0) & (taps < kernel)  # (a, d)
+    chosen = weight[:, :, taps.clamp(0, kernel - 1)] * inside[:, :, None].to(weight)  # (i, o, a, d, k)
+    chosen = chosen[..., taps.clamp(0, kernel - 1)] * inside.to(weight)  # (i, o, a, d, c, e)
+    phases = chosen.permute(1, 2, 4, 0, 3, 5)  # (o, a, c, i, d, e)
+    return phases.reshape(outputs * stride**2, inputs, 2 * radius + 1, 2 * radius + 1), radius

@@ -26,6 +26,7 @@ from codec_lib.layers.lower_bound import lower_bound
 
 PEDESTAL = 2.0**-36
 BETA_MIN = 1e-6
+STRIP = 2048  # pixels; three buffers of so many pixels fit into a core's cache
 
 
 class GDN(nn.Module):
@@ -51,5 +52,17 @@ class GDN(nn.Module):
         return lower_bound(self.gamma_root, PEDESTAL**0.5) ** 2 - PEDESTAL
 
     def forward(self, x: Tensor) -> Tensor:
+        if not torch.is_grad_enabled():
+            return self._in_strips(x)
         energy = F.conv2d(x * x, self.gamma[:, :, None, None], self.beta)
         return x * (energy.sqrt() if self.inverse else energy.rsqrt())
+
+    def _in_strips(self, x: Tensor) -> Tensor:
+        """The same, a few thousand pixels at a time, so that all intermediate values stay in the cache."""
+        pixels = x.permute(0, 2, 3, 1)  # (B, H, W, channels), without a copy if x is channels-last
+        flat = pixels.reshape(-1, pixels.shape[-1])
+        out, gamma, beta = torch.empty_like(flat), self.gamma.t().contiguous(), self.beta
+        for part, energy in zip(flat.split(STRIP), out.split(STRIP), strict=True):
+            torch.mm(part * part, gamma, out=energy).add_(beta)
+            (energy.sqrt_() if self.inverse else energy.rsqrt_()).mul_(part)
+        return out.view(pixels.shape).permute(0, 3, 1, 2)

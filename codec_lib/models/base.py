@@ -15,9 +15,11 @@ from codec_lib.entropy import rans
 from codec_lib.entropy.pmf import Tables
 from codec_lib.errors import section
 from codec_lib.fixed_point import FixedPointNetwork
+from codec_lib.layers.bands import in_bands
 from codec_lib.layers.gain import GainUnit
 
 Streams = dict[str, bytes]
+OUTER = 3  # layers that work at the largest sizes: a convolution, its activation, and the next one
 GPU_CODER = find_spec("triton") is not None  # PyTorch for CUDA brings Triton along, but not everywhere
 
 
@@ -45,7 +47,8 @@ class LossyModel(nn.Module):
     """
 
     stride: int
-    g_s: nn.Module
+    g_a: nn.Sequential
+    g_s: nn.Sequential
     gain: GainUnit
 
     def __init__(self):
@@ -83,7 +86,16 @@ class LossyModel(nn.Module):
         """
         y_hat = self.read(streams, quality, height, width)["y"]
         _, inverse = self.gain(self.quality_tensor(quality))
-        return crop(self.g_s(y_hat * inverse), height, width).clamp(0, 1)
+        return crop(self.synthesize(y_hat * inverse), height, width).clamp_(0, 1)
+
+    def analyze(self, x: Tensor) -> Tensor:
+        """y (B, M, h, w): g_a, its outer layers in bands."""
+        return self.g_a[OUTER:](in_bands(self.g_a[:OUTER], x))
+
+    def synthesize(self, y_hat: Tensor) -> Tensor:
+        """x_hat (B, 3, H, W): g_s, its outer layers in bands."""
+        y_hat = y_hat.contiguous(memory_format=torch.channels_last)
+        return in_bands(self.g_s[-OUTER:], self.g_s[:-OUTER](y_hat))
 
     def quality_tensor(self, quality: float) -> Tensor:
         """One quality as the (1,) tensor that gain units take, on the model's device."""
@@ -96,9 +108,14 @@ class LossyModel(nn.Module):
 
 
 def pad(x: Tensor, stride: int) -> Tensor:
-    """Repeat the last row and column until both sides of (B, 3, H, W) divide by `stride`."""
+    """Repeat the last row and column until both sides of (B, 3, H, W) divide by `stride`.
+
+    The result is channels-last, the order in which convolutions are fastest.
+    """
     height, width = x.shape[-2:]
-    return F.pad(x, (0, -width % stride, 0, -height % stride), mode="replicate")
+    if height % stride or width % stride:
+        x = F.pad(x, (0, -width % stride, 0, -height % stride), mode="replicate")
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def crop(x: Tensor, height: int, width: int) -> Tensor:

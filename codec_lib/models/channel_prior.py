@@ -23,7 +23,6 @@ LEVELS = (QUALITIES - 1) * LEVELS_PER_QUALITY + 1
 class ChannelPriorModel(LossyModel):
     """Base: subclasses set `g_a`, `g_s`, `density`, `stride`, and the number of latents M."""
 
-    g_a: nn.Module
     density: nn.Module
 
     def __init__(self, M: int, initial_gain: float):
@@ -48,7 +47,7 @@ class ChannelPriorModel(LossyModel):
     @torch.inference_mode()
     def compress(self, x: Tensor, quality: float) -> Streams:
         gain, _ = self.gain(self.quality_tensor(quality))
-        y_hat = (self.g_a(pad(x, self.stride)) * gain).round_()
+        y_hat = (self.analyze(pad(x, self.stride)) * gain).round_()
         return {"y": write_symbols(y_hat, self._indexes(quality, *y_hat.shape[-2:]), self.tables["y"])}
 
     @torch.inference_mode()

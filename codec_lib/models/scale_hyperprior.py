@@ -81,7 +81,7 @@ class ScaleHyperprior(LossyModel):
     @torch.inference_mode()
     def compress(self, x: Tensor, quality: float) -> Streams:
         gain, _ = self.gain(self.quality_tensor(quality))
-        y = self.g_a(pad(x, self.stride)) * gain
+        y = self.analyze(pad(x, self.stride)) * gain
         z_hat = self.h_a(y.abs()).round_()
         return {
             "z": write_symbols(z_hat, self._z_indexes(*z_hat.shape[-2:]), self.tables["z"]),

@@ -76,3 +76,13 @@ def test_gain_covers_the_ends_of_the_range():
 def test_rate_weight_runs_through_the_published_lambdas():
     published = torch.tensor([0.0018, 0.0035, 0.0067, 0.013, 0.025, 0.0483, 0.0932, 0.18])
     torch.testing.assert_close(rate_weight(torch.arange(1, 9)), published, rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_strips_change_nothing(inverse, layout):
+    layer, x = GDN(6, inverse), torch.randn(2, 6, 50, 70).contiguous(memory_format=layout)
+    with torch.no_grad():
+        layer.gamma_root += 0.2 * torch.rand(6, 6)
+        fast = layer(x)
+    torch.testing.assert_close(fast, layer(x).detach(), atol=1e-6, rtol=1e-5)

@@ -1,0 +1,77 @@
+"""Layers applied to a picture band by band: the same values, with memory for one band only.
+
+The first and the last layers of a transform work at half the picture's size on many channels: most of a
+codec's memory, and most of its time goes into moving it. A row of the output depends on few rows of the
+input, so a horizontal band of it can be computed from a band of the input that is a little taller. Near
+the cut edges of that input the values are wrong; they are the rows that are thrown away again.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+BAND = 128  # rows of the picture
+
+
+def in_bands(layers: nn.Sequential, x: Tensor) -> Tensor:
+    """`layers(x)`, on a CPU computed in bands of about 128 rows of the picture.
+
+    Args:
+        layers: convolutions and transposed convolutions with padding k // 2 (`conv` and `deconv` of
+            this library), pixel shuffles, and layers that work on each place alone; the picture is
+            their input if they make it smaller, else their output.
+        x: (B, C, H, W), H a multiple of the layers' stride.
+    Raises:
+        TypeError: a layer of several parts whose reach is not known here.
+    """
+    chain = list(_leaves(layers))
+    up, down = scale(chain)
+    rows, height = max(BAND // up, down), x.shape[-2]
+    if x.is_cuda or height <= 2 * rows:
+        return layers(x)
+    bands = []
+    for top in range(0, height, rows):
+        first, last = top * up // down, min(top + rows, height) * up // down
+        start, end = needed(chain, first, last)
+        start, end = max(0, start // down * down), min(height, -(-end // down) * down)
+        skipped = start * up // down
+        bands.append(layers(x[..., start:end, :])[..., first - skipped : last - skipped, :])
+    return torch.cat(bands, dim=-2)
+
+
+def scale(chain: list[nn.Module]) -> tuple[int, int]:
+    """By how much the layers multiply the number of rows, and by how much they divide it."""
+    up = down = 1
+    for layer in chain:
+        if isinstance(layer, nn.ConvTranspose2d):
+            up *= layer.stride[0]
+        elif isinstance(layer, nn.PixelShuffle):
+            up *= layer.upscale_factor
+        elif isinstance(layer, nn.Conv2d):
+            down *= layer.stride[0]
+    return up, down
+
+
+def needed(chain: list[nn.Module], first: int, last: int) -> tuple[int, int]:
+    """The input rows [start, end) on which the output rows [first, last) depend."""
+    for layer in reversed(chain):
+        if isinstance(layer, nn.ConvTranspose2d):
+            reach, stride = layer.kernel_size[0] // 2, layer.stride[0]
+            first, last = -((reach - first) // stride), (last - 1 + reach) // stride + 1
+        elif isinstance(layer, nn.PixelShuffle):
+            first, last = first // layer.upscale_factor, -(-last // layer.upscale_factor)
+        elif isinstance(layer, nn.Conv2d):
+            reach, stride = layer.kernel_size[0] // 2, layer.stride[0]
+            first, last = first * stride - reach, (last - 1) * stride + reach + 1
+    return first, last
+
+
+def _leaves(layers: nn.Sequential) -> Iterator[nn.Module]:
+    for layer in layers:
+        if isinstance(layer, nn.Sequential):
+            yield from _leaves(layer)
+        elif any(True for _ in layer.children()):
+            raise TypeError(f"layer: {type(layer).__name__}, allowed are layers without parts")
+        else:
+            yield layer
