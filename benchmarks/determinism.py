@@ -90,7 +90,9 @@ def hyperprior(model, paths: list[Path]) -> dict:
     networks = {"integer": model.networks["h_s"], "float": float_indexes}
     differing = {kind: {name: 0 for name in ways()} for kind in networks}
     latents = {kind: {name: 0 for name in ways()} for kind in networks}
-    bits = dict.fromkeys(networks, 0.0)
+    bits = dict.fromkeys((*networks, "float, nearest scale"), 0.0)
+    table = gaussian.scale_table()
+    between = (table[1:] * table[:-1]).sqrt()  # half way on the log axis
     perturbed, symbols = {"z_hat changed": 0, "integer": 0}, 0
     for path in tqdm(paths, desc="hyperprior", disable=None):
         x = pad(picture.to_tensor(picture.load(path)), model.stride)
@@ -108,6 +110,8 @@ def hyperprior(model, paths: list[Path]) -> dict:
                     wrong = int((way(network, z_hat) != expected).sum())
                     differing[kind][name] += wrong
                     latents[kind][name] += wrong > 0
+            nearest = torch.bucketize(float_h_s(z_hat).double().contiguous(), between).flatten().numpy()
+            bits["float, nearest scale"] += ideal_bits(y_hat, nearest, model.tables["y"])
             # The last bit of every float before the rounding: where z_hat stays, so do all indexes.
             nudged = torch.nextafter(z, torch.full_like(z, torch.inf)).round()
             same = nudged == z_hat
@@ -122,6 +126,7 @@ def hyperprior(model, paths: list[Path]) -> dict:
         "last_bit_before_rounding": perturbed,
         "bits": bits,
         "cost_of_integers_percent": 100 * (bits["integer"] / bits["float"] - 1),
+        "cost_of_nearest_scale_percent": 100 * (bits["float, nearest scale"] / bits["float"] - 1),
     }
 
 

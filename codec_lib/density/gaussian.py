@@ -32,9 +32,12 @@ def scale_table() -> Tensor:
 
 
 def scale_borders() -> Tensor:
-    """The 63 values between neighbouring scales, half way on the log axis, float64, ascending."""
-    table = scale_table()
-    return (table[1:] * table[:-1]).sqrt()
+    """The 63 sigmas, float64, ascending, above which the next table is taken: all scales but the last.
+
+    So a sigma is coded with the first scale that is not smaller. The nearest one costs more (measured in
+    results/determinism.json): sigma is trained on noised latents, and rounded ones have heavier tails.
+    """
+    return scale_table()[:-1]
 
 
 def likelihood(y: Tensor, sigma: Tensor) -> Tensor:
@@ -55,7 +58,7 @@ def bits(y: Tensor, sigma: Tensor) -> Tensor:
 
 
 def indexes(sigma: Tensor) -> Tensor:
-    """The table for each sigma, uint8, same shape: the scale nearest on the log axis."""
+    """The table for each sigma, uint8, same shape: the first scale that is not smaller."""
     return torch.bucketize(sigma.double().contiguous(), scale_borders().to(sigma.device)).to(torch.uint8)
 
 

@@ -68,7 +68,10 @@ class ScaleHyperprior(LossyModel):
         z_hat = noise(z) if self.training else z.round()
         sigma = self.h_s(z_hat).float()
         y_hat = straight_through(y)  # pixels see rounding, the rate sees noise
-        bits_y = gaussian.bits(noise(y) if self.training else y_hat, sigma)
+        if self.training:
+            bits_y = gaussian.bits(noise(y), sigma)
+        else:
+            bits_y = gaussian.bits(y_hat, gaussian.scale_table().to(sigma)[gaussian.indexes(sigma).long()])
         x_hat = self.g_s(y_hat * inverse)
         return Output(x_hat.float(), {"z": self.density_z.bits(z_hat), "y": bits_y})
 
