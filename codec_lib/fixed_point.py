@@ -93,10 +93,11 @@ class FixedPointNetwork:
         """Table index of each output: how many thresholds are not above it; uint8, on x's device."""
         *parameters, thresholds = self._parameters(x.device)
         x = x.double().clamp(-INPUT_LIMIT, INPUT_LIMIT)
-        for layer, (weight, bias) in zip(self.layers, parameters, strict=True):
-            x = layer.sums(x, weight, bias)
-            if layer is not self.layers[-1]:
-                x = activate(x, layer.shape)
+        with torch.backends.cudnn.flags(enabled=False):  # plain products: FFTs would need a proof
+            for layer, (weight, bias) in zip(self.layers, parameters, strict=True):
+                x = layer.sums(x, weight, bias)
+                if layer is not self.layers[-1]:
+                    x = activate(x, layer.shape)
         return torch.bucketize(x.contiguous(), thresholds, right=True, out_int32=True).to(torch.uint8)
 
     def arrays(self) -> dict[str, np.ndarray]:
