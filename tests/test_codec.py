@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import codec_lib as cl
@@ -222,3 +223,12 @@ def test_weights_that_are_no_safetensors_are_refused(tmp_path):
 def test_inspect_needs_no_network(monkeypatch):
     monkeypatch.setattr(weights, "load", lambda *a: pytest.fail("a network was loaded"))
     assert cl.inspect(FILE).header.model == "hyperprior"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("model", NAMES)
+@pytest.mark.parametrize(("writer", "reader"), [("cuda", "cpu"), ("cpu", "cuda"), ("cuda", "cuda")])
+def test_a_file_of_one_device_decodes_on_the_other(model, writer, reader):
+    image = photo(256, 192)
+    data = cl.encode(image, model, 5, device=writer)
+    assert metrics.psnr(cl.decode(data, device=writer), cl.decode(data, device=reader)) > 45
