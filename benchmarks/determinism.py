@@ -12,6 +12,7 @@ With a GPU at hand it takes part as one more way; without, the file says so.
 """
 
 import argparse
+import copy
 import json
 import platform
 import sys
@@ -79,7 +80,7 @@ def ways() -> dict[str, Callable]:
 @torch.inference_mode()
 def hyperprior(model, paths: list[Path]) -> dict:
     """Indexes that differ from the plain way's, for the integer and for the float h_s."""
-    float_h_s = model.h_s
+    float_h_s = copy.deepcopy(model.h_s).to(memory_format=torch.contiguous_format)
 
     def float_indexes(z_hat: Tensor) -> Tensor:
         device = next(float_h_s.parameters()).device
@@ -100,7 +101,7 @@ def hyperprior(model, paths: list[Path]) -> dict:
             gain, _ = model.gain(model.quality_tensor(quality))
             y = model.g_a(x) * gain
             z = model.h_a(y.abs())
-            z_hat = z.round()
+            z_hat = z.round().contiguous()
             y_hat = y.round().int().flatten().numpy()
             symbols += y_hat.size
             for kind, network in networks.items():

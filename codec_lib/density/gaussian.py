@@ -23,6 +23,7 @@ from codec_lib.layers.lower_bound import lower_bound
 
 SCALE_MIN, SCALE_MAX, SCALE_LEVELS = 0.11, 256.0, 64
 LIKELIHOOD_MIN = 1e-9
+ESCAPE = 2.0**-23  # as likely as a value outside of its table: an escape symbol and a short code
 
 
 def scale_table() -> Tensor:
@@ -53,8 +54,8 @@ def likelihood(y: Tensor, sigma: Tensor) -> Tensor:
 
 
 def bits(y: Tensor, sigma: Tensor) -> Tensor:
-    """Bits to code each picture's y, shape (B,): the sum of -log2 of the likelihoods."""
-    return -likelihood(y, sigma).log2().flatten(1).sum(1)
+    """Bits to code each picture's y, shape (B,): the sum of -log2 of the likelihoods, 23 at most."""
+    return -lower_bound(likelihood(y, sigma), ESCAPE).log2().flatten(1).sum(1)
 
 
 def indexes(sigma: Tensor) -> Tensor:
