@@ -13,7 +13,8 @@ def check_indexes(indexes, tables) -> np.ndarray:
         ValueError: not one axis, or an index that no row has; the message names it.
     """
     indexes = _integers("indexes", indexes)
-    if indexes.size and not 0 <= indexes.min() <= indexes.max() < len(tables):
+    lowest = indexes.min(initial=0) if indexes.dtype.kind == "i" else 0
+    if not 0 <= lowest <= indexes.max(initial=0) < len(tables):
         i = int(((indexes < 0) | (indexes >= len(tables))).argmax())
         raise ValueError(f"indexes[{i}] = {indexes[i]}, expected 0 to {len(tables) - 1}")
     if indexes.dtype not in (np.uint8, np.uint16, np.int32):
