@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-BAND = 128  # rows of the picture
+BAND = 256  # rows of the picture; lower ones take less memory and more time
 
 
 def in_bands(layers: nn.Sequential, x: Tensor) -> Tensor:
-    """`layers(x)`, on a CPU computed in bands of about 128 rows of the picture.
+    """`layers(x)`, on a CPU computed in bands of about `BAND` rows of the picture.
 
     Args:
         layers: convolutions and transposed convolutions with padding k // 2 (`conv` and `deconv` of
