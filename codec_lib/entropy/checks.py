@@ -1,6 +1,7 @@
 """What every coder asks of its arguments: integers, one axis, values that have a meaning."""
 
 import numpy as np
+from numba import njit
 
 INT32 = np.iinfo(np.int32)
 
@@ -12,13 +13,11 @@ def check_indexes(indexes, tables) -> np.ndarray:
         TypeError: not integers.
         ValueError: not one axis, or an index that no row has; the message names it.
     """
-    indexes = _integers("indexes", indexes)
-    lowest = indexes.min(initial=0) if indexes.dtype.kind == "i" else 0
-    if not 0 <= lowest <= indexes.max(initial=0) < len(tables):
-        i = int(((indexes < 0) | (indexes >= len(tables))).argmax())
-        raise ValueError(f"indexes[{i}] = {indexes[i]}, expected 0 to {len(tables) - 1}")
-    if indexes.dtype not in (np.uint8, np.uint16, np.int32):
-        indexes = indexes.astype(np.int32)
+    given = _integers("indexes", indexes)
+    indexes = given if given.dtype.char in "BHi" else given.astype(np.int32)
+    if not (_all_below(indexes, len(tables)) and (indexes is given or (indexes == given).all())):
+        i = int(((given < 0) | (given >= len(tables))).argmax())
+        raise ValueError(f"indexes[{i}] = {given[i]}, expected 0 to {len(tables) - 1}")
     return np.ascontiguousarray(indexes)
 
 
@@ -39,6 +38,15 @@ def check_symbols(symbols, indexes: np.ndarray) -> np.ndarray:
             raise ValueError(f"symbols[{i}] = {symbols[i]}, expected {INT32.min} to {INT32.max}")
         symbols = symbols.astype(np.int32)
     return np.ascontiguousarray(symbols)
+
+
+@njit(cache=True, nogil=True)
+def _all_below(values: np.ndarray, end: int) -> bool:
+    """Whether all values are from 0 to end - 1. (NumPy's maximum takes longer to start than to run.)"""
+    lowest, highest = 0, -1
+    for value in values:
+        lowest, highest = min(lowest, value), max(highest, value)
+    return lowest == 0 and highest < end
 
 
 def _integers(name: str, values) -> np.ndarray:
