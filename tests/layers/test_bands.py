@@ -32,7 +32,7 @@ def chains() -> dict[str, tuple[nn.Sequential, int]]:
 
 
 @pytest.mark.parametrize("name", chains())
-@pytest.mark.parametrize("height", [128, 520, 776])
+@pytest.mark.parametrize("height", [128, 384, 520])
 @torch.no_grad()
 def test_bands_change_nothing(name, height):
     layers, channels = chains()[name]
@@ -40,7 +40,7 @@ def test_bands_change_nothing(name, height):
     calls = []
     layers[0].register_forward_hook(lambda *_: calls.append(1))
     torch.testing.assert_close(in_bands(layers, x), layers(x), atol=1e-5, rtol=1e-5)
-    if height > 512:
+    if height > 256:
         assert len(calls) >= 4  # at least three bands, and the comparison
 
 
