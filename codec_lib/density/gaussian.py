@@ -5,8 +5,8 @@ The probability that rounding puts a Gaussian into the bin around v is
     P(v) = Phi((1/2 - |v|) / sigma) - Phi((-1/2 - |v|) / sigma),
 
 taken in the left tail, where floats keep their digits. Coding needs integer tables, and there cannot
-be one for each real sigma: 64 scales, evenly spaced on a log axis from 0.11 to 256, cost about 0.3 %
-of the rate. A table never depends on data; only its *index* does.
+be one for each real sigma: 64 scales, evenly spaced on a log axis from 0.11 to 256, cost next to
+nothing. A table never depends on data; only its *index* does.
 
 Source: Balle et al., ICLR 2018; the scale table is the one of its published code.
 """
