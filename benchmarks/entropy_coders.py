@@ -219,7 +219,7 @@ def main() -> None:
         "versions": {p: version(p) for p in ("numpy", "numba", "compressai", "constriction")},
         "symbols": COUNT,
         "rounds": ROUNDS,
-        "note": "one thread, one process, coders take turns; other programs ran on the machine",
+        "note": "one thread, one process, coders take turns",
     }
     result |= compare(symbols, indexes, pmfs, offsets)
     result["coders"]["codec_lib.range_coder"] = teaching(symbols, indexes, tables)
