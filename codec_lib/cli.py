@@ -127,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_device(sub)
 
     sub = command("train", _train, "train a model, or resume its training")
-    sub.add_argument("model", metavar="NAME", help="hyperprior, factorized or autoencoder")
+    sub.add_argument("model", metavar="NAME", help="hyperprior, factorized, autoencoder or near-lossless")
     sub.add_argument("--data", action="append", required=True, metavar="DIR", help="repeatable")
     sub.add_argument("--validation", metavar="DIR", help="pictures that choose the best weights")
     sub.add_argument("--out", required=True, metavar="DIR", help="checkpoint, log and weights go here")
@@ -140,6 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, help="0 by default")
     sub.add_argument("--start", metavar="NAME", help="weights to begin from, of the same widths")
     sub.add_argument("--widths", type=_widths, metavar="N,M", help="channels inside and of latents")
+    sub.add_argument("--only", type=_parts, metavar="PART,...", help="train these parts of the model only")
+    sub.add_argument("--lr-other", type=float, help="learning rate of everything else")
+    sub.add_argument("--distortion", type=float, metavar="LAMBDA", help="of near-lossless models")
     _add_device(sub)
     return parser
 
@@ -165,7 +168,11 @@ def _qualities(text: str) -> list[float]:
 
 
 def _widths(text: str) -> dict[str, int]:
-    return dict(zip("NM", map(int, text.split(",")), strict=True))
+    return dict(zip("NMC", map(int, text.split(",")), strict=False))
+
+
+def _parts(text: str) -> list[str]:
+    return text.split(",")
 
 
 def _check_model(options: argparse.Namespace) -> None:

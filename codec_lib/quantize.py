@@ -43,3 +43,17 @@ def soft(y: Tensor, temperature: float, reach: int = 2) -> Tensor:
     candidates = y.detach().round()[..., None] + torch.arange(-reach, reach + 1).to(y)
     weights = torch.softmax(-((y[..., None] - candidates) ** 2) / temperature, dim=-1)
     return (weights * candidates).sum(-1)
+
+
+def near_lossless(r: Tensor, tau: int) -> Tensor:
+    """Round integers to the nearest multiple of 2 tau + 1: at most tau away, and never a tie.
+
+    >>> near_lossless(torch.tensor([-4, -1, 0, 1, 2, 5]), tau=1)
+    tensor([-3,  0,  0,  0,  3,  6])
+
+    Source: Bai et al., CVPR 2021, equation 3.
+    """
+    if tau < 0:
+        raise ValueError(f"tau is {tau}; it must not be negative")
+    step = 2 * tau + 1
+    return r.sign() * step * torch.div(r.abs() + tau, step, rounding_mode="floor")

@@ -1,14 +1,10 @@
-"""One training loop for every lossy model: R + lambda 255^2 MSE, all qualities at once.
-
-Each picture of a batch gets a quality of its own, drawn evenly from [1, 8], and the lambda that goes
-with it. The loss of a picture is divided by lambda^0.55: rate grows about like that, so every quality
-counts by the share of its bits that it could save, not by their number.
+"""One training loop for every model; what a step minimizes and how it is validated is in `objective`.
 
 The learning rate falls linearly to zero over the time budget, after a short warm-up. Weight matrices
 are trained with Muon, which makes each update orthogonal; everything else (first and last layers, GDN,
 gains, densities) with Adam.
 
-Source of the loss: Balle et al., ICLR 2018; of Muon: Jordan et al., 2024.
+Source of Muon: Jordan et al., 2024.
 """
 
 import csv
@@ -22,14 +18,10 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from codec_lib import data, picture, weights
-from codec_lib.layers.gain import rate_weight
+from codec_lib import data, weights
 from codec_lib.models import architectures
-from codec_lib.models.base import LossyModel, Output
-
-VALIDATION_QUALITIES = (2.0, 4.0, 6.0, 7.5)
-RATE_EXPONENT = 0.55
-LAMBDA_REFERENCE = 0.013
+from codec_lib.models.base import Output
+from codec_lib.objective import objective_of
 
 
 @dataclass
@@ -49,6 +41,8 @@ class Settings:
     seed: int = 0
     widths: dict[str, int] = field(default_factory=dict)
     start: str | None = None  # a model's name or weights file to begin from, with its widths
+    only: list[str] = field(default_factory=list)  # the model's parts that are trained; none means all
+    distortion: float = 0.001  # lambda of near-lossless models
     precision: str = "bf16-mixed"
     device: str = "auto"
     check_minutes: float = 5.0  # between validations, each of which saves a checkpoint
@@ -81,18 +75,22 @@ def train(settings: Settings) -> Path:
     torch.manual_seed(settings.seed)
     plain = architectures()[settings.model](**settings.widths)
     if settings.start:
-        plain.load_state_dict(weights.load(settings.start).model.state_dict())
+        plain.start_from(weights.load(settings.start).model)
+    if settings.only:
+        for name, part in plain.named_children():
+            part.requires_grad_(name in settings.only)
+    objective = objective_of(plain, settings)
     plain = plain.to(memory_format=torch.channels_last)
     model, optimizer = fabric.setup(plain, make_optimizer(plain, settings))
     base_rates = [group["lr"] for group in optimizer.param_groups]
 
-    run = Run(settings, fabric.is_global_zero)
+    run = Run(settings, objective, fabric.is_global_zero)
     resumed = run.resume(fabric, model, optimizer)
     seed = settings.seed + fabric.global_rank + 1000 * resumed
     crops = data.Crops(settings.data, settings.crop, settings.batch, seed)
     torch.manual_seed(seed)  # noise and qualities: different on every process, and after a restart
 
-    model.train()
+    objective.train()
     bar = tqdm(total=1.0, disable=not fabric.is_global_zero, desc=settings.model, bar_format=BAR)
     for x in crops:
         progress = fabric.broadcast(run.progress()) if processes > 1 else run.progress()
@@ -101,8 +99,7 @@ def train(settings: Settings) -> Path:
         for group, rate in zip(optimizer.param_groups, base_rates, strict=True):
             group["lr"] = rate * schedule(progress, run.step)
         x = fabric.to_device(x).contiguous(memory_format=torch.channels_last)
-        quality = 1 + 7 * torch.rand(len(x), device=x.device)
-        loss, out = step(model, x, quality)
+        loss, out = objective.step(model, x)
         fabric.backward(loss)
         fabric.clip_gradients(model, optimizer, max_norm=1.0)
         optimizer.step()
@@ -125,14 +122,6 @@ def train(settings: Settings) -> Path:
 BAR = "{l_bar}{bar}| {elapsed} {postfix}"
 
 
-def step(model: nn.Module, x: Tensor, quality: Tensor) -> tuple[Tensor, Output]:
-    """The loss of one batch x (B, 3, H, W) at qualities (B,), a scalar, and the model's output."""
-    out = model(x, quality)
-    weight = rate_weight(quality)
-    cost = weight * 255**2 * out.mse(x) + out.bpp()
-    return (cost * (weight / LAMBDA_REFERENCE) ** -RATE_EXPONENT).mean(), out
-
-
 def schedule(progress: float, step: int) -> float:
     """Factor on the learning rates: 100 steps of warm-up, then linearly down to zero."""
     return min(1.0, (step + 1) / 100) * max(0.0, 1 - progress)
@@ -142,9 +131,10 @@ def make_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimize
     """Muon for convolutions between hidden layers, Adam for all else, in one optimizer."""
     from pytorch_optimizer import Muon
 
-    hidden = [p for p in model.parameters() if p.ndim == 4 and min(p.shape[:2]) > 3]
+    trained = [p for p in model.parameters() if p.requires_grad]
+    hidden = [p for p in trained if p.ndim == 4 and min(p.shape[:2]) > 3]
     known = {id(p) for p in hidden}
-    other = [p for p in model.parameters() if id(p) not in known]
+    other = [p for p in trained if id(p) not in known]
     return Muon([
         {"params": hidden, "lr": settings.lr, "use_muon": True},
         {"params": other, "lr": settings.lr_other, "betas": (0.9, 0.999), "use_muon": False},
@@ -154,8 +144,8 @@ def make_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimize
 class Run:
     """The book-keeping of one training run: its clock, its log, its best validation cost."""
 
-    def __init__(self, settings: Settings, is_writer: bool):
-        self.settings, self.is_writer = settings, is_writer
+    def __init__(self, settings: Settings, objective, is_writer: bool):
+        self.settings, self.objective, self.is_writer = settings, objective, is_writer
         self.folder = Path(settings.out)
         self.weights_path = self.folder / f"{settings.model}.safetensors"
         self.checkpoint = self.folder / "last.ckpt"
@@ -184,13 +174,13 @@ class Run:
         psnr = -10 * out.mse(x).mean().log10().item()
         return f"step {self.step} loss {loss.item():.3f} bpp {out.bpp().mean():.3f} PSNR {psnr:.2f}"
 
-    def check(self, fabric, model: LossyModel) -> None:
+    def check(self, fabric, model: nn.Module) -> None:
         """Validate, add a line to the log, and keep the weights if they are the best so far."""
         self.checked = time.monotonic()
         row = {"step": self.step, "minutes": round(self.minutes(), 2)}
         cost = -math.inf
         if self.settings.validation:
-            cost, points = validate(model, self.settings.validation)
+            cost, points = self.objective.validate(self.settings.validation)
             row |= {"cost": round(cost, 5), **points}
             print(row, flush=True)
         is_new = not (self.folder / "log.csv").exists()
@@ -225,29 +215,3 @@ class Run:
             rest = fabric.load(self.checkpoint, state)
             self.step, self.earlier, self.best = rest["step"], rest["minutes"], rest["best"]
         return self.step
-
-
-@torch.no_grad()
-def validate(model: LossyModel, folder: str) -> tuple[float, dict[str, float]]:
-    """Mean over pictures and qualities of log2(R + lambda 255^2 MSE), and mean bpp / PSNR a quality.
-
-    Takes every third picture of the folder, with real rounding but estimated bits.
-    """
-    was_training, device = model.training, next(model.parameters()).device
-    model.eval()
-    cost, points = 0.0, {}
-    paths = data.pictures_in(folder)[::3]
-    for quality in VALIDATION_QUALITIES:
-        weight, bpp, psnr = float(rate_weight(quality)), 0.0, 0.0
-        for path in paths:
-            x = picture.to_tensor(picture.load(path)).to(device)
-            x = x[..., : x.shape[-2] // 64 * 64, : x.shape[-1] // 64 * 64]
-            out = model(x, torch.tensor([quality], device=device))
-            out.x_hat = out.x_hat.clamp(0, 1)
-            mse = out.mse(x).item()
-            cost += math.log2(weight * 255**2 * mse + out.bpp().item())
-            bpp += out.bpp().item() / len(paths)
-            psnr -= 10 * math.log10(mse) / len(paths)
-        points |= {f"bpp_{quality}": round(bpp, 4), f"psnr_{quality}": round(psnr, 3)}
-    model.train(was_training)
-    return cost / len(paths) / len(VALIDATION_QUALITIES), points

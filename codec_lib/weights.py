@@ -141,7 +141,9 @@ def save(model: LossyModel, name: str, path: Path, card: dict) -> None:
     arrays = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
     metadata = {
         "model": name,
-        "widths": json.dumps({"N": model.N, "M": model.M}),
+        "widths": json.dumps(
+            {letter: getattr(model, letter) for letter in "NMC" if hasattr(model, letter)}
+        ),
         "streams": json.dumps(list(model.tables)),
         "networks": json.dumps(list(model.networks)),
     }

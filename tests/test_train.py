@@ -15,7 +15,8 @@ from safetensors.numpy import load_file
 
 from codec_lib import data
 from codec_lib.models import architectures
-from codec_lib.train import Settings, schedule, step, train
+from codec_lib.objective import RateDistortion
+from codec_lib.train import Settings, schedule, train
 
 pytest.importorskip("lightning_fabric")
 pytest.importorskip("pytorch_optimizer")
@@ -107,10 +108,10 @@ def test_forty_steps_lower_the_loss_on_one_batch(name):
     model = architectures()[name](N=8, M=8)
     optimizer = torch.optim.Adam(model.parameters(), 2e-3)
     x = next(iter(crops_of_sample()))
-    quality = torch.tensor([2.0, 4.0, 5.0, 7.0])
+    objective = RateDistortion(model)
     losses = []
     for _ in range(40):
-        loss, _ = step(model, x, quality)
+        loss, _ = objective.step(model, x)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

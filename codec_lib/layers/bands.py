@@ -6,7 +6,7 @@ input, so a horizontal band of it can be computed from a band of the input that 
 the cut edges of that input the values are wrong; they are the rows that are thrown away again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 BAND = 128  # rows of the picture: 64 and 256 took 3 to 13 % longer, for 512 rows and for 1536
 
 
-def in_bands(layers: nn.Sequential, x: Tensor) -> Tensor:
+def in_bands(layers: nn.Sequential, x: Tensor, apply: Callable[[Tensor], Tensor] | None = None) -> Tensor:
     """`layers(x)`, on a CPU computed in bands of about `BAND` rows of the picture.
 
     Args:
@@ -22,21 +22,22 @@ def in_bands(layers: nn.Sequential, x: Tensor) -> Tensor:
             this library), pixel shuffles, and layers that work on each place alone; the picture is
             their input if they make it smaller, else their output.
         x: (B, C, H, W), H a multiple of the layers' stride.
+        apply: what is called instead of the layers; it has their geometry.
     Raises:
         TypeError: a layer of several parts whose reach is not known here.
     """
-    chain = list(_leaves(layers))
+    chain, apply = list(_leaves(layers)), apply or layers
     up, down = scale(chain)
     rows, height = max(BAND // up, down), x.shape[-2]
     if x.is_cuda or height <= 2 * rows:
-        return layers(x)
+        return apply(x)
     bands = []
     for top in range(0, height, rows):
         first, last = top * up // down, min(top + rows, height) * up // down
         start, end = needed(chain, first, last)
         start, end = max(0, start // down * down), min(height, -(-end // down) * down)
         skipped = start * up // down
-        bands.append(layers(x[..., start:end, :])[..., first - skipped : last - skipped, :])
+        bands.append(apply(x[..., start:end, :])[..., first - skipped : last - skipped, :])
     return torch.cat(bands, dim=-2)
 
 

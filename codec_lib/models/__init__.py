@@ -5,10 +5,12 @@ def architectures() -> dict[str, type]:
     """The models that can be trained and coded with, by the name they have in a file's header."""
     from codec_lib.models.compressive_autoencoder import CompressiveAutoencoder
     from codec_lib.models.factorized_prior import FactorizedPrior
+    from codec_lib.models.near_lossless import NearLossless
     from codec_lib.models.scale_hyperprior import ScaleHyperprior
 
     return {
         "hyperprior": ScaleHyperprior,
         "factorized": FactorizedPrior,
         "autoencoder": CompressiveAutoencoder,
+        "near-lossless": NearLossless,
     }

@@ -47,6 +47,8 @@ class LossyModel(nn.Module):
     """
 
     stride: int
+    N: int
+    M: int
     g_a: nn.Sequential
     g_s: nn.Sequential
     gain: GainUnit
@@ -62,6 +64,15 @@ class LossyModel(nn.Module):
         x is (B, 3, H, W) in [0, 1] with sides that divide by `stride`, quality (B,) in [1, 8].
         """
         raise NotImplementedError
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """The arguments that build such a model again."""
+        return {"N": self.N, "M": self.M}
+
+    def start_from(self, other: nn.Module) -> None:
+        """Begin training with the parameters of a model of the same kind and widths."""
+        self.load_state_dict(other.state_dict())
 
     def freeze(self) -> "LossyModel":
         """Make the integer tables and networks from the trained parameters, and return the model."""

@@ -62,6 +62,11 @@ class ScaleHyperprior(LossyModel):
         self.density_z = FactorizedDensity(N)
 
     def forward(self, x: Tensor, quality: Tensor) -> Output:
+        y_hat, bits = self.latents(x, quality)
+        return Output(self.g_s(y_hat).float(), bits)
+
+    def latents(self, x: Tensor, quality: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """What g_s gets (B, M, H/16, W/16), and each stream's bits, (B,): with noise in training."""
         gain, inverse = self.gain(quality)
         y = self.g_a(x).float() * gain
         z = self.h_a(y.abs()).float()
@@ -72,8 +77,7 @@ class ScaleHyperprior(LossyModel):
             bits_y = gaussian.bits(noise(y), sigma)
         else:
             bits_y = gaussian.bits(y_hat, gaussian.scale_table().to(sigma)[gaussian.indexes(sigma).long()])
-        x_hat = self.g_s(y_hat * inverse)
-        return Output(x_hat.float(), {"z": self.density_z.bits(z_hat), "y": bits_y})
+        return y_hat * inverse, {"z": self.density_z.bits(z_hat), "y": bits_y}
 
     def freeze(self) -> "ScaleHyperprior":
         ones = torch.ones(1, self.N)

@@ -1,0 +1,45 @@
+r"""Convolutions that a condition adjusts: one network, a few settings.
+
+The outputs of a 1x1 convolution are scaled and shifted by numbers learned for each setting t:
+
+    y = softplus(s_t) * (W x) + b_t
+
+For one setting that is a plain convolution with weights softplus(s_t) W and bias b_t: `at` returns it.
+
+Source: Choi et al., "Variable rate deep image compression with a conditional autoencoder", ICCV 2019,
+equation 8; used for the bias correction by Bai et al., CVPR 2021.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+ONE = math.log(math.e - 1)  # softplus of this is 1
+
+
+class ConditionalConv2d(nn.Module):
+    """Maps (B, inputs, H, W) to (B, outputs, H, W) under one of `settings` settings, 0, 1, ..."""
+
+    def __init__(self, inputs: int, outputs: int, settings: int):
+        super().__init__()
+        self.weight = nn.Parameter(nn.Conv2d(inputs, outputs, 1).weight.detach())
+        self.scale = nn.Parameter(torch.full((settings, outputs), ONE))
+        self.bias = nn.Parameter(torch.zeros(settings, outputs))
+
+    def folded(self, setting: int) -> tuple[Tensor, Tensor]:
+        """Weight (outputs, inputs, 1, 1) and bias (outputs,) of one setting."""
+        return self.weight * F.softplus(self.scale[setting])[:, None, None, None], self.bias[setting]
+
+    def forward(self, x: Tensor, setting: int) -> Tensor:
+        return F.conv2d(x, *self.folded(setting))
+
+    @torch.no_grad()
+    def at(self, setting: int) -> nn.Conv2d:
+        """The plain convolution that this is under one setting."""
+        weight, bias = self.folded(setting)
+        plain = nn.Conv2d(weight.shape[1], weight.shape[0], 1)
+        plain.weight.copy_(weight)
+        plain.bias.copy_(bias)
+        return plain

@@ -1,0 +1,261 @@
+r"""Near-lossless coding: a lossy layer, and a residual that bounds the error of every pixel.
+
+    x --> lossy layer --+--> x_tilde, 8 bits       r = x - x_tilde,  r_hat = quantize(r, tau)
+                        +--> u, features           x_hat = clip(x_tilde + r_hat),  |x - x_hat| <= tau
+
+r_hat is coded pixel by pixel under mixtures of logistics. Their parameters come from u and from
+the residuals around that are decoded already, C(r_hat), through a network that works on each pixel alone:
+
+    u + C(r_hat) --+--> lossless   --> mu, sigma, beta, pi      tau = 0
+                   +--> corrected  --> the same, given tau      tau > 0, the bias correction
+
+One set of weights serves every tau: P(r_hat) is a sum of P(r), the difference of two values of one
+cumulative function. But C has learned from exact residuals and reads quantized ones when tau > 0; so a
+second network has learned to predict the exact residual from them.
+
+The lossy layer is a hyperprior codec at one quality, with a second head.
+
+Source: Bai et al., "Learning scalable l-infinity-constrained near-lossless image compression via joint
+lossy image and residual compression", CVPR 2021; pixel-wise network and slanted order of its successor,
+TPAMI 2024.
+"""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from codec_lib.density import logistic_mixture
+from codec_lib.density.logistic_mixture import Mixture
+from codec_lib.entropy.mixture import Alphabet, MixtureTables
+from codec_lib.errors import section
+from codec_lib.fixed_point import FRACTION_BITS, FixedPointNetwork, convert
+from codec_lib.layers.bands import in_bands
+from codec_lib.layers.conditional import ConditionalConv2d
+from codec_lib.layers.convolution import conv
+from codec_lib.layers.masked import CausalConv2d, taps
+from codec_lib.models.base import Output, Streams
+from codec_lib.models.residual_coder import HEAD, ResidualCoder, read_head, write_head
+from codec_lib.models.scale_hyperprior import ScaleHyperprior
+from codec_lib.quantize import near_lossless, straight_through
+
+QUALITY = 1.0  # of the lossy layer
+WINDOW = 7  # of the context
+TRAINED_TAU = 5  # the correction has parameters for tau = 1 to 5; beyond, those of 5
+LINEAR = 3 * logistic_mixture.COMPONENTS  # means also get a linear prediction
+SLOPE = 0.125
+RESIDUAL_UNIT = 16.0  # levels that count as 1 where residuals enter a network
+PICTURE_UNIT, PICTURE_MEAN = 64.0, 128.0
+INNER = 4  # layers of g_s that work at a quarter of the size and below
+
+
+def to_levels(integers: Tensor) -> Tensor:
+    """Integers that stand for 2**-12 levels, rounded to uint8."""
+    return integers.mul(2.0**-FRACTION_BITS).add_(0.5).floor_().clamp_(0, 255).to(torch.uint8)
+
+
+def add(x_tilde: Tensor, r_hat: Tensor) -> Tensor:
+    """x_hat in levels, int32 (3, H, W); clipping cannot lead away from x, which is in [0, 255]."""
+    _, height, width = r_hat.shape
+    return (x_tilde[:, :height, :width].int() + r_hat).clamp_(0, 255)
+
+
+def scaled(layer: nn.Module, factor: float) -> nn.Module:
+    """A copy of a convolution with `factor` times its outputs."""
+    layer = copy.deepcopy(layer)
+    layer.weight.mul_(factor)
+    layer.bias.mul_(factor)
+    return layer
+
+
+class PixelNetwork(nn.ModuleList):
+    """1x1 convolutions with leaky ReLUs before and between: (B, C, H, W) to (B, OUTPUTS, H, W)."""
+
+    def chain(self, *setting: int) -> nn.Sequential:
+        """The plain convolutions and what is between them; the leaky ReLU before them is left out."""
+        layers = [layer.at(*setting) if setting else layer for layer in self]
+        between = [module for layer in layers for module in (nn.LeakyReLU(SLOPE), layer)]
+        return nn.Sequential(*between[1:])
+
+    def forward(self, h: Tensor, *setting: int) -> Tensor:
+        for layer in self:
+            h = layer(F.leaky_relu(h, SLOPE), *setting)
+        return h
+
+
+class NearLossless(nn.Module):
+    """The codec of Bai et al. on a hyperprior codec with N and M, and C channels for each pixel."""
+
+    stride = ScaleHyperprior.stride
+
+    def __init__(self, N: int = 64, M: int = 256, C: int = 96):
+        super().__init__()
+        self.widths = {"N": N, "M": M, "C": C}
+        self.C = C
+        self.lossy = ScaleHyperprior(N, M)
+        self.features = nn.Conv2d(N, 4 * C, 1)  # at half the size: (B, 4 C, H/2, W/2)
+        self.surround = conv(3, C + LINEAR, 5, 1)  # what x_tilde looks like around the pixel
+        self.context = CausalConv2d(3, C + LINEAR, WINDOW)
+        sizes = [(C, C), (C, C), (C, C), (C, logistic_mixture.OUTPUTS)]
+        self.lossless = PixelNetwork(nn.Conv2d(*size, 1) for size in sizes)
+        self.corrected = PixelNetwork(ConditionalConv2d(*size, TRAINED_TAU) for size in sizes)
+        self._start_with_a_linear_predictor()
+        self.tables, self.networks = {}, {}
+
+    def start_from(self, other: nn.Module) -> None:
+        """Begin training with the parameters of another such model, or of its lossy layer."""
+        part = self.lossy if isinstance(other, ScaleHyperprior) else self
+        part.load_state_dict(other.state_dict())
+
+    @torch.no_grad()
+    def freeze(self) -> "NearLossless":
+        """Make the integer tables and networks from the trained parameters, and return the model."""
+        self.lossy.freeze()
+        self.tables = {**self.lossy.tables, "r": MixtureTables.make()}
+        self.networks = {**self.lossy.networks, **self._fixed_lossy_layer(), **self._fixed_pixel_networks()}
+        return self
+
+    def _fixed_lossy_layer(self) -> dict[str, FixedPointNetwork]:
+        """y_hat to features at half the size, in two parts, and features to levels of x_tilde."""
+        _, inverse = self.lossy.gain(self.lossy.quality_tensor(QUALITY))
+        g_s = self.lossy.g_s
+        return {
+            "inner": convert(g_s[:INNER], scale=inverse.flatten()),
+            "outer": convert(g_s[INNER:-1], fraction=FRACTION_BITS),
+            "picture": convert(nn.Sequential(scaled(g_s[-1], 255)), fraction=FRACTION_BITS),
+        }
+
+    def _fixed_pixel_networks(self) -> dict[str, FixedPointNetwork]:
+        """What gives u from the lossy layer, C(r_hat) from gathered residuals, parameters from both."""
+        rows, columns = (taps(WINDOW) + WINDOW // 2).T
+        gathered = nn.Conv2d(3 * len(rows), self.C + LINEAR, 1)
+        gathered.weight.copy_(self.context.weight[:, :, rows, columns].flatten(1)[:, :, None, None])
+        gathered.bias.copy_(self.context.bias)
+        networks = {
+            "features": convert(nn.Sequential(self.features), fraction=FRACTION_BITS),
+            "surround": convert(nn.Sequential(self.surround), scale=1 / PICTURE_UNIT),
+            "context": convert(nn.Sequential(gathered), scale=1 / RESIDUAL_UNIT),
+            "lossless": convert(self.lossless.chain(), fraction=FRACTION_BITS),
+        }
+        for tau in range(1, TRAINED_TAU + 1):
+            networks[f"corrected.{tau}"] = convert(self.corrected.chain(tau - 1), fraction=FRACTION_BITS)
+        return networks
+
+    @torch.inference_mode()
+    def compress(self, x: Tensor, tau: int) -> Streams:
+        """Real bytes for one picture x (1, 3, H, W) of multiples of 1/255, of any size.
+
+        Three equal colours are coded as one.
+        """
+        levels = (x[0] * 255).round().to(torch.int32)
+        colours = 1 if (levels == levels[:1]).all() else 3
+        streams = self.lossy.compress(x, QUALITY)
+        height, width = levels.shape[1:]
+        y_hat = self.lossy.read(streams, QUALITY, height, width)["y"]
+        x_tilde, features = self._reconstruct(y_hat, colours)
+        r_hat = near_lossless(levels - x_tilde[:, :height, :width].int(), tau)
+        symbols = (r_hat // (2 * tau + 1)).flatten(1)
+        ends = torch.stack((symbols.amin(1).clamp(max=0), symbols.amax(1).clamp(min=0)), 1)
+        alphabet = Alphabet(tau, ends.long().cpu().numpy())
+        coder = self._coder(x_tilde, features, (height, width), alphabet)
+        streams["r"] = write_head(alphabet, colours) + coder.encode(r_hat, colours)
+        worst = (add(x_tilde, r_hat) - levels).abs().max().item()
+        if worst > tau:
+            raise RuntimeError(f"near-lossless: a sample is off by {worst}, allowed is {tau}")
+        return streams
+
+    @torch.inference_mode()
+    def decompress(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
+        """The picture (1, 3, height, width), multiples of 1/255; BitstreamError as `read` raises it."""
+        del quality  # there is one
+        y_hat = self.lossy.read(streams, QUALITY, height, width)["y"]
+        with section("r"):
+            alphabet, colours = read_head(streams["r"])
+            x_tilde, features = self._reconstruct(y_hat, colours)
+            coder = self._coder(x_tilde, features, (height, width), alphabet)
+            r_hat = coder.decode(streams["r"][HEAD:], colours)
+        return add(x_tilde, r_hat)[None].float() / 255
+
+    def preview(self, streams: Streams, height: int, width: int) -> Tensor:
+        """x_tilde (1, 3, height, width): the lossy layer alone, without a look at the residual."""
+        y_hat = self.lossy.read(streams, QUALITY, height, width)["y"]
+        return self._reconstruct(y_hat, 3)[0][None, :, :height, :width].float() / 255
+
+    @torch.inference_mode()
+    def _reconstruct(self, y_hat: Tensor, colours: int) -> tuple[Tensor, Tensor]:
+        """x_tilde uint8 (3, H', W') and features int32 (N, H'/2, W'/2), exact on every machine."""
+        g_s, networks = self.lossy.g_s, self.networks
+        inner = networks["inner"](y_hat)
+        features = in_bands(g_s[INNER:-1], inner, lambda x: networks["outer"](x).to(torch.int32))
+        levels = in_bands(g_s[-1:], features, lambda x: to_levels(networks["picture"](x)))[0]
+        if colours == 1:
+            levels = levels[1:2].expand(3, -1, -1).contiguous()
+        return levels, features[0]
+
+    def _coder(self, x_tilde, features, size, alphabet) -> ResidualCoder:
+        return ResidualCoder(self.networks, self.tables["r"], x_tilde, features, size, alphabet, WINDOW)
+
+    def forward(self, x: Tensor, tau: int = 0) -> Output:
+        """Training pass: x_hat is x_tilde; bits of y, z and of the residual r, exact or within tau.
+
+        x (B, 3, H, W) holds multiples of 1/255; its sides divide by `stride`. In training,
+        tau > 0 means the cost of the exact residual where the context is quantized: what the
+        correction learns.
+        """
+        x_tilde, features, bits = self.layer(x)
+        r = 255 * x - x_tilde
+        h = self.surroundings(x_tilde, features)
+        if tau == 0:
+            bits["r"] = logistic_mixture.bits(r, 0, self.mixture(h, r))
+        else:
+            r_hat = near_lossless(r.detach().round(), tau)
+            mixture = self.mixture(h.detach(), r_hat, tau)
+            coded = (r.detach(), 0) if self.training else (r_hat, tau)
+            bits["r"] = logistic_mixture.bits(*coded, mixture, known=r_hat)
+        return Output(x_tilde / 255, bits)
+
+    def layer(self, x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """The lossy layer: x_tilde (B, 3, H, W) in levels, features at half the size, bits of y and z."""
+        y_hat, bits = self.lossy.latents(x, torch.full((len(x),), QUALITY, device=x.device))
+        features = self.lossy.g_s[:-1](y_hat)
+        x_tilde = (self.lossy.g_s[-1](features).float() * 255).clamp(0, 255)
+        return straight_through(x_tilde), features, bits
+
+    def surroundings(self, x_tilde: Tensor, features: Tensor) -> Tensor:
+        """u (B, C + LINEAR, H, W): all that is known before the residual."""
+        u = self.surround((x_tilde - PICTURE_MEAN) / PICTURE_UNIT)
+        return torch.cat((u[:, : self.C] + F.pixel_shuffle(self.features(features), 2), u[:, self.C :]), 1)
+
+    def mixture(self, u: Tensor, r_hat: Tensor, tau: int = 0, correct: bool = True) -> Mixture:
+        """The distribution of every pixel's residual, given u and the residuals before it."""
+        h = u + self.context(r_hat / RESIDUAL_UNIT)
+        if tau and correct:
+            outputs = self.corrected(h[:, : self.C], min(tau, TRAINED_TAU) - 1)
+        else:
+            outputs = self.lossless(h[:, : self.C])
+        means = outputs[:, :LINEAR] + h[:, self.C :]
+        return Mixture.from_outputs(torch.cat((means, outputs[:, LINEAR:]), 1))
+
+    @torch.no_grad()
+    def _start_with_a_linear_predictor(self) -> None:
+        """Begin where JPEG-LS is: predict x from the left, the upper and the upper left neighbour.
+
+        In terms of the residual r = x - x_tilde: add what the neighbours predict of r to what the
+        neighbours in x_tilde predict, minus x_tilde. Colours after the first predict their difference.
+        """
+        neighbours = {(0, -1): 0.7, (-1, 0): 0.7, (-1, -1): -0.4}
+        r_taps, x_taps = torch.zeros(WINDOW, WINDOW), torch.zeros(5, 5)
+        for (i, j), share in neighbours.items():
+            r_taps[WINDOW // 2 + i, WINDOW // 2 + j] = share
+            x_taps[2 + i, 2 + j] = share * PICTURE_UNIT / logistic_mixture.MEAN_UNIT / 2
+        x_taps[2, 2] = -x_taps.sum()
+        colours = torch.eye(3) - logistic_mixture.BETA * torch.eye(3).roll(1, 0).tril()
+        colours = colours.repeat_interleave(logistic_mixture.COMPONENTS, 0)[:, :, None, None]
+        self.context.weight[self.C :] = colours * r_taps
+        self.surround.weight[self.C :] = colours * x_taps
+        self.surround.bias[self.C :] = 0
+        self.context.bias[self.C :] = 0
+        for network in (self.lossless, self.corrected):
+            network[-1].weight.mul_(0.1)
+            network[-1].bias.copy_(logistic_mixture.initial_bias())
