@@ -1,4 +1,4 @@
-"""The command `codec-lib`: models, encode, decode, inspect, evaluate, train.
+"""The command `codec-lib`: models, encode, decode, verify, inspect, evaluate, train.
 
 Exit status: 0, or 2 for a wrong command line, or 1 with one line on stderr for data that cannot be
 used. Files are written under a temporary name and renamed when they are complete.
@@ -48,7 +48,7 @@ def _encode(options: argparse.Namespace) -> None:
     _check_writable(options.output)
     image = picture.load(options.input)
     with _patience("encoding"):
-        data = codec.encode(image, options.model, options.quality, options.device)
+        data = codec.encode(image, options.model, options.quality, options.device, options.tau)
     _write(options.output, lambda path: path.write_bytes(data))
 
 
@@ -61,7 +61,7 @@ def _decode(options: argparse.Namespace) -> None:
         options.error(f"OUT: {options.output.suffix!r} is not the ending of a picture's name")
     _check_writable(options.output)
     with _patience("decoding"):
-        image = codec.decode(options.input.read_bytes(), options.device)
+        image = codec.decode(options.input.read_bytes(), options.device, preview=options.preview)
     _write(options.output, image.save)
 
 
@@ -72,6 +72,16 @@ def _inspect(options: argparse.Namespace) -> int:
     print(found)
     more = f" (and {len(found.problems) - 1} more problems)" if len(found.problems) > 1 else ""
     return _fail(found.problems[0] + more) if found.problems else 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from codec_lib import codec
+
+    with _patience("verifying"):
+        found = codec.verify(options.original, options.input.read_bytes(), options.device)
+    print(f"largest error  {found.largest_error}")
+    print(f"promised       {'nothing: a lossy model' if found.tau is None else f'tau = {found.tau}'}")
+    return 0 if found.is_kept else _fail(f"largest error: {found.largest_error}, allowed is {found.tau}")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -108,12 +118,21 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("input", metavar="IN", type=Path, help="any picture that Pillow reads")
     sub.add_argument("output", metavar="OUT", type=Path, help="the .clc file")
     sub.add_argument("--model", default="hyperprior", metavar="NAME", help=MODEL_HELP)
-    sub.add_argument("--quality", type=_quality, default=4.0, metavar="Q", help="1 to 8; default 4")
+    sub.add_argument("--quality", type=_quality, metavar="Q", help="of lossy models: 1 to 8; default 4")
+    sub.add_argument(
+        "--tau", type=int, metavar="T", help="of near-lossless models: largest error; default 0"
+    )
     _add_device(sub)
 
     sub = command("decode", _decode, "turn a .clc file back into a picture")
     sub.add_argument("input", metavar="IN", type=Path, help="the .clc file")
     sub.add_argument("output", metavar="OUT", type=Path, help="picture; its ending says the format")
+    sub.add_argument("--preview", action="store_true", help="the lossy layer of a near-lossless file only")
+    _add_device(sub)
+
+    sub = command("verify", _verify, "decode a file and compare every sample with the original picture")
+    sub.add_argument("original", metavar="ORIGINAL", type=Path, help="the picture it was made from")
+    sub.add_argument("input", metavar="FILE", type=Path, help="the .clc file")
     _add_device(sub)
 
     sub = command("inspect", _inspect, "print what a .clc file says, and every check that fails")

@@ -9,17 +9,25 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from PIL import Image
 
 from codec_lib import container, picture, weights
 from codec_lib.container import Header, Inspection
 from codec_lib.errors import BitstreamError
+from codec_lib.models.near_lossless import QUALITY, NearLossless
+from codec_lib.models.residual_coder import MAX_TAU
 
 
 def encode(
-    image: picture.Picture, model: str = "hyperprior", quality: float = 4, device: str = "auto"
+    image: picture.Picture,
+    model: str = "hyperprior",
+    quality: float | None = None,
+    device: str = "auto",
+    tau: int | None = None,
 ) -> bytes:
     """Compress a picture into the bytes of a complete `.clc` file.
 
@@ -28,46 +36,104 @@ def encode(
             1x1 up. Grey comes back grey. Alpha is kept without loss, in a section of its own.
         model: a name that `codec-lib models` lists, or the path of a weights file. To decode with
             weights of your own, let the environment variable CODEC_LIB_WEIGHTS name their folder.
-        quality: 1 (smallest file) to 8 (best picture), any number between; kept to 1/256.
+        quality: of lossy models: 1 (smallest file) to 8 (best picture), any number between, kept to
+            1/256; 4 unless given.
         device: "cpu", "cuda", or "auto" for a GPU where there is one.
+        tau: of near-lossless models: how far any sample may be off, 0 (lossless) to 20; 0 unless given.
     Raises:
-        ValueError: an unknown model, a quality out of range, something that is no picture.
+        ValueError: an unknown model, quality or tau out of range or not the model's, no picture.
     """
-    if not (isinstance(quality, int | float) and math.isfinite(quality) and 1 <= quality <= 8):
-        raise ValueError(f"quality: {quality}; allowed is 1 to 8")
     image = picture.load(image)
     trained = weights.load(model, pick_device(device))
+    quality, setting = _settings(trained, quality, tau)
     header = Header(trained.name, trained.digest, trained.probabilities, *image.size, image.mode, quality)
     x = picture.to_tensor(image).to(pick_device(device))
     with _reproducible():
-        sections = trained.model.compress(x, header.quality)
+        sections = trained.model.compress(x, header.quality if setting is None else setting)
     if image.mode.endswith("A"):
         sections["alpha"] = picture.pack_alpha(image)
     return container.write(header, sections)
 
 
-def decode(data: bytes, device: str = "auto", max_pixels: int = container.MAX_PIXELS) -> Image.Image:
+def decode(
+    data: bytes, device: str = "auto", max_pixels: int = container.MAX_PIXELS, preview: bool = False
+) -> Image.Image:
     """The picture inside the bytes of a `.clc` file, as a PIL image of the original size and mode.
+
+    With `preview`, of a near-lossless file: its lossy layer alone, for which the residual need not be
+    there or intact.
 
     Raises BitstreamError for anything that is not an intact file written with weights at hand, or
     that declares more than `max_pixels` pixels; its message is one line and names the header's field
     or the section. Time and memory are bounded by the declared size. TypeError for no bytes.
     """
-    header, sections = container.read(data, max_pixels)
+    only = [kind for kind in container.KINDS if not (preview and kind == "r")]
+    header, sections = container.read(data, max_pixels, only)
     trained = _weights_of(header, pick_device(device))
+    if preview and not isinstance(trained.model, NearLossless):
+        raise ValueError(f"preview: {header.model} has no lossy layer of its own; decode it")
     expected = set(trained.model.tables) | ({"alpha"} if header.mode.endswith("A") else set())
-    if set(sections) != expected:
+    if set(sections) != expected & set(only):
         raise BitstreamError(f"sections: {sorted(sections)}; {header.model} has {sorted(expected)}")
     size = header.width, header.height
     alpha = picture.unpack_alpha(sections.pop("alpha"), size) if "alpha" in sections else None
     with _reproducible():
-        x = trained.model.decompress(sections, header.quality, header.height, header.width)
+        if preview:
+            x = trained.model.preview(sections, header.height, header.width)
+        else:
+            x = trained.model.decompress(sections, header.quality, header.height, header.width)
     return picture.from_tensor(x, header.mode, alpha)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The largest error of any sample of a decoded file, and what the file promises.
+
+    `tau` is None for a file of a lossy model, which promises nothing.
+    """
+
+    largest_error: int
+    tau: int | None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the file keeps its promise."""
+        return self.tau is None or self.largest_error <= self.tau
+
+
+def verify(original: picture.Picture, data: bytes, device: str = "auto") -> Verification:
+    """Decode a file and compare every sample, alpha included, with the original picture.
+
+    Raises BitstreamError as `decode` does, and ValueError for a picture of another size or mode.
+    """
+    original, decoded = picture.load(original), decode(data, device)
+    if (original.size, original.mode) != (decoded.size, decoded.mode):
+        raise ValueError(
+            f"original: {original.mode} {original.size}; the file holds {decoded.mode} {decoded.size}"
+        )
+    errors = np.abs(np.asarray(original).astype(int) - np.asarray(decoded).astype(int))
+    return Verification(int(errors.max()), container.inspect(data).fields.get("tau"))
 
 
 def inspect(data: bytes) -> Inspection:
     """What a file says about itself and which checks fail, however damaged; loads no network."""
     return container.inspect(data)
+
+
+def _settings(trained: weights.Trained, quality: float | None, tau: int | None) -> tuple[float, int | None]:
+    """The header's quality, and tau for a near-lossless model, None for a lossy one; or ValueError."""
+    if isinstance(trained.model, NearLossless):
+        if quality is not None:
+            raise ValueError(f"quality: {quality}; {trained.name} takes tau instead")
+        if not (isinstance(tau, int | None) and 0 <= (tau or 0) <= MAX_TAU):
+            raise ValueError(f"tau: {tau}; allowed is 0 to {MAX_TAU}")
+        return QUALITY, tau or 0
+    if tau is not None:
+        raise ValueError(f"tau: {tau}; {trained.name} takes quality instead")
+    quality = 4 if quality is None else quality
+    if not (isinstance(quality, int | float) and math.isfinite(quality) and 1 <= quality <= 8):
+        raise ValueError(f"quality: {quality}; allowed is 1 to 8")
+    return quality, None
 
 
 def pick_device(device: str) -> str:

@@ -31,7 +31,7 @@ else than a file that `write` made; `inspect` tells what such a file still says,
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from codec_lib.errors import BitstreamError
@@ -39,7 +39,7 @@ from codec_lib.errors import BitstreamError
 MAGIC = b"\x89CLC"
 VERSION = 2
 MODES = ("L", "RGB", "LA", "RGBA")
-KINDS = ("y", "z", "alpha")  # a section's kind is its place in this list
+KINDS = ("y", "z", "alpha", "r")  # a section's kind is its place in this list; r starts with tau
 MAX_PIXELS = 1 << 26
 MAX_SIDE = 1 << 16  # models pad both sides to a multiple of theirs: a 1 x 2**26 picture would grow 64-fold
 QUALITY_SCALE = 256
@@ -131,8 +131,10 @@ def write(header: Header, sections: dict[str, bytes]) -> bytes:
     return head + struct.pack("<I", zlib.crc32(head)) + b"".join(sections.values())
 
 
-def read(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, dict[str, bytes]]:
-    """Header and sections of a complete, intact file.
+def read(
+    data: bytes, max_pixels: int = MAX_PIXELS, only: Collection[str] = KINDS
+) -> tuple[Header, dict[str, bytes]]:
+    """Header and sections of a complete, intact file; of one where `only` these sections need to be.
 
     Raises BitstreamError with the first of the problems that `inspect` finds in another file, or when
     it declares more than `max_pixels`; TypeError for something else than bytes; ValueError for a
@@ -141,9 +143,12 @@ def read(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, dict[str, b
     if not (isinstance(max_pixels, int) and 1 <= max_pixels <= MAX_PIXELS):
         raise ValueError(f"max_pixels: {max_pixels}; allowed is 1 to {MAX_PIXELS}")
     found, payloads = _parse(data, max_pixels)
+    others = tuple(f"section {kind}: " for kind in KINDS if kind not in only)
     for problem in found.problems:
-        raise BitstreamError(problem)
-    return found.header, {s.kind: payload for s, payload in zip(found.sections, payloads, strict=True)}
+        if not problem.startswith(others or "\n"):
+            raise BitstreamError(problem)
+    sections = zip(found.sections, payloads, strict=True)
+    return found.header, {section.kind: payload for section, payload in sections if section.kind in only}
 
 
 def inspect(data: bytes) -> Inspection:
@@ -180,6 +185,8 @@ def _parse(data: bytes, max_pixels: int) -> tuple[Inspection, list[bytes]]:
     for kind, length, crc in rows:
         payloads.append(reader.rest(length) if "checksum" in fields else b"")
         sections.append(Section(kind, length, crc, _state(payloads[-1], length, crc)))
+        if kind == "r" and payloads[-1]:
+            fields["tau"] = payloads[-1][0]
     problems += _wrong_kinds(sections)
     if "checksum" in fields:  # otherwise nobody knows where the sections start
         problems += _damage(sections, payloads)

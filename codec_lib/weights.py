@@ -21,6 +21,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from codec_lib.entropy.mixture import MixtureTables
 from codec_lib.entropy.pmf import Tables
 from codec_lib.errors import BitstreamError
 from codec_lib.fixed_point import FixedPointNetwork
@@ -119,7 +120,8 @@ def _rebuild(metadata: dict[str, str], arrays: dict) -> LossyModel:
     """The model that metadata describes, with its parameters and tables taken from `arrays`."""
     model = architectures()[metadata["model"]](**json.loads(metadata["widths"]))
     for stream in json.loads(metadata["streams"]):
-        model.tables[stream] = Tables.from_arrays(_take(arrays, f"tables.{stream}."))
+        kind = MixtureTables if stream == "r" else Tables
+        model.tables[stream] = kind.from_arrays(_take(arrays, f"tables.{stream}."))
     for name in json.loads(metadata["networks"]):
         model.networks[name] = FixedPointNetwork.from_arrays(_take(arrays, f"networks.{name}."))
     model.load_state_dict(arrays)

@@ -60,24 +60,21 @@ def initial_bias() -> Tensor:
     return torch.cat((mu, log_sigma, beta, logits))
 
 
-def bits(r: Tensor, tau: int, mixture: Mixture, known: Tensor | None = None) -> Tensor:
-    """Bits to code each picture's residual, shape (B,): the sum of -log2 P.
+def bits(r: Tensor, x_tilde: Tensor, mixture: Mixture, tau: int = 0, known: Tensor | None = None) -> Tensor:
+    """Bits to code each picture's residual, shape (B,): the sum of -log2 P, 16 at most for each sample.
 
-    r (B, 3, H, W) in levels; `known`, the residual that later colours are predicted from, is r itself
-    unless given. A bin that reaches beyond -255 or 255 is open to that side.
+    r and x_tilde (B, 3, H, W) in levels; `known`, the residual that later colours are predicted from, is
+    r itself unless given. A picture's values end at 0 and 255: bins that reach there are open.
     """
     known = r if known is None else known
-    beta, zero = mixture.beta, torch.zeros_like(r[:, 0])
-    shift = torch.stack((
-        zero[:, None].expand_as(beta[:, 0]),
-        beta[:, 0] * known[:, :1],
-        beta[:, 1] * known[:, :1] + beta[:, 2] * known[:, 1:2],
-    ), 1)  # fmt: skip
+    first, second = known[:, :1], known[:, 1:2]
+    ahead = (mixture.beta[:, 0] * first, mixture.beta[:, 1] * first + mixture.beta[:, 2] * second)
+    shift = torch.stack((torch.zeros_like(ahead[0]), *ahead), 1)
     distance = r[:, :, None] - mixture.mu - shift  # (B, 3, K, H, W)
-    rate = (-mixture.log_sigma).exp()
-    half = 0.5 + tau
+    rate, half = (-mixture.log_sigma).exp(), 0.5 + tau
     upper, lower = torch.sigmoid((distance + half) * rate), torch.sigmoid((distance - half) * rate)
-    upper = torch.where(r[:, :, None] + tau >= LARGEST, 1.0, upper)
-    lower = torch.where(r[:, :, None] - tau <= -LARGEST, 0.0, lower)
+    x = (r + x_tilde)[:, :, None]
+    upper = torch.where(x + tau >= LARGEST, 1.0, upper)
+    lower = torch.where(x - tau <= 0, 0.0, lower)
     mass = (mixture.logits.softmax(1)[:, None] * (upper - lower)).sum(2)
     return -lower_bound(mass, LIKELIHOOD_MIN).log2().flatten(1).sum(1)

@@ -68,6 +68,20 @@ class MixtureTables(NamedTuple):
         )
         return cls(*(np.rint(values).astype(np.int64) for values in functions))
 
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """The tables by name, for saving them."""
+        return self._asdict()
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "MixtureTables":
+        """Rebuild what `to_arrays` returned; KeyError or ValueError for anything else."""
+        expected = cls.make()
+        for name, table in expected._asdict().items():
+            found = arrays[name]
+            if (found.dtype, found.shape) != (table.dtype, table.shape) or np.abs(found - table).max() > 1:
+                raise ValueError(f"{name}: not the table of the function that it is named for")
+        return cls(*(arrays[name] for name in cls._fields))
+
 
 class Alphabet(NamedTuple):
     """Which symbols there are: tau, and for each colour the smallest and largest symbol, int64 (3, 2).

@@ -36,17 +36,24 @@ from codec_lib.layers.conditional import ConditionalConv2d
 from codec_lib.layers.convolution import conv
 from codec_lib.layers.masked import CausalConv2d, taps
 from codec_lib.models.base import Output, Streams
-from codec_lib.models.residual_coder import HEAD, ResidualCoder, read_head, write_head
+from codec_lib.models.residual_coder import (
+    CENTRE,
+    HEAD,
+    SURROUND,
+    WINDOW,
+    ResidualCoder,
+    read_head,
+    write_head,
+)
 from codec_lib.models.scale_hyperprior import ScaleHyperprior
 from codec_lib.quantize import near_lossless, straight_through
 
 QUALITY = 1.0  # of the lossy layer
-WINDOW = 7  # of the context
 TRAINED_TAU = 5  # the correction has parameters for tau = 1 to 5; beyond, those of 5
 LINEAR = 3 * logistic_mixture.COMPONENTS  # means also get a linear prediction
 SLOPE = 0.125
 RESIDUAL_UNIT = 16.0  # levels that count as 1 where residuals enter a network
-PICTURE_UNIT, PICTURE_MEAN = 64.0, 128.0
+PICTURE_UNIT = 64.0  # the same for x_tilde
 INNER = 4  # layers of g_s that work at a quarter of the size and below
 
 
@@ -95,13 +102,13 @@ class NearLossless(nn.Module):
         self.C = C
         self.lossy = ScaleHyperprior(N, M)
         self.features = nn.Conv2d(N, 4 * C, 1)  # at half the size: (B, 4 C, H/2, W/2)
-        self.surround = conv(3, C + LINEAR, 5, 1)  # what x_tilde looks like around the pixel
+        self.surround = conv(3, C + LINEAR, SURROUND, 1)  # what x_tilde looks like around the pixel
         self.context = CausalConv2d(3, C + LINEAR, WINDOW)
         sizes = [(C, C), (C, C), (C, C), (C, logistic_mixture.OUTPUTS)]
         self.lossless = PixelNetwork(nn.Conv2d(*size, 1) for size in sizes)
         self.corrected = PixelNetwork(ConditionalConv2d(*size, TRAINED_TAU) for size in sizes)
         self._start_with_a_linear_predictor()
-        self.tables, self.networks = {}, {}
+        self.tables, self.networks = self.lossy.tables, self.lossy.networks  # the layer reads its own there
 
     def start_from(self, other: nn.Module) -> None:
         """Begin training with the parameters of another such model, or of its lossy layer."""
@@ -112,8 +119,9 @@ class NearLossless(nn.Module):
     def freeze(self) -> "NearLossless":
         """Make the integer tables and networks from the trained parameters, and return the model."""
         self.lossy.freeze()
-        self.tables = {**self.lossy.tables, "r": MixtureTables.make()}
-        self.networks = {**self.lossy.networks, **self._fixed_lossy_layer(), **self._fixed_pixel_networks()}
+        self.tables, self.networks = self.lossy.tables, self.lossy.networks
+        self.tables["r"] = MixtureTables.make()
+        self.networks |= self._fixed_lossy_layer() | self._fixed_pixel_networks()
         return self
 
     def _fixed_lossy_layer(self) -> dict[str, FixedPointNetwork]:
@@ -127,15 +135,19 @@ class NearLossless(nn.Module):
         }
 
     def _fixed_pixel_networks(self) -> dict[str, FixedPointNetwork]:
-        """What gives u from the lossy layer, C(r_hat) from gathered residuals, parameters from both."""
+        """What features say, what gathered neighbours say, and the parameters that follow from both."""
+        by_phase = copy.deepcopy(self.features)  # outputs ordered by phase, then channel
+        for values in (by_phase.weight, by_phase.bias):
+            values.copy_(values.unflatten(0, (self.C, 4)).transpose(0, 1).flatten(0, 1).clone())
         rows, columns = (taps(WINDOW) + WINDOW // 2).T
-        gathered = nn.Conv2d(3 * len(rows), self.C + LINEAR, 1)
-        gathered.weight.copy_(self.context.weight[:, :, rows, columns].flatten(1)[:, :, None, None])
-        gathered.bias.copy_(self.context.bias)
+        causal = self.context.weight[:, :, rows, columns].flatten(1) / RESIDUAL_UNIT
+        around = self.surround.weight.flatten(1) / PICTURE_UNIT
+        gathered = nn.Conv2d(causal.shape[1] + around.shape[1], len(causal), 1)
+        gathered.weight.copy_(torch.cat((causal, around), 1)[:, :, None, None])
+        gathered.bias.copy_(self.context.bias + self.surround.bias)
         networks = {
-            "features": convert(nn.Sequential(self.features), fraction=FRACTION_BITS),
-            "surround": convert(nn.Sequential(self.surround), scale=1 / PICTURE_UNIT),
-            "context": convert(nn.Sequential(gathered), scale=1 / RESIDUAL_UNIT),
+            "features": convert(nn.Sequential(by_phase), fraction=FRACTION_BITS),
+            "neighbours": convert(nn.Sequential(gathered)),
             "lossless": convert(self.lossless.chain(), fraction=FRACTION_BITS),
         }
         for tau in range(1, TRAINED_TAU + 1):
@@ -194,7 +206,7 @@ class NearLossless(nn.Module):
         return levels, features[0]
 
     def _coder(self, x_tilde, features, size, alphabet) -> ResidualCoder:
-        return ResidualCoder(self.networks, self.tables["r"], x_tilde, features, size, alphabet, WINDOW)
+        return ResidualCoder(self.networks, self.tables["r"], x_tilde, features, size, alphabet)
 
     def forward(self, x: Tensor, tau: int = 0) -> Output:
         """Training pass: x_hat is x_tilde; bits of y, z and of the residual r, exact or within tau.
@@ -207,12 +219,12 @@ class NearLossless(nn.Module):
         r = 255 * x - x_tilde
         h = self.surroundings(x_tilde, features)
         if tau == 0:
-            bits["r"] = logistic_mixture.bits(r, 0, self.mixture(h, r))
+            bits["r"] = logistic_mixture.bits(r, x_tilde, self.mixture(h, r))
         else:
             r_hat = near_lossless(r.detach().round(), tau)
             mixture = self.mixture(h.detach(), r_hat, tau)
             coded = (r.detach(), 0) if self.training else (r_hat, tau)
-            bits["r"] = logistic_mixture.bits(*coded, mixture, known=r_hat)
+            bits["r"] = logistic_mixture.bits(coded[0], x_tilde, mixture, coded[1], known=r_hat)
         return Output(x_tilde / 255, bits)
 
     def layer(self, x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
@@ -224,7 +236,7 @@ class NearLossless(nn.Module):
 
     def surroundings(self, x_tilde: Tensor, features: Tensor) -> Tensor:
         """u (B, C + LINEAR, H, W): all that is known before the residual."""
-        u = self.surround((x_tilde - PICTURE_MEAN) / PICTURE_UNIT)
+        u = self.surround((x_tilde - CENTRE) / PICTURE_UNIT)
         return torch.cat((u[:, : self.C] + F.pixel_shuffle(self.features(features), 2), u[:, self.C :]), 1)
 
     def mixture(self, u: Tensor, r_hat: Tensor, tau: int = 0, correct: bool = True) -> Mixture:
@@ -245,11 +257,13 @@ class NearLossless(nn.Module):
         neighbours in x_tilde predict, minus x_tilde. Colours after the first predict their difference.
         """
         neighbours = {(0, -1): 0.7, (-1, 0): 0.7, (-1, -1): -0.4}
-        r_taps, x_taps = torch.zeros(WINDOW, WINDOW), torch.zeros(5, 5)
+        r_taps, x_taps = torch.zeros(WINDOW, WINDOW), torch.zeros(SURROUND, SURROUND)
         for (i, j), share in neighbours.items():
             r_taps[WINDOW // 2 + i, WINDOW // 2 + j] = share
-            x_taps[2 + i, 2 + j] = share * PICTURE_UNIT / logistic_mixture.MEAN_UNIT / 2
-        x_taps[2, 2] = -x_taps.sum()
+            x_taps[SURROUND // 2 + i, SURROUND // 2 + j] = (
+                share * PICTURE_UNIT / logistic_mixture.MEAN_UNIT / 2
+            )
+        x_taps[SURROUND // 2, SURROUND // 2] = -x_taps.sum()
         colours = torch.eye(3) - logistic_mixture.BETA * torch.eye(3).roll(1, 0).tril()
         colours = colours.repeat_interleave(logistic_mixture.COMPONENTS, 0)[:, :, None, None]
         self.context.weight[self.C :] = colours * r_taps

@@ -27,15 +27,18 @@ HEAD = 8  # bytes before the stream
 MAX_TAU = 20
 TILE = 512, 768  # rows and columns; more take more memory and fewer steps a pixel
 CHUNK = 4096  # pixels that the encoder treats at once
+STRIP = 16  # rows of features at once
 LEAK = 3  # leaky ReLU has slope 2**-3
 CENTRE = 128  # of the levels that networks see
+WINDOW, SURROUND = 7, 5  # sides of what is seen of residuals and of x_tilde
+MARGIN = WINDOW // 2
 
 
 class ResidualCoder:
     """Codes residuals on top of one x_tilde.
 
     Args:
-        networks: fixed-point networks "surround", "features", "context", "lossless", "corrected.1", ...
+        networks: fixed-point networks "features", "neighbours", "lossless", "corrected.1", ...
         tables: of the mixtures.
         x_tilde: uint8 (3, H', W'), the lossy layer; features: (N, H'/2, W'/2), integers.
         size: rows and columns of the picture, at most H' and W'.
@@ -50,28 +53,28 @@ class ResidualCoder:
         features: Tensor,
         size: tuple[int, int],
         alphabet: Alphabet,
-        window: int,
     ):
         self.networks, self.tables, self.alphabet = networks, tables, alphabet
         self.x_tilde, self.features = x_tilde, features
         self.height, self.width = size
-        trained = sum(name.startswith("corrected.") for name in networks)
-        tau = min(alphabet.tau, trained)
+        tau = min(alphabet.tau, sum(name.startswith("corrected.") for name in networks))
         self.pixel_network = networks[f"corrected.{tau}" if tau else "lossless"]
-        self.margin = window // 2
-        # Residuals in levels with a margin of zeros, as networks see them: (3, H + margin, W + 2 margin).
-        self.row = self.width + 2 * self.margin
-        self.known = torch.zeros(
-            3, (self.height + self.margin) * self.row, dtype=torch.float64, device=x_tilde.device
+        # What the network of neighbours sees, with a margin of zeros: residuals, and x_tilde - CENTRE.
+        self.row = self.width + 2 * MARGIN
+        self.seen = torch.zeros(
+            6, self.height + 2 * MARGIN, self.row, dtype=torch.float64, device=x_tilde.device
         )
-        offsets = taps(window) @ torch.tensor([self.row, 1])
-        planes = torch.arange(3)[:, None] * self.known.shape[1]
-        self.offsets = (planes + offsets).flatten().to(x_tilde.device)  # (3 * taps,)
+        rows, columns = (
+            min(whole, part + MARGIN) for whole, part in zip(x_tilde.shape[1:], size, strict=True)
+        )
+        shown = x_tilde[:, :rows, :columns].double() - CENTRE
+        self.seen[3:, MARGIN : MARGIN + rows, MARGIN : MARGIN + columns] = shown
+        self.planes = self.seen.flatten(1)
+        self.neighbours = neighbours(self.seen.shape).to(x_tilde.device)
 
     def encode(self, r_hat: Tensor, colours: int) -> bytes:
         """The bytes of quantized residuals int32 (3, H, W), of which the first `colours` count."""
-        known = self.known.view(3, self.height + self.margin, self.row)
-        known[:, self.margin :, self.margin : -self.margin] = r_hat
+        self.seen[:3, MARGIN:-MARGIN, MARGIN:-MARGIN] = r_hat
         flat, found = r_hat.flatten(1), []
         for tile in self.tiles():
             for pixels in tile.order.split(CHUNK):
@@ -88,7 +91,7 @@ class ResidualCoder:
     def decode(self, data: bytes, colours: int) -> Tensor:
         """Quantized residuals int32 (3, H, W) from the bytes; BitstreamError unless they fit exactly."""
         decoder = mixture.Decoder(data, self.alphabet, self.tables)
-        r_hat = torch.empty(3, self.height * self.width, dtype=torch.int32, device=self.known.device)
+        r_hat = torch.empty(3, self.height * self.width, dtype=torch.int32, device=self.x_tilde.device)
         for tile in self.tiles():
             for pixels in tile.order.split(tile.counts):
                 places = tile.places(pixels)
@@ -96,58 +99,60 @@ class ResidualCoder:
                 decoder.read(values, *self._given(tile, pixels, places))
                 values = torch.from_numpy(values).to(r_hat.device).T.expand(3, -1)
                 r_hat[:, places] = values
-                self.known[:, self._bases(places)] = values.double()
+                self.planes[:3, self._bases(places)] = values.double()
         if decoder.finish() != len(data):
             raise BitstreamError(f"residual: {len(data)} bytes, expected {decoder.finish()}")
         return r_hat.view(3, self.height, self.width)
 
     def tiles(self) -> Iterator["Tile"]:
-        """The tiles of the picture, with what is known before its residuals."""
+        """The tiles of the picture, with what their features say."""
         for top in range(0, self.height, TILE[0]):
             for left in range(0, self.width, TILE[1]):
                 bottom, right = min(top + TILE[0], self.height), min(left + TILE[1], self.width)
-                yield Tile(
-                    top, left, bottom, right, self.width, self._surroundings(top, left, bottom, right)
-                )
-
-    def _surroundings(self, top: int, left: int, bottom: int, right: int) -> Tensor:
-        """u of a tile: int32 (pixels, C + LINEAR)."""
-        margin = self.networks["surround"].layers[0].shape.padding
-        rows, columns = self.x_tilde.shape[1:]
-        inside = (
-            slice(max(top - margin, 0), min(bottom + margin, rows)),
-            slice(max(left - margin, 0), min(right + margin, columns)),
-        )
-        u = self.networks["surround"](self.x_tilde[None, :, *inside].double() - CENTRE)
-        u = u[0, :, top - inside[0].start :, left - inside[1].start :][:, : bottom - top, : right - left]
-        halves = self.features[None, :, top // 2 : -(-bottom // 2), left // 2 : -(-right // 2)]
-        phases = torch.pixel_shuffle(self.networks["features"](halves), 2)[0]
-        u = u.contiguous()
-        u[: len(phases)] += phases[:, : bottom - top, : right - left]
-        return u.flatten(1).T.to(torch.int32).contiguous()
+                halves = self.features[None, :, top // 2 : -(-bottom // 2), left // 2 : -(-right // 2)]
+                strips = [self.networks["features"](strip)[0] for strip in halves.split(STRIP, dim=2)]
+                u = torch.cat([strip.to(torch.int32).flatten(1).T.contiguous() for strip in strips])
+                yield Tile(top, left, bottom, right, self.width, u)
 
     def _given(self, tile: "Tile", pixels: Tensor, places: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """x_tilde (P, 3) and the parameter network's outputs (P, 50) for some pixels of a tile."""
-        context = self.known.take(self._bases(places) + self.offsets[:, None])
-        h = self.networks["context"](context[None, :, None])[0, :, 0]
-        h += tile.u[pixels].T
-        inner = self.pixel_network.layers[0].weight.shape[1]
-        outputs = self.pixel_network(leaky(h[None, :inner, None], LEAK))[0, :, 0]
-        outputs[: len(h) - inner] += h[inner:]
-        outputs = outputs.clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT).T.to(torch.int32).contiguous()
+        seen = self.seen.take(self._bases(places) + self.neighbours[:, None])
+        h = self.networks["neighbours"](seen[None, :, None])[0, :, 0]
+        u = tile.features_of(pixels)
+        h[: len(u)] += u
+        outputs = self.pixel_network(leaky(h[None, : len(u), None], LEAK))[0, :, 0]
+        outputs[: len(h) - len(u)] += h[len(u) :]
+        outputs = outputs.clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT).to(torch.int32).T.contiguous()
         below = self.x_tilde[:, places // self.width, places % self.width].T.contiguous()
         return below.cpu().numpy(), outputs.cpu().numpy()
 
     def _bases(self, places: Tensor) -> Tensor:
-        """Where in a plane of `known` some places of the picture are."""
-        return (places // self.width + self.margin) * self.row + places % self.width + self.margin
+        """Where in a plane of `seen` some places of the picture are."""
+        return (places // self.width + MARGIN) * self.row + places % self.width + MARGIN
+
+
+def neighbours(shape: tuple[int, int, int]) -> Tensor:
+    """How far from a pixel, in planes (6, rows, columns) laid end to end, are the numbers it depends on.
+
+    First the residuals, colour by colour, at `taps(WINDOW)`; then x_tilde at all places of its window.
+    """
+    _, rows, columns = shape
+    causal = taps(WINDOW) @ torch.tensor([columns, 1])
+    around = torch.arange(-(SURROUND // 2), SURROUND // 2 + 1)
+    window = (around[:, None] * columns + around).flatten()
+    planes = torch.arange(6)[:, None] * rows * columns
+    return torch.cat(((planes[:3] + causal).flatten(), (planes[3:] + window).flatten()))
 
 
 class Tile:
-    """A rectangle of the picture: its pixels in coding order, `counts` of them in each step."""
+    """A rectangle of the picture: its pixels in coding order, `counts` of them in each step.
+
+    u int32 (h / 2 * w / 2, 4 C): what the features say of the four pixels of each 2 x 2.
+    """
 
     def __init__(self, top: int, left: int, bottom: int, right: int, width: int, u: Tensor):
-        self.top, self.left, self.columns, self.width, self.u = top, left, right - left, width, u
+        self.top, self.left, self.columns, self.width = top, left, right - left, width
+        self.u = u.view(4 * len(u), -1)
         rows = torch.arange(bottom - top)[:, None]
         step = (SLOPE * rows + torch.arange(self.columns)).flatten()
         self.order = step.argsort(stable=True).to(u.device)
@@ -157,6 +162,12 @@ class Tile:
         """Positions in the picture, row by row, of positions in the tile."""
         rows, columns = pixels // self.columns, pixels % self.columns
         return (rows + self.top) * self.width + columns + self.left
+
+    def features_of(self, pixels: Tensor) -> Tensor:
+        """u int32 (C, P) of positions in the tile."""
+        rows, columns = pixels // self.columns, pixels % self.columns
+        half = rows // 2 * -(-self.columns // 2) + columns // 2
+        return self.u[4 * half + 2 * (rows % 2) + columns % 2].T
 
 
 def write_head(alphabet: Alphabet, colours: int) -> bytes:
