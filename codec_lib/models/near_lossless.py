@@ -68,6 +68,11 @@ def add(x_tilde: Tensor, r_hat: Tensor) -> Tensor:
     return (x_tilde[:, :height, :width].int() + r_hat).clamp_(0, 255)
 
 
+def full_precision(x: Tensor) -> torch.autocast:
+    """Context in which mixed precision is off: half a level is much where a residual is predicted."""
+    return torch.autocast(x.device.type, enabled=False)
+
+
 def scaled(layer: nn.Module, factor: float) -> nn.Module:
     """A copy of a convolution with `factor` times its outputs."""
     layer = copy.deepcopy(layer)
@@ -86,9 +91,10 @@ class PixelNetwork(nn.ModuleList):
         return nn.Sequential(*between[1:])
 
     def forward(self, h: Tensor, *setting: int) -> Tensor:
-        for layer in self:
+        for layer in self[:-1]:
             h = layer(F.leaky_relu(h, SLOPE), *setting)
-        return h
+        with full_precision(h):
+            return self[-1](F.leaky_relu(h.float(), SLOPE), *setting)
 
 
 class NearLossless(nn.Module):
@@ -229,19 +235,25 @@ class NearLossless(nn.Module):
 
     def layer(self, x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """The lossy layer: x_tilde (B, 3, H, W) in levels, features at half the size, bits of y and z."""
-        y_hat, bits = self.lossy.latents(x, torch.full((len(x),), QUALITY, device=x.device))
-        features = self.lossy.g_s[:-1](y_hat)
-        x_tilde = (self.lossy.g_s[-1](features).float() * 255).clamp(0, 255)
+        is_trained = next(self.lossy.parameters()).requires_grad
+        quality = torch.full((len(x),), QUALITY, device=x.device)
+        with full_precision(x), torch.set_grad_enabled(is_trained and torch.is_grad_enabled()):
+            y_hat, bits = self.lossy.latents(x, quality)
+            features = self.lossy.g_s[:-1](y_hat)
+            x_tilde = (self.lossy.g_s[-1](features) * 255).clamp(0, 255)
         return straight_through(x_tilde), features, bits
 
     def surroundings(self, x_tilde: Tensor, features: Tensor) -> Tensor:
         """u (B, C + LINEAR, H, W): all that is known before the residual."""
-        u = self.surround((x_tilde - CENTRE) / PICTURE_UNIT)
-        return torch.cat((u[:, : self.C] + F.pixel_shuffle(self.features(features), 2), u[:, self.C :]), 1)
+        phases = F.pixel_shuffle(self.features(features), 2)
+        with full_precision(x_tilde):
+            u = self.surround((x_tilde - CENTRE) / PICTURE_UNIT)
+        return torch.cat((u[:, : self.C] + phases, u[:, self.C :]), 1)
 
     def mixture(self, u: Tensor, r_hat: Tensor, tau: int = 0, correct: bool = True) -> Mixture:
         """The distribution of every pixel's residual, given u and the residuals before it."""
-        h = u + self.context(r_hat / RESIDUAL_UNIT)
+        with full_precision(u):
+            h = u + self.context(r_hat / RESIDUAL_UNIT)
         if tau and correct:
             outputs = self.corrected(h[:, : self.C], min(tau, TRAINED_TAU) - 1)
         else:
