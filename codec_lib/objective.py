@@ -88,7 +88,7 @@ class NearLosslessRate:
     def step(self, model: nn.Module, x: Tensor) -> tuple[Tensor, Output]:
         """The loss of one batch x (B, 3, H, W) of multiples of 1/255, and the model's output."""
         tau = int(torch.randint(1, TRAINED_TAU + 1, ())) if self.is_correction else 0
-        out = model(x, tau)
+        out = model((255 * x).round().to(torch.uint8), tau)  # levels survive mixed precision, floats do not
         return (out.bpp() + self.distortion * 255**2 * out.mse(x)).mean(), out
 
     @torch.no_grad()

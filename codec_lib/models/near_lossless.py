@@ -217,10 +217,11 @@ class NearLossless(nn.Module):
     def forward(self, x: Tensor, tau: int = 0) -> Output:
         """Training pass: x_hat is x_tilde; bits of y, z and of the residual r, exact or within tau.
 
-        x (B, 3, H, W) holds multiples of 1/255; its sides divide by `stride`. In training,
-        tau > 0 means the cost of the exact residual where the context is quantized: what the
-        correction learns.
+        x (B, 3, H, W) holds multiples of 1/255, or levels if it is uint8; its sides divide by `stride`. In
+        training, tau > 0 means the cost of the exact residual where the context is quantized: what
+        the correction learns.
         """
+        x = x.float() / 255 if x.dtype == torch.uint8 else x
         x_tilde, features, bits = self.layer(x)
         r = 255 * x - x_tilde
         h = self.surroundings(x_tilde, features)
