@@ -27,6 +27,7 @@ from tqdm import tqdm
 from codec_lib import data, picture, weights
 from codec_lib.density import gaussian
 from codec_lib.entropy.pmf import ideal_bits
+from codec_lib.models import lossy_architectures
 from codec_lib.models.base import pad
 
 QUALITIES = (1.0, 4.0, 8.0)
@@ -134,7 +135,7 @@ def hyperprior(model, paths: list[Path]) -> dict:
 def channel_priors(paths: list[Path]) -> dict:
     """The other models' indexes depend on sizes and the quality alone: integers from the start."""
     rows = {}
-    for name in weights.available():
+    for name in lossy_architectures():
         model = weights.load(name).model
         if model.networks:
             continue

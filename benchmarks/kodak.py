@@ -20,6 +20,7 @@ import torch
 
 from codec_lib import data, evaluate, metrics, picture, weights
 from codec_lib.baselines import BASELINES
+from codec_lib.models import lossy_architectures
 from codec_lib.models.base import pad
 
 QUALITIES = (1, 2, 3, 4, 5, 6, 7, 8)
@@ -46,7 +47,7 @@ def measure(what: str, device: str) -> dict:
     paths = data.kodak()
     curves = {}
     if what == "models":
-        for name in weights.available():
+        for name in lossy_architectures():
             curves[name] = evaluate.evaluate_model(paths, name, QUALITIES, device)
             curves[name]["weights"] = weights.load(name).digest
             add_estimates(curves[name]["rows"], name, {path.name: path for path in paths})

@@ -13,10 +13,12 @@ import torch
 
 import codec_lib as cl
 from codec_lib import data, weights
+from codec_lib.models import lossy_architectures
 from tests.symbols import symbols_of
 
 FOLDER = Path("tests/golden/files")
 QUALITIES = (1, 4.3, 8)
+TAUS = (0, 2, 7)
 
 
 def main() -> None:
@@ -24,10 +26,12 @@ def main() -> None:
         path.unlink()
     hashes = {}
     for name in weights.available():
-        for quality in QUALITIES:
+        is_lossy = name in lossy_architectures()
+        for setting in QUALITIES if is_lossy else TAUS:
             picture = data.sample("astronaut").crop((130, 0, 386, 200))
-            file = cl.encode(picture, model=name, quality=quality, device="cpu")
-            path = FOLDER / f"{name}-{quality}.clc"
+            given = {"quality" if is_lossy else "tau": setting}
+            file = cl.encode(picture, model=name, **given, device="cpu")
+            path = FOLDER / f"{name}-{setting}.clc"
             path.write_bytes(file)
             hashes[path.name] = symbols_of(file)
     versions = {"torch": torch.__version__, "machine": platform.machine(), "symbols": hashes}

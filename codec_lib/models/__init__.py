@@ -3,14 +3,19 @@
 
 def architectures() -> dict[str, type]:
     """The models that can be trained and coded with, by the name they have in a file's header."""
+    from codec_lib.models.near_lossless import NearLossless
+
+    return lossy_architectures() | {"near-lossless": NearLossless}
+
+
+def lossy_architectures() -> dict[str, type]:
+    """Those of them that take a quality."""
     from codec_lib.models.compressive_autoencoder import CompressiveAutoencoder
     from codec_lib.models.factorized_prior import FactorizedPrior
-    from codec_lib.models.near_lossless import NearLossless
     from codec_lib.models.scale_hyperprior import ScaleHyperprior
 
     return {
         "hyperprior": ScaleHyperprior,
         "factorized": FactorizedPrior,
         "autoencoder": CompressiveAutoencoder,
-        "near-lossless": NearLossless,
     }

@@ -184,16 +184,23 @@ class NearLossless(nn.Module):
         return streams
 
     @torch.inference_mode()
-    def decompress(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
-        """The picture (1, 3, height, width), multiples of 1/255; BitstreamError as `read` raises it."""
-        del quality  # there is one
-        y_hat = self.lossy.read(streams, QUALITY, height, width)["y"]
+    def read(self, streams: Streams, quality: float, height: int, width: int) -> dict[str, Tensor]:
+        """The integers of every stream, residuals in levels, and x_tilde, to which they are added.
+
+        There is but one `quality`. Raises BitstreamError when a stream does not fit the declared size.
+        """
+        found = self.lossy.read(streams, QUALITY, height, width)
         with section("r"):
             alphabet, colours = read_head(streams["r"])
-            x_tilde, features = self._reconstruct(y_hat, colours)
+            x_tilde, features = self._reconstruct(found["y"], colours)
             coder = self._coder(x_tilde, features, (height, width), alphabet)
-            r_hat = coder.decode(streams["r"][HEAD:], colours)
-        return add(x_tilde, r_hat)[None].float() / 255
+            return found | {"r": coder.decode(streams["r"][HEAD:], colours), "x_tilde": x_tilde}
+
+    @torch.inference_mode()
+    def decompress(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
+        """The picture (1, 3, height, width), multiples of 1/255; BitstreamError as `read` raises it."""
+        found = self.read(streams, quality, height, width)
+        return add(found["x_tilde"], found["r"])[None].float() / 255
 
     def preview(self, streams: Streams, height: int, width: int) -> Tensor:
         """x_tilde (1, 3, height, width): the lossy layer alone, without a look at the residual."""
@@ -229,7 +236,7 @@ class NearLossless(nn.Module):
             bits["r"] = logistic_mixture.bits(r, x_tilde, self.mixture(h, r))
         else:
             r_hat = near_lossless(r.detach().round(), tau)
-            mixture = self.mixture(h.detach(), r_hat, tau)
+            mixture = self.mixture(h, r_hat, tau)
             coded = (r.detach(), 0) if self.training else (r_hat, tau)
             bits["r"] = logistic_mixture.bits(coded[0], x_tilde, mixture, coded[1], known=r_hat)
         return Output(x_tilde / 255, bits)
@@ -256,6 +263,7 @@ class NearLossless(nn.Module):
         with full_precision(u):
             h = u + self.context(r_hat / RESIDUAL_UNIT)
         if tau and correct:
+            h = h.detach()  # the correction adapts to the context, not the context to it
             outputs = self.corrected(h[:, : self.C], min(tau, TRAINED_TAU) - 1)
         else:
             outputs = self.lossless(h[:, : self.C])

@@ -1,9 +1,9 @@
 """The residual of a picture, to bytes and back, pixel by pixel on slanted lines.
 
-A picture is cut into tiles, the tiles are coded in raster order, the pixels of a tile in the order of
-`masked.step`. Pixels of one step do not see each other: the decoder treats them as one batch, and the
-encoder, which knows all residuals, takes as many at a time as it likes. Networks are exact, so both get the
-same integers.
+A picture is cut into tiles, the tiles are coded in raster order, the pixels of a tile in the order that
+`masked` describes. Pixels of one step do not see each other: the decoder treats them as one batch, and the
+encoder, which knows all residuals of a tile, takes as many at a time as it likes. Networks are exact, so
+both get the same integers.
 
 Section `r` of a file, all numbers single bytes:
 
@@ -72,11 +72,13 @@ class ResidualCoder:
         self.planes = self.seen.flatten(1)
         self.neighbours = neighbours(self.seen.shape).to(x_tilde.device)
 
+    @torch.inference_mode()
     def encode(self, r_hat: Tensor, colours: int) -> bytes:
         """The bytes of quantized residuals int32 (3, H, W), of which the first `colours` count."""
-        self.seen[:3, MARGIN:-MARGIN, MARGIN:-MARGIN] = r_hat
         flat, found = r_hat.flatten(1), []
         for tile in self.tiles():
+            places = tile.places(tile.order)  # the tile to the right stays zero, as the decoder has it
+            self.planes[:3, self._bases(places)] = flat[:, places].double()
             for pixels in tile.order.split(CHUNK):
                 places = tile.places(pixels)
                 values = flat[:colours, places].T.contiguous().cpu().numpy()
@@ -88,6 +90,7 @@ class ResidualCoder:
         mixture.check(data, found)
         return data
 
+    @torch.inference_mode()
     def decode(self, data: bytes, colours: int) -> Tensor:
         """Quantized residuals int32 (3, H, W) from the bytes; BitstreamError unless they fit exactly."""
         decoder = mixture.Decoder(data, self.alphabet, self.tables)

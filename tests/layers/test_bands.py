@@ -7,7 +7,7 @@ from torch import nn
 from codec_lib.layers.bands import in_bands, needed
 from codec_lib.layers.convolution import conv, deconv
 from codec_lib.layers.gdn import GDN
-from codec_lib.models import architectures
+from codec_lib.models import lossy_architectures
 
 
 def is_conv(layer: nn.Module) -> bool:
@@ -24,7 +24,7 @@ def chains() -> dict[str, tuple[nn.Sequential, int]]:
         "up 9/4": (nn.Sequential(deconv(3, 4), nn.ReLU(), deconv(4, 3, 9, 4)), 3),
         "same": (nn.Sequential(conv(3, 4, 3, 1), nn.ReLU(), conv(4, 2, 7, 1)), 3),
     }
-    for name, model in architectures().items():
+    for name, model in lossy_architectures().items():
         built = model(N=4, M=8)
         for which, layers in (("g_a", built.g_a[:3]), ("g_s", built.g_s[-3:])):
             found[f"{name} {which}"] = layers, next(m for m in layers.modules() if is_conv(m)).in_channels

@@ -1,0 +1,107 @@
+"""The integer coder of mixtures: what goes in comes out, for any parameters."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codec_lib.entropy import mixture
+from codec_lib.entropy.mixture import Alphabet, MixtureTables
+from codec_lib.errors import BitstreamError
+
+TABLES = MixtureTables.make()
+
+
+def message(seed: int, pixels: int, tau: int, colours: int = 3, spread: float = 1.0, noise: float = 6.0):
+    """Residuals, x_tilde, outputs of a network and an alphabet that fits."""
+    random = np.random.default_rng(seed)
+    centre = np.repeat([0, 4000, 0, 0], [15, 15, 15, 5])
+    outputs = centre + random.normal(0, 3000 * spread, (pixels, mixture.OUTPUTS))
+    outputs = outputs.clip(-(2**26), 2**26).astype(np.int32)
+    x_tilde = random.integers(0, 256, (pixels, 3)).astype(np.uint8)
+    x = np.rint(x_tilde + random.normal(0, noise, (pixels, 3))).clip(0, 255).astype(int)
+    r, step = x - x_tilde, 2 * tau + 1
+    symbols = np.sign(r) * ((np.abs(r) + tau) // step)
+    ranges = np.stack((symbols.min(0, initial=0), symbols.max(0, initial=0)), 1).astype(np.int64)
+    values = np.ascontiguousarray((symbols * step).astype(np.int32)[:, :colours])
+    return values, x_tilde, outputs, Alphabet(tau, ranges)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    pixels=st.integers(1, 300),
+    tau=st.integers(0, 20),
+    colours=st.sampled_from([1, 3]),
+    spread=st.sampled_from([0.0, 1.0, 30.0, 1e5]),
+    noise=st.sampled_from([0.0, 1.0, 6.0, 100.0]),
+    cut=st.floats(0, 1),
+)
+def test_any_message_comes_back_in_any_pieces(seed, pixels, tau, colours, spread, noise, cut):
+    values, x_tilde, outputs, alphabet = message(seed, pixels, tau, colours, spread, noise)
+    found = mixture.entries(values, x_tilde, outputs, alphabet, TABLES)
+    data = mixture.encode(found)
+    mixture.check(data, found)
+    decoder, again, k = (
+        mixture.Decoder(data + b"more", alphabet, TABLES),
+        np.empty_like(values),
+        int(cut * pixels),
+    )
+    for part in (slice(0, k), slice(k, pixels)):
+        decoder.read(again[part], x_tilde[part], outputs[part])
+    assert (again == values).all()
+    assert decoder.finish() == len(data)
+
+
+def test_the_bytes_are_what_the_frequencies_say():
+    values, *given_ = message(0, 20_000, 0)
+    found = mixture.entries(values, *given_, TABLES)
+    ideal = (16 - np.log2((found >> 16).astype(float) + 1)).sum() / 8
+    assert ideal <= len(mixture.encode(found)) <= ideal * 1.0005 + 8
+
+
+@pytest.mark.parametrize("tau", [0, 1, 6, 14, 20])
+@pytest.mark.parametrize("below", [0, 7, 128, 250, 255])
+def test_the_symbols_of_a_sample_share_all_slots(below, tau):
+    """Every reachable value from 0 to 255 has a symbol, and their frequencies sum to 2**16."""
+    step = 2 * tau + 1
+    r = np.arange(256) - below
+    symbols = np.unique(np.sign(r) * ((np.abs(r) + tau) // step))
+    ranges = np.repeat([[symbols[0], symbols[-1]]], 3, 0).astype(np.int64)
+    _, _, outputs, _ = message(tau, 1, 0)
+    total = 0
+    for symbol in symbols:
+        arguments = np.array([[symbol * step]], np.int32), np.full((1, 3), below, np.uint8), outputs
+        (entry,) = mixture.entries(*arguments, Alphabet(tau, ranges), TABLES).tolist()
+        assert entry & 0xFFFF == total
+        total += (entry >> 16) + 1
+    assert total == 1 << 16
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "a lane more", "another state"])
+def test_damaged_messages_are_refused(damage):
+    values, x_tilde, outputs, alphabet = message(1, 500, 0)
+    data = mixture.encode(mixture.entries(values, x_tilde, outputs, alphabet, TABLES))
+    damaged = {
+        "empty": b"",
+        "truncated": data[:-20],
+        "a lane more": b"\x01" + data[1:],
+        "another state": data[:1] + bytes([data[1] ^ 1]) + data[2:],
+    }[damage]
+    with pytest.raises(BitstreamError):
+        read_all(damaged, values.copy(), x_tilde, outputs, alphabet)
+
+
+def read_all(data, values, x_tilde, outputs, alphabet):
+    decoder = mixture.Decoder(data, alphabet, TABLES)
+    decoder.read(values, x_tilde, outputs)
+    decoder.finish()
+
+
+def test_tables_of_other_functions_are_refused():
+    arrays = TABLES.to_arrays()
+    assert all((a == b).all() for a, b in zip(MixtureTables.from_arrays(arrays), TABLES, strict=True))
+    with pytest.raises(ValueError, match="tanh"):
+        MixtureTables.from_arrays({**arrays, "tanh": arrays["tanh"] + 5})
+    with pytest.raises(KeyError):
+        MixtureTables.from_arrays({"rate": arrays["rate"]})

@@ -1,0 +1,222 @@
+"""The near-lossless codec: every sample within tau, the same integers however it is run."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codec_lib.errors import BitstreamError
+from codec_lib.models import near_lossless, residual_coder
+from codec_lib.models.near_lossless import NearLossless
+from codec_lib.quantize import near_lossless as quantize
+
+
+@pytest.fixture(scope="module")
+def model():
+    """An untrained model; what it codes is exact all the same."""
+    torch.manual_seed(0)
+    return NearLossless(N=4, M=6, C=8).eval().requires_grad_(False).freeze()
+
+
+def tensor(levels: np.ndarray) -> torch.Tensor:
+    """(1, 3, H, W) in [0, 1] from (H, W, 3) levels."""
+    return torch.from_numpy(levels.astype(np.uint8)).permute(2, 0, 1)[None].float() / 255
+
+
+def picture(kind: str, height: int, width: int, seed: int = 0) -> torch.Tensor:
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:height, :width]
+    ramp = (3 * rows + 2 * columns) % 256
+    levels = {
+        "noise": random.integers(0, 256, (height, width, 3)),
+        "soft": np.clip(ramp[..., None] + random.normal(0, 3, (height, width, 3)), 0, 255),
+        "constant": np.full((height, width, 3), (17, 200, 255)),
+        "saturated": 255 * random.integers(0, 2, (height, width, 3)),
+        "grey": np.repeat(ramp[..., None], 3, 2),
+    }[kind]
+    return tensor(levels)
+
+
+def largest_error(a: torch.Tensor, b: torch.Tensor) -> int:
+    return int((255 * (a - b)).round().abs().max())
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    kind=st.sampled_from(["noise", "soft", "constant", "saturated", "grey"]),
+    height=st.integers(1, 40),
+    width=st.integers(1, 70),
+    tau=st.integers(0, 20),
+    seed=st.integers(0, 99),
+)
+def test_every_sample_is_within_tau(model, kind, height, width, tau, seed):
+    x = picture(kind, height, width, seed)
+    streams = model.compress(x, tau)
+    decoded = model.decompress(streams, 1.0, height, width)
+    assert largest_error(decoded, x) <= tau
+
+
+def test_the_bound_is_reached(model):
+    x = picture("noise", 16, 16)
+    for tau in (1, 4):
+        assert largest_error(model.decompress(model.compress(x, tau), 1.0, 16, 16), x) == tau
+
+
+def test_grey_is_coded_once(model):
+    grey, colour = picture("grey", 40, 40), picture("soft", 40, 40)
+    assert residual_coder.read_head(model.compress(grey, 0)["r"])[1] == 1
+    assert residual_coder.read_head(model.compress(colour, 0)["r"])[1] == 3
+
+
+@torch.inference_mode()
+def coder(model, x, tau):
+    """A coder for a picture, and the picture's quantized residual."""
+    height, width = x.shape[-2:]
+    y_hat = model.lossy.read(model.lossy.compress(x, 1.0), 1.0, height, width)["y"]
+    x_tilde, features = model._reconstruct(y_hat, 3)
+    r_hat = quantize((255 * x[0]).round().int() - x_tilde[:, :height, :width].int(), tau)
+    alphabet = residual_coder.Alphabet(tau, np.array([[-255, 255]] * 3) // (2 * tau + 1))
+    return model._coder(x_tilde, features, (height, width), alphabet), r_hat
+
+
+@pytest.mark.parametrize("tau", [0, 3])
+@pytest.mark.parametrize("tile", [(512, 768), (16, 10), (6, 64)])
+@pytest.mark.parametrize("chunk", [1, 7, 4096])
+def test_the_encoder_writes_the_same_whatever_it_treats_at_once(model, tau, tile, chunk, monkeypatch):
+    """Serial (one pixel at a time), in chunks, in parallel; the decoder always goes step by step."""
+    x = picture("soft", 21, 26)
+    monkeypatch.setattr(residual_coder, "TILE", tile)
+    expected = None
+    for size in (chunk, 64):
+        monkeypatch.setattr(residual_coder, "CHUNK", size)
+        one, r_hat = coder(model, x, tau)
+        data = one.encode(r_hat, 3)
+        assert data == (expected or data)
+        expected = data
+    assert torch.equal(coder(model, x, tau)[0].decode(data, 3), r_hat)
+
+
+def test_tiles_cover_every_pixel_once(model, monkeypatch):
+    monkeypatch.setattr(residual_coder, "TILE", (8, 12))
+    one, _ = coder(model, picture("soft", 21, 26), 0)
+    places = torch.cat([tile.places(tile.order) for tile in one.tiles()])
+    assert torch.equal(places.sort().values, torch.arange(21 * 26))
+
+
+def test_parameters_do_not_depend_on_later_pixels(model):
+    """Change one residual: only pixels that are coded later may get other parameters."""
+    one, r_hat = coder(model, picture("soft", 12, 17), 0)
+    (tile,) = one.tiles()
+    position = {place: k for k, place in enumerate(tile.places(tile.order).tolist())}
+
+    @torch.inference_mode()
+    def outputs():
+        one.seen[:3, 3:-3, 3:-3] = r_hat
+        return one._given(tile, tile.order, tile.places(tile.order))[1]
+
+    before = outputs()
+    changed = 6 * 17 + 8
+    r_hat = r_hat.clone()
+    r_hat[:, 6, 8] += 9
+    differs = (outputs() != before).any(1)
+    assert differs.any()
+    assert not differs[: position[changed] + 1].any()
+
+
+def test_the_lossy_layer_alone_is_a_preview(model):
+    x = picture("soft", 30, 50)
+    streams = model.compress(x, 2)
+    found = model.read(streams, 1.0, 30, 50)
+    del streams["r"]
+    preview = model.preview(streams, 30, 50)
+    assert torch.equal((255 * preview[0]).round().to(torch.uint8), found["x_tilde"][:, :30, :50])
+
+
+def test_exact_on_one_thread_and_two_without_onednn_and_in_another_layout(model):
+    x = picture("soft", 65, 40)
+    streams = model.compress(x, 1)
+    expected = model.read(streams, 1.0, 65, 40)
+    with torch.backends.mkldnn.flags(enabled=False):
+        assert same(model.read(streams, 1.0, 65, 40), expected)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3 - min(threads, 2))
+        assert same(model.read(streams, 1.0, 65, 40), expected)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def same(a: dict, b: dict) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["empty", "head only", "truncated", "longer", "tau", "colours"],
+)
+def test_damaged_residuals_are_refused(model, damage):
+    streams = model.compress(picture("soft", 30, 40), 1)
+    r = streams["r"]
+    streams["r"] = {
+        "empty": b"", "head only": r[:8], "truncated": r[:-30], "longer": r + b"\0\0",
+        "tau": b"\xff" + r[1:], "colours": r[:1] + b"\x02" + r[2:],
+    }[damage]  # fmt: skip
+    with pytest.raises(BitstreamError, match="section r"):
+        model.decompress(streams, 1.0, 30, 40)
+
+
+def test_the_fixed_point_layer_is_close_to_the_float_one(model):
+    x = picture("soft", 64, 128)
+    with torch.no_grad():
+        expected, _, _ = model.layer(x)
+    y_hat = model.lossy.read(model.lossy.compress(x, 1.0), 1.0, 64, 128)["y"]
+    found, _ = model._reconstruct(y_hat, 3)
+    assert (found[None].float() - expected).abs().max() <= 1
+
+
+@pytest.mark.parametrize("tau", [0, 2])
+def test_estimated_bits_are_close_to_the_stream(model, tau):
+    x = picture("soft", 128, 192)
+    with torch.no_grad():
+        estimated = model(x, tau).bits
+    real = model.compress(x, tau)
+    for name, bits in estimated.items():
+        assert abs(8 * len(real[name]) - bits.item()) <= 0.02 * bits.item() + 8 * 64, name
+
+
+def test_training_reaches_every_parameter():
+    torch.manual_seed(0)
+    model = NearLossless(N=4, M=6, C=8).train()
+    x = picture("soft", 64, 64)
+    model(x, 0).bpp().mean().backward()
+    without = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is None}
+    assert without <= {"corrected", "lossy"}
+    missing = {n for n, p in model.lossy.named_parameters() if p.grad is None}
+    assert missing == set()
+
+
+def test_the_correction_learns_alone():
+    torch.manual_seed(0)
+    model = NearLossless(N=4, M=6, C=8).train()
+    model(picture("soft", 64, 64), 3).bits["r"].sum().backward()
+    reached = {
+        name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None and p.grad.any()
+    }
+    assert reached == {"corrected"}
+
+
+def test_quantized_residuals_are_multiples_of_the_step_and_at_most_tau_away():
+    r = torch.arange(-255, 256)
+    for tau in range(21):
+        r_hat = quantize(r, tau)
+        assert (r_hat % (2 * tau + 1) == 0).all()
+        assert (r - r_hat).abs().max() == tau
+    with pytest.raises(ValueError, match="tau"):
+        quantize(r, -1)
+
+
+def test_a_tau_beyond_training_uses_the_last_correction(model):
+    x = picture("soft", 20, 20)
+    assert near_lossless.TRAINED_TAU < 9 <= residual_coder.MAX_TAU
+    assert largest_error(model.decompress(model.compress(x, 9), 1.0, 20, 20), x) <= 9
