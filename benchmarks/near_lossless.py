@@ -1,0 +1,148 @@
+"""Lossless and near-lossless coding of the 24 Kodak pictures, real files beside real files.
+
+    python -m benchmarks.near_lossless codec     --json results/near_lossless.json
+    python -m benchmarks.near_lossless baselines --json results/near_lossless_baselines.json
+    python -m benchmarks.near_lossless contexts  --json results/near_lossless_contexts.json
+
+`codec`: for tau = 0 to 5 the length of every section, the largest error, PSNR and seconds. `baselines`:
+lossless encoders, and for tau > 0 each of them behind uniform pre-quantization. `contexts`: what the
+residual costs by the model's own estimate with (a) exact residuals as context, which no decoder has,
+(b) quantized ones, (c) quantized ones and the correction.
+
+Figures are bits per sub-pixel (bpsp): 8 bytes / (3 H W), the mean over pictures.
+"""
+
+import argparse
+import json
+import math
+import platform
+import sys
+import time
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+import codec_lib as cl
+from codec_lib import container, data, lossless_baselines, picture, weights
+from codec_lib.density import logistic_mixture
+from codec_lib.lossless_baselines import LOSSLESS, prequantize, restore
+from codec_lib.quantize import near_lossless
+
+TAUS = (0, 1, 2, 3, 4, 5)
+MODEL = "near-lossless"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("codec", "baselines", "contexts"))
+    parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--note", help="kept in the results, for instance what else ran on the machine")
+    options = parser.parse_args()
+    paths = data.kodak()
+    measure = {"codec": codec, "baselines": baselines, "contexts": contexts}[options.what]
+    report = {
+        "command": f"python -m benchmarks.near_lossless {options.what} --json {options.json.as_posix()}",
+        "note": options.note,
+        "pictures": [path.name for path in paths],
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "machine": platform.machine(),
+    }
+    options.json.write_text(json.dumps(report | measure(paths), indent=1) + "\n")
+
+
+def codec(paths: list[Path]) -> dict:
+    """This library's files: a row for each picture and tau, and their means for each tau."""
+    warm = cl.encode(np.zeros((64, 64, 3), np.uint8), MODEL)
+    cl.decode(warm)
+    rows = []
+    for path in tqdm(paths, unit="picture"):
+        original = picture.load(path)
+        for tau in TAUS:
+            start = time.perf_counter()
+            file = cl.encode(original, MODEL, tau=tau)
+            encoded = time.perf_counter()
+            decoded = cl.decode(file)
+            done = time.perf_counter()
+            rows.append(
+                {"picture": path.name, "tau": tau, "bytes": len(file), "bpsp": bpsp(len(file), original)}
+                | {f"bytes_{s.kind}": s.length for s in container.inspect(file).sections}
+                | {"encode_s": encoded - start, "decode_s": done - encoded}
+                | difference(original, decoded)
+            )
+    keys = [key for key in rows[0] if key not in ("picture", "tau", "largest_error")]
+    return {"weights": weights.load(MODEL).digest, "rows": rows, "means": means(rows, ["tau"], keys)}
+
+
+def baselines(paths: list[Path]) -> dict:
+    """Lossless encoders on the numbers that pre-quantization leaves; tau = 0 leaves the picture."""
+    rows = []
+    for path in tqdm(paths, unit="picture"):
+        original = np.asarray(picture.load(path))
+        for tau in TAUS:
+            numbers = prequantize(original, tau)
+            error = difference(original, restore(numbers, tau))
+            for name in LOSSLESS:
+                file = lossless_baselines.encode(name, numbers)
+                if not np.array_equal(lossless_baselines.decode(name, file), numbers):
+                    raise RuntimeError(f"{name} is not lossless on {path.name}")
+                row = {"picture": path.name, "codec": name, "tau": tau, "bpsp": bpsp(len(file), original)}
+                rows.append(row | error)
+    settings = {name: codec.settings for name, codec in LOSSLESS.items()}
+    return {"settings": settings, "rows": rows, "means": means(rows, ["codec", "tau"], ["bpsp", "psnr"])}
+
+
+@torch.no_grad()
+def contexts(paths: list[Path]) -> dict:
+    """Bits per sub-pixel of the residual for each tau and way to choose its distribution."""
+    trained, rows = weights.load(MODEL), []
+    for path in tqdm(paths, unit="picture"):
+        x = picture.to_tensor(picture.load(path))
+        x_tilde, features, _ = trained.model.layer(x)
+        u, r = trained.model.surroundings(x_tilde, features), (255 * x).round() - x_tilde
+        for tau in TAUS[1:]:
+            r_hat = near_lossless(r, tau)
+            ways = {"exact": (r, False), "quantized": (r_hat, False), "corrected": (r_hat, True)}
+            row = {"picture": path.name, "tau": tau}
+            for way, (seen, correct) in ways.items():
+                mixture = trained.model.mixture(u, seen, tau, correct)
+                bits = logistic_mixture.bits(r_hat, x_tilde, mixture, tau, known=r_hat)
+                row[way] = bits.item() / x.numel()
+            rows.append(row)
+    keys = ["exact", "quantized", "corrected"]
+    return {"weights": trained.digest, "rows": rows, "means": means(rows, ["tau"], keys)}
+
+
+def bpsp(length: int, original: Image.Image | np.ndarray) -> float:
+    """Bits per sub-pixel of a file of `length` bytes."""
+    return 8 * length / np.asarray(original).size
+
+
+def difference(a, b) -> dict[str, float | int | None]:
+    """The largest error of any sample, and PSNR in dB, None for equal pictures."""
+    errors = np.asarray(a).astype(int) - np.asarray(b).astype(int)
+    mse = float((errors**2).mean())
+    return {
+        "largest_error": int(np.abs(errors).max()),
+        "psnr": 10 * math.log10(255**2 / mse) if mse else None,
+    }
+
+
+def means(rows: list[dict], by: list[str], keys: list[str]) -> list[dict]:
+    """Mean of `keys` over the pictures, for each combination of the values of `by`."""
+    groups = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in by), []).append(row)
+    found = []
+    for group, same in groups.items():
+        mean_of = {key: None if same[0][key] is None else mean(row[key] for row in same) for key in keys}
+        found.append(dict(zip(by, group, strict=True)) | mean_of)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
