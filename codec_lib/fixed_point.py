@@ -62,7 +62,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Norm:
-    """Inverse GDN: int64 `gamma` (C, C) and `beta` (C,), and the shift of its outputs, int64 ()."""
+    """Inverse GDN: int64 `gamma` (C, C) and `beta` (C,), and the shift of its outputs, int64 (1,)."""
 
     gamma: np.ndarray
     beta: np.ndarray
@@ -87,7 +87,7 @@ class Layer:
         bias = tensor(self.bias)[:, None, None]
         norm = None
         if self.norm is not None:
-            scale = 2.0 ** -int(self.norm.shift)
+            scale = 2.0 ** -int(self.norm.shift[0])
             norm = tensor(self.norm.gamma)[:, :, None, None], tensor(self.norm.beta), scale
         return LayerOnDevice(self.shape, tensor(self.weight), bias, norm)
 
@@ -167,7 +167,7 @@ class FixedPointNetwork:
         """All integers, by name, for saving beside the weights."""
         arrays = {} if self.thresholds is None else {"thresholds": self.thresholds}
         if self.limit != INPUT_LIMIT:
-            arrays["limit"] = np.array(self.limit)
+            arrays["limit"] = np.array([self.limit])
         for number, layer in enumerate(self.layers):
             arrays[f"{number}.shape"] = np.array(astuple(layer.shape), dtype=np.int32)
             arrays[f"{number}.weight"], arrays[f"{number}.bias"] = layer.weight, layer.bias
@@ -185,7 +185,9 @@ class FixedPointNetwork:
                 norm = Norm(*(arrays[f"{n}.norm.{name}"] for name in ("gamma", "beta", "shift")))
             shape = Shape(*map(int, arrays[f"{n}.shape"]))
             layers.append(Layer(shape, arrays[f"{n}.weight"], arrays[f"{n}.bias"], norm))
-        return cls(layers, arrays.get("thresholds"), int(arrays.get("limit", INPUT_LIMIT)))
+        return cls(
+            layers, arrays.get("thresholds"), int(arrays["limit"][0]) if "limit" in arrays else INPUT_LIMIT
+        )
 
     def _parameters(self, device: torch.device) -> tuple[list[LayerOnDevice], Tensor | None]:
         if device not in self._on_device:
@@ -282,4 +284,4 @@ def _norm(activation: nn.Module | None) -> Norm | None:
     energy_bits = bits + 2 * NORM_FRACTION_BITS
     shift = NORM_FRACTION_BITS + energy_bits // 2 - FRACTION_BITS
     integers = (gamma * 2.0**bits).round(), (beta * 2.0**energy_bits).round()
-    return Norm(*(x.numpy().astype(np.int64) for x in integers), np.array(shift))
+    return Norm(*(x.numpy().astype(np.int64) for x in integers), np.array([shift]))

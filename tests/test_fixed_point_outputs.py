@@ -43,7 +43,7 @@ def test_inverse_gdn_is_what_ieee_754_says():
     layer = convert(nn.Sequential(nn.Conv2d(2, 2, 1), GDN(2, inverse=True))).layers[0]
     x = integers(2, 3, 4, limit=400)
     found = FixedPointNetwork([layer], None)(x[None])[0]
-    gamma, beta, shift = layer.norm.gamma.tolist(), layer.norm.beta.tolist(), int(layer.norm.shift)
+    gamma, beta, shift = layer.norm.gamma.tolist(), layer.norm.beta.tolist(), int(layer.norm.shift[0])
     for i, j in np.ndindex(3, 4):
         inputs = [int(v) for v in x[:, i, j]]
         sums = [

@@ -25,11 +25,12 @@ from PIL import Image
 
 import codec_lib as cl
 from codec_lib import container, data, picture
-from codec_lib.entropy import rans
+from codec_lib.entropy import mixture, rans
 
-MODELS = ("hyperprior", "factorized", "autoencoder")
+QUALITIES = {"quality": 2.0}, {"quality": 6.5}
+MODELS = {"hyperprior": QUALITIES, "factorized": QUALITIES, "autoencoder": QUALITIES,
+          "near-lossless": ({"tau": 0}, {"tau": 2})}  # fmt: skip
 PICTURES = (("RGB", 56, 40), ("RGBA", 56, 40), ("LA", 23, 17), ("L", 1, 1))  # mode, width, height
-QUALITIES = (2.0, 6.5)
 LONGEST_RUN = 64  # bytes that one damage inserts, deletes, repeats or erases
 
 
@@ -38,7 +39,7 @@ class Original:
     """An intact file, how it came about, and the picture that it decodes to."""
 
     model: str
-    quality: float
+    setting: dict[str, float]
     image: Image.Image
     data: bytes
     decoded: Image.Image
@@ -64,16 +65,16 @@ class Verdict:
 
 
 def originals() -> list[Original]:
-    """Every model with every kind of tiny picture in two qualities, cut from a sample photo."""
+    """Every model with every kind of tiny picture in two settings, cut from a sample photo."""
     photo, files = data.sample("astronaut"), []
-    for model in MODELS:
+    for model, settings in MODELS.items():
         for k, (mode, width, height) in enumerate(PICTURES):
-            for quality in QUALITIES:
+            for setting in settings:
                 image = photo.crop((150 + 20 * k, 60, 150 + 20 * k + width, 60 + height)).convert(mode)
                 if mode.endswith("A"):
                     image.putalpha(Image.linear_gradient("L").resize(image.size))
-                file = cl.encode(image, model, quality)
-                files.append(Original(model, quality, image, file, cl.decode(file)))
+                file = cl.encode(image, model, **setting)
+                files.append(Original(model, setting, image, file, cl.decode(file)))
     return files
 
 
@@ -160,7 +161,7 @@ def in_a_section(mutate: Callable) -> Callable:
 
 
 def exchanged_section(original: Original, random: Generator, other: Original) -> bytes:
-    """A section of another picture, quality or model, behind right checksums."""
+    """A section of another picture, setting or model, behind right checksums."""
     return in_a_section(lambda data, random, foreign: foreign)(original, random, other)
 
 
@@ -238,8 +239,20 @@ def hostile_symbols(original: Original, random: Generator, other: Original) -> b
             symbols[places] = random.choice(extremes, size=places.size)
         return honest(symbols, *arguments, **options)
 
-    with patch.object(rans, "encode", encode):
-        return cl.encode(original.image, original.model, original.quality)
+    def entries(*arguments):
+        found = honest_entries(*arguments)
+        places = random.integers(found.size, size=random.integers(9))
+        start = random.integers(1 << 16, size=places.size)
+        found[places] = start | ((1 << 16) - 1 - start) << 16
+        return found
+
+    honest_entries = mixture.entries
+    if original.model == "near-lossless":  # its encoder decodes the lossy layer itself
+        tampered = patch.object(mixture, "entries", entries)
+    else:
+        tampered = patch.object(rans, "encode", encode)
+    with tampered:
+        return cl.encode(original.image, original.model, **original.setting)
 
 
 def header_layout(file: bytes) -> list[tuple[int, str]]:

@@ -62,12 +62,12 @@ class ResidualCoder:
         # What the network of neighbours sees, with a margin of zeros: residuals, and x_tilde - CENTRE.
         self.row = self.width + 2 * MARGIN
         self.seen = torch.zeros(
-            6, self.height + 2 * MARGIN, self.row, dtype=torch.float64, device=x_tilde.device
+            6, self.height + 2 * MARGIN, self.row, dtype=torch.int16, device=x_tilde.device
         )
         rows, columns = (
             min(whole, part + MARGIN) for whole, part in zip(x_tilde.shape[1:], size, strict=True)
         )
-        shown = x_tilde[:, :rows, :columns].double() - CENTRE
+        shown = x_tilde[:, :rows, :columns].to(torch.int16) - CENTRE
         self.seen[3:, MARGIN : MARGIN + rows, MARGIN : MARGIN + columns] = shown
         self.planes = self.seen.flatten(1)
         self.neighbours = neighbours(self.seen.shape).to(x_tilde.device)
@@ -78,7 +78,7 @@ class ResidualCoder:
         flat, found = r_hat.flatten(1), []
         for tile in self.tiles():
             places = tile.places(tile.order)  # the tile to the right stays zero, as the decoder has it
-            self.planes[:3, self._bases(places)] = flat[:, places].double()
+            self.planes[:3, self._bases(places)] = flat[:, places].to(torch.int16)
             for pixels in tile.order.split(CHUNK):
                 places = tile.places(pixels)
                 values = flat[:colours, places].T.contiguous().cpu().numpy()
@@ -102,7 +102,7 @@ class ResidualCoder:
                 decoder.read(values, *self._given(tile, pixels, places))
                 values = torch.from_numpy(values).to(r_hat.device).T.expand(3, -1)
                 r_hat[:, places] = values
-                self.planes[:3, self._bases(places)] = values.double()
+                self.planes[:3, self._bases(places)] = values.to(torch.int16)
         if decoder.finish() != len(data):
             raise BitstreamError(f"residual: {len(data)} bytes, expected {decoder.finish()}")
         return r_hat.view(3, self.height, self.width)
