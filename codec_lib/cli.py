@@ -42,13 +42,12 @@ def _models(options: argparse.Namespace) -> None:
 
 
 def _encode(options: argparse.Namespace) -> None:
-    from codec_lib import codec, picture
+    from codec_lib import codec
 
     _check_model(options)
     _check_writable(options.output)
-    image = picture.load(options.input)
     with _patience("encoding"):
-        data = codec.encode(image, options.model, options.quality, options.device, options.tau)
+        data = codec.encode(options.input, options.model, options.quality, options.device, options.tau)
     _write(options.output, lambda path: path.write_bytes(data))
 
 

@@ -43,9 +43,9 @@ def encode(
     Raises:
         ValueError: an unknown model, quality or tau out of range or not the model's, no picture.
     """
-    image = picture.load(image)
     trained = weights.load(model, pick_device(device))
     quality, setting = _settings(trained, quality, tau)
+    image = picture.load(image, exact=setting is not None)
     header = Header(trained.name, trained.digest, trained.probabilities, *image.size, image.mode, quality)
     x = picture.to_tensor(image).to(pick_device(device))
     with _reproducible():
@@ -106,7 +106,7 @@ def verify(original: picture.Picture, data: bytes, device: str = "auto") -> Veri
 
     Raises BitstreamError as `decode` does, and ValueError for a picture of another size or mode.
     """
-    original, decoded = picture.load(original), decode(data, device)
+    original, decoded = picture.load(original, exact=True), decode(data, device)
     if (original.size, original.mode) != (decoded.size, decoded.mode):
         raise ValueError(
             f"original: {original.mode} {original.size}; the file holds {decoded.mode} {decoded.size}"

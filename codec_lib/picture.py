@@ -18,16 +18,19 @@ from codec_lib.errors import BitstreamError
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
+EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")  # modes that become L, LA, RGB or RGBA without loss
+
 Picture = Image.Image | np.ndarray | str | Path
 
 
-def load(image: Picture) -> Image.Image:
+def load(image: Picture, exact: bool = False) -> Image.Image:
     """Any picture as a PIL image of mode L, LA, RGB or RGBA.
 
     Args:
         image: a path, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4). A path is turned
             upright by its EXIF orientation. 16-bit grey is scaled to 8 bits; palettes and CMYK become
             RGB. Colour profiles are dropped.
+        exact: refuse a picture whose samples would change, such as one of 16 bits.
     Raises:
         ValueError: no such file, not a picture, or an array of another shape or type.
     """
@@ -46,6 +49,10 @@ def load(image: Picture) -> Image.Image:
         if image.ndim == 3 and image.shape[2] not in (3, 4):
             raise ValueError(f"image: {image.shape[2]} channels; allowed are 3, or 4 with alpha")
         image = Image.fromarray(image)
+    if exact and image.mode not in EIGHT_BITS:
+        raise ValueError(
+            f"image: mode {image.mode}; exact coding takes 8 bits of grey or RGB, with or without A"
+        )
     if image.mode.startswith("I") or image.mode == "F":  # 16-bit PNG and TIFF
         samples = np.asarray(image, dtype=np.float64)
         image = Image.fromarray(np.clip(np.rint(samples / 257), 0, 255).astype(np.uint8))

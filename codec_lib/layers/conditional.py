@@ -35,6 +35,16 @@ class ConditionalConv2d(nn.Module):
     def forward(self, x: Tensor, setting: int) -> Tensor:
         return F.conv2d(x, *self.folded(setting))
 
+    def is_new(self) -> bool:
+        """Whether no setting differs from another yet."""
+        return bool((self.scale == ONE).all() and (self.bias == self.bias[:1]).all())
+
+    @torch.no_grad()
+    def start_from(self, plain: nn.Conv2d) -> None:
+        """Begin training as a plain convolution under every setting."""
+        self.weight.copy_(plain.weight)
+        self.bias.copy_(plain.bias.expand_as(self.bias))
+
     @torch.no_grad()
     def at(self, setting: int) -> nn.Conv2d:
         """The plain convolution that this is under one setting."""

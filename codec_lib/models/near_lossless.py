@@ -117,9 +117,17 @@ class NearLossless(nn.Module):
         self.tables, self.networks = self.lossy.tables, self.lossy.networks  # the layer reads its own there
 
     def start_from(self, other: nn.Module) -> None:
-        """Begin training with the parameters of another such model, or of its lossy layer."""
-        part = self.lossy if isinstance(other, ScaleHyperprior) else self
-        part.load_state_dict(other.state_dict())
+        """Begin training with the parameters of another such model, or of its lossy layer.
+
+        A correction that has not been trained yet begins as the network for exact residuals.
+        """
+        if isinstance(other, ScaleHyperprior):
+            self.lossy.load_state_dict(other.state_dict())
+            return
+        self.load_state_dict(other.state_dict())
+        if all(layer.is_new() for layer in self.corrected):
+            for layer, plain in zip(self.corrected, self.lossless, strict=True):
+                layer.start_from(plain)
 
     @torch.no_grad()
     def freeze(self) -> "NearLossless":

@@ -61,3 +61,15 @@ def test_a_new_conditional_convolution_does_not_depend_on_the_setting():
     x = torch.randn(1, 3, 2, 2)
     torch.testing.assert_close(layer(x, 0), layer(x, 2))
     torch.testing.assert_close(layer(x, 0), torch.nn.functional.conv2d(x, layer.weight))
+
+
+def test_a_conditional_convolution_can_begin_as_a_plain_one():
+    layer, plain = ConditionalConv2d(3, 5, settings=3), torch.nn.Conv2d(3, 5, 1)
+    assert layer.is_new()
+    layer.start_from(plain)
+    assert layer.is_new()
+    x = torch.randn(1, 3, 4, 4)
+    torch.testing.assert_close(layer(x, 1), plain(x))
+    with torch.no_grad():
+        layer.bias[0] += 1
+    assert not layer.is_new()
