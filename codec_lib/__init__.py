@@ -2,7 +2,7 @@
 
 Four layers, each usable without the next: a distribution (`codec_lib.density`), an integer
 table (`codec_lib.entropy.pmf`), a coder (`codec_lib.entropy`), a container
-(`codec_lib.container`). `encode`, `decode` and `inspect` are the whole public workflow.
+(`codec_lib.container`). `encode`, `decode`, `verify` and `inspect` are the whole public workflow.
 
 Nothing below imports PyTorch until a name that needs it is used: the coders and the container
 work without it.
@@ -13,9 +13,8 @@ from importlib import import_module
 from codec_lib.errors import BitstreamError
 
 __version__ = "0.1.0"
-__all__ = ["BitstreamError", "decode", "encode", "inspect"]
-
-_WHERE = {"encode": "codec_lib.codec", "decode": "codec_lib.codec", "inspect": "codec_lib.codec"}
+_WHERE = dict.fromkeys(("decode", "encode", "inspect", "verify"), "codec_lib.codec")
+__all__ = ["BitstreamError", *_WHERE]
 
 
 def __getattr__(name: str):
