@@ -11,6 +11,7 @@ import csv
 import math
 import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -48,8 +49,10 @@ class Settings:
     check_minutes: float = 5.0  # between validations, each of which saves a checkpoint
 
 
-def train(settings: Settings) -> Path:
+def train(settings: Settings, build: Callable[..., nn.Module] | None = None) -> Path:
     """Train, or resume where `out`/last.ckpt stopped, until the time budget is used up.
+
+    `build` makes the model from its widths; unless given, it is the class that settings.model names.
 
     Runs on one device, or on several processes under `torchrun`. Writes into the folder `out`:
     `last.ckpt` (to resume), `log.csv`, and NAME.safetensors with its card whenever validation has
@@ -73,7 +76,7 @@ def train(settings: Settings) -> Path:
     )
     fabric.launch()
     torch.manual_seed(settings.seed)
-    plain = architectures()[settings.model](**settings.widths)
+    plain = (build or architectures()[settings.model])(**settings.widths)
     if settings.start:
         plain.start_from(weights.load(settings.start).model)
     if settings.only:
