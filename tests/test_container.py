@@ -88,10 +88,10 @@ def test_bytes_after_the_end_are_refused():
         (14, struct.pack("<H", 255), "quality: 0.99"),
         (14, struct.pack("<H", 2049), "quality: 8.00"),
         (33, b"\xff", "model: b'\\\\xffyperprior'"),
-        (43, b"\x04", "sections: 4; allowed are 0 to 3"),
-        (43, b"\xff", "sections: 255; allowed are 0 to 3"),
-        (44, b"\x07", "sections: kinds 7, y; allowed are y, z, alpha, each at most once"),
-        (44, b"\x00", "sections: kinds y, y; allowed are y, z, alpha, each at most once"),
+        (43, b"\x05", "sections: 5; allowed are 0 to 4"),
+        (43, b"\xff", "sections: 255; allowed are 0 to 4"),
+        (44, b"\x07", "sections: kinds 7, y; allowed are y, z, alpha, r, each at most once"),
+        (44, b"\x00", "sections: kinds y, y; allowed are y, z, alpha, r, each at most once"),
         (45, struct.pack("<I", 2**32 - 1), "section z: 216 bytes left of 4294967295; truncated"),
     ],
 )
@@ -226,3 +226,15 @@ def test_inspect_notices_any_changed_byte(position):
 def test_a_header_cannot_be_made_that_would_be_refused(change):
     with pytest.raises(BitstreamError):
         Header(**{**vars(HEADER), **change})
+
+
+def test_only_the_sections_that_are_asked_for_need_to_be_intact():
+    file = write(HEADER, {"z": b"side", "y": b"latents", "r": b"\x02residual"})
+    assert inspect(file).fields["tau"] == 2
+    for damaged in (file[:-3], file[:-1] + b"!"):
+        header, sections = read(damaged, only=("z", "y"))
+        assert (header, sections) == (HEADER, {"z": b"side", "y": b"latents"})
+        with pytest.raises(BitstreamError, match="section r"):
+            read(damaged)
+    with pytest.raises(BitstreamError, match="section y"):
+        read(file[:-12], only=("z", "y"))
