@@ -8,6 +8,7 @@ Source of Muon: Jordan et al., 2024.
 """
 
 import csv
+import json
 import math
 import os
 import time
@@ -197,6 +198,7 @@ class Run:
             card = {
                 "settings": asdict(self.settings),
                 "training": row | self.hardware(fabric),
+                "before": history(self.settings.start),
             }
             weights.save(model, self.settings.model, self.weights_path, card)
 
@@ -218,3 +220,13 @@ class Run:
             rest = fabric.load(self.checkpoint, state)
             self.step, self.earlier, self.best = rest["step"], rest["minutes"], rest["best"]
         return self.step
+
+
+def history(start: str | None) -> list[dict]:
+    """Settings and training of the runs that led to the weights a run starts from, the first one first."""
+    path = weights.find(start).with_suffix(".json") if start else None
+    if path is None or not path.exists():
+        return []
+    card = json.loads(path.read_text())
+    last = {key: card[key] for key in ("settings", "training") if key in card}
+    return [*card.get("before", []), last]

@@ -98,6 +98,9 @@ def test_training_can_start_from_weights(pictures, tmp_path):
     first = train(tiny(pictures, tmp_path / "first"))
     again = train(tiny(pictures, tmp_path / "again", start=str(first), lr=1e-9, lr_other=1e-9))
     before, after = load_file(first), load_file(again)
+    cards = [json.loads(path.with_suffix(".json").read_text()) for path in (first, again)]
+    assert cards[0]["before"] == []
+    assert cards[1]["before"] == [{key: cards[0][key] for key in ("settings", "training")}]
     for name in ("g_a.0.weight", "h_s.4.weight", "density_z.matrices.0"):
         np.testing.assert_allclose(before[name], after[name], atol=1e-6)
 

@@ -28,9 +28,6 @@ def release(run: Path) -> str:
     (path,) = run.glob("*.safetensors")
     trained = weights.load(str(path))
     card = json.loads(path.with_suffix(".json").read_text())
-    settings = {key: value for key, value in card["settings"].items() if key not in ("out", "device")}
-    for key in ("data", "validation", "start"):
-        settings[key] = _names(settings.get(key))
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
     ).stdout.strip()
@@ -38,8 +35,11 @@ def release(run: Path) -> str:
         "model": trained.name,
         "parameters": sum(p.numel() for p in trained.model.parameters()),
         "data": DATA,
-        "settings": settings,
+        "settings": _settings(card),
         "training": card["training"] | {"processor": _processor()},
+        "before": [
+            {"settings": _settings(run), "training": run["training"]} for run in card.get("before", [])
+        ],
         "commit": commit,
     }
     weights.save(trained.model, trained.name, weights.SHIPPED / f"{trained.name}.safetensors", card)
@@ -56,6 +56,12 @@ def add_results() -> None:
         keys = ("quality", *FIGURES[:3])
         card["kodak"] = [{key: round(mean[key], 4) for key in keys} for mean in curve["means"]]
         path.write_text(json.dumps(card, indent=1) + "\n")
+
+
+def _settings(run: dict) -> dict:
+    """A run's settings without what belongs to one machine."""
+    settings = {key: value for key, value in run["settings"].items() if key not in ("out", "device")}
+    return settings | {key: _names(settings.get(key)) for key in ("data", "validation", "start")}
 
 
 def _names(folders):
