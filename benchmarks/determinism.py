@@ -4,8 +4,8 @@ For every Kodak picture and every shipped model the table index of each symbol i
 ways: without oneDNN, with two threads, channels-last, in a batch of eight, with an input that differs in
 the last bit before rounding. The integer networks that code must give the same indexes bit for bit; the
 float network they were made of is counted beside them. Near-lossless files, in which every residual
-depends on thousands of integers before it, are decoded whole in each way. The cost of integers is measured as bits: the
-ideal size of the latents under either network's indexes.
+depends on thousands of integers before it, are decoded whole in each way. The cost of integers is
+measured as bits: the ideal size of the latents under either network's indexes.
 
     python -m benchmarks.determinism --json results/determinism.json
 
