@@ -20,8 +20,6 @@ lossy image and residual compression", CVPR 2021; pixel-wise network and slanted
 TPAMI 2024.
 """
 
-import copy
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -30,12 +28,18 @@ from codec_lib.density import logistic_mixture
 from codec_lib.density.logistic_mixture import Mixture
 from codec_lib.entropy.mixture import Alphabet, MixtureTables
 from codec_lib.errors import section
-from codec_lib.fixed_point import FRACTION_BITS, FixedPointNetwork, convert
-from codec_lib.layers.bands import in_bands
 from codec_lib.layers.conditional import ConditionalConv2d
 from codec_lib.layers.convolution import conv
-from codec_lib.layers.masked import CausalConv2d, taps
+from codec_lib.layers.masked import CausalConv2d
 from codec_lib.models.base import Output, Streams
+from codec_lib.models.integer_near_lossless import (
+    PICTURE_UNIT,
+    QUALITY,
+    RESIDUAL_UNIT,
+    TRAINED_TAU,
+    integer_networks,
+    reconstruct,
+)
 from codec_lib.models.residual_coder import (
     CENTRE,
     HEAD,
@@ -48,18 +52,8 @@ from codec_lib.models.residual_coder import (
 from codec_lib.models.scale_hyperprior import ScaleHyperprior
 from codec_lib.quantize import near_lossless, straight_through
 
-QUALITY = 1.0  # of the lossy layer
-TRAINED_TAU = 5  # the correction has parameters for tau = 1 to 5; beyond, those of 5
 LINEAR = 3 * logistic_mixture.COMPONENTS  # means also get a linear prediction
 SLOPE = 0.125
-RESIDUAL_UNIT = 16.0  # levels that count as 1 where residuals enter a network
-PICTURE_UNIT = 64.0  # the same for x_tilde
-INNER = 4  # layers of g_s that work at a quarter of the size and below
-
-
-def to_levels(integers: Tensor) -> Tensor:
-    """Integers that stand for 2**-12 levels, rounded to uint8."""
-    return integers.mul(2.0**-FRACTION_BITS).add_(0.5).floor_().clamp_(0, 255).to(torch.uint8)
 
 
 def add(x_tilde: Tensor, r_hat: Tensor) -> Tensor:
@@ -71,14 +65,6 @@ def add(x_tilde: Tensor, r_hat: Tensor) -> Tensor:
 def full_precision(x: Tensor) -> torch.autocast:
     """Context in which mixed precision is off: half a level is much where a residual is predicted."""
     return torch.autocast(x.device.type, enabled=False)
-
-
-def scaled(layer: nn.Module, factor: float) -> nn.Module:
-    """A copy of a convolution with `factor` times its outputs."""
-    layer = copy.deepcopy(layer)
-    layer.weight.mul_(factor)
-    layer.bias.mul_(factor)
-    return layer
 
 
 class PixelNetwork(nn.ModuleList):
@@ -135,38 +121,8 @@ class NearLossless(nn.Module):
         self.lossy.freeze()
         self.tables, self.networks = self.lossy.tables, self.lossy.networks
         self.tables["r"] = MixtureTables.make()
-        self.networks |= self._fixed_lossy_layer() | self._fixed_pixel_networks()
+        self.networks |= integer_networks(self)
         return self
-
-    def _fixed_lossy_layer(self) -> dict[str, FixedPointNetwork]:
-        """y_hat to features at half the size, in two parts, and features to levels of x_tilde."""
-        _, inverse = self.lossy.gain(self.lossy.quality_tensor(QUALITY))
-        g_s = self.lossy.g_s
-        return {
-            "inner": convert(g_s[:INNER], scale=inverse.flatten()),
-            "outer": convert(g_s[INNER:-1], fraction=FRACTION_BITS),
-            "picture": convert(nn.Sequential(scaled(g_s[-1], 255)), fraction=FRACTION_BITS),
-        }
-
-    def _fixed_pixel_networks(self) -> dict[str, FixedPointNetwork]:
-        """What features say, what gathered neighbours say, and the parameters that follow from both."""
-        by_phase = copy.deepcopy(self.features)  # outputs ordered by phase, then channel
-        for values in (by_phase.weight, by_phase.bias):
-            values.copy_(values.unflatten(0, (self.C, 4)).transpose(0, 1).flatten(0, 1).clone())
-        rows, columns = (taps(WINDOW) + WINDOW // 2).T
-        causal = self.context.weight[:, :, rows, columns].flatten(1) / RESIDUAL_UNIT
-        around = self.surround.weight.flatten(1) / PICTURE_UNIT
-        gathered = nn.Conv2d(causal.shape[1] + around.shape[1], len(causal), 1)
-        gathered.weight.copy_(torch.cat((causal, around), 1)[:, :, None, None])
-        gathered.bias.copy_(self.context.bias + self.surround.bias)
-        networks = {
-            "features": convert(nn.Sequential(by_phase), fraction=FRACTION_BITS),
-            "neighbours": convert(nn.Sequential(gathered)),
-            "lossless": convert(self.lossless.chain(), fraction=FRACTION_BITS),
-        }
-        for tau in range(1, TRAINED_TAU + 1):
-            networks[f"corrected.{tau}"] = convert(self.corrected.chain(tau - 1), fraction=FRACTION_BITS)
-        return networks
 
     @torch.inference_mode()
     def compress(self, x: Tensor, tau: int) -> Streams:
@@ -179,7 +135,7 @@ class NearLossless(nn.Module):
         streams = self.lossy.compress(x, QUALITY)
         height, width = levels.shape[1:]
         y_hat = self.lossy.read(streams, QUALITY, height, width)["y"]
-        x_tilde, features = self._reconstruct(y_hat, colours)
+        x_tilde, features = reconstruct(self.networks, self.lossy.g_s, y_hat, colours)
         r_hat = near_lossless(levels - x_tilde[:, :height, :width].int(), tau)
         symbols = (r_hat // (2 * tau + 1)).flatten(1)
         ends = torch.stack((symbols.amin(1).clamp(max=0), symbols.amax(1).clamp(min=0)), 1)
@@ -200,7 +156,7 @@ class NearLossless(nn.Module):
         found = self.lossy.read(streams, QUALITY, height, width)
         with section("r"):
             alphabet, colours = read_head(streams["r"])
-            x_tilde, features = self._reconstruct(found["y"], colours)
+            x_tilde, features = reconstruct(self.networks, self.lossy.g_s, found["y"], colours)
             coder = self._coder(x_tilde, features, (height, width), alphabet)
             return found | {"r": coder.decode(streams["r"][HEAD:], colours), "x_tilde": x_tilde}
 
@@ -210,21 +166,13 @@ class NearLossless(nn.Module):
         found = self.read(streams, quality, height, width)
         return add(found["x_tilde"], found["r"])[None].float() / 255
 
+    @torch.inference_mode()
     def preview(self, streams: Streams, height: int, width: int) -> Tensor:
         """x_tilde (1, 3, height, width): the lossy layer alone, without a look at the residual."""
         y_hat = self.lossy.read(streams, QUALITY, height, width)["y"]
-        return self._reconstruct(y_hat, 3)[0][None, :, :height, :width].float() / 255
-
-    @torch.inference_mode()
-    def _reconstruct(self, y_hat: Tensor, colours: int) -> tuple[Tensor, Tensor]:
-        """x_tilde uint8 (3, H', W') and features int32 (N, H'/2, W'/2), exact on every machine."""
-        g_s, networks = self.lossy.g_s, self.networks
-        inner = networks["inner"](y_hat)
-        features = in_bands(g_s[INNER:-1], inner, lambda x: networks["outer"](x).to(torch.int32))
-        levels = in_bands(g_s[-1:], features, lambda x: to_levels(networks["picture"](x)))[0]
-        if colours == 1:
-            levels = levels[1:2].expand(3, -1, -1).contiguous()
-        return levels, features[0]
+        return (
+            reconstruct(self.networks, self.lossy.g_s, y_hat, 3)[0][None, :, :height, :width].float() / 255
+        )
 
     def _coder(self, x_tilde, features, size, alphabet) -> ResidualCoder:
         return ResidualCoder(self.networks, self.tables["r"], x_tilde, features, size, alphabet)
