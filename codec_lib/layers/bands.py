@@ -14,8 +14,10 @@ from torch import Tensor, nn
 BAND = 128  # rows of the picture: 64 and 256 took 3 to 13 % longer, for 512 rows and for 1536
 
 
-def in_bands(layers: nn.Sequential, x: Tensor, apply: Callable[[Tensor], Tensor] | None = None) -> Tensor:
-    """`layers(x)`, on a CPU computed in bands of about `BAND` rows of the picture.
+def in_bands(
+    layers: nn.Sequential, x: Tensor, apply: Callable[[Tensor], Tensor] | None = None, band: int = BAND
+) -> Tensor:
+    """`layers(x)`, on a CPU computed in bands of about `band` rows of the picture.
 
     Args:
         layers: convolutions and transposed convolutions with padding k // 2 (`conv` and `deconv` of
@@ -28,7 +30,7 @@ def in_bands(layers: nn.Sequential, x: Tensor, apply: Callable[[Tensor], Tensor]
     """
     chain, apply = list(_leaves(layers)), apply or layers
     up, down = scale(chain)
-    rows, height = max(BAND // up, down), x.shape[-2]
+    rows, height = max(band // up, down), x.shape[-2]
     if x.is_cuda or height <= 2 * rows:
         return apply(x)
     bands = []

@@ -19,6 +19,7 @@ QUALITY = 1.0  # of the lossy layer
 TRAINED_TAU = 5  # the correction has parameters for tau = 1 to 5; beyond, those of 5
 RESIDUAL_UNIT = 16.0  # levels that count as 1 where residuals enter a network
 PICTURE_UNIT = 64.0  # the same for x_tilde
+BAND = 64  # rows that a network gives at once: convolutions of float64 copy every window
 INNER = 4  # layers of g_s that work at a quarter of the size and below
 
 
@@ -36,9 +37,9 @@ def reconstruct(
 
     g_s lends its geometry only. For one colour, grey, x_tilde is the green of the three.
     """
-    inner = networks["inner"](y_hat)
-    features = in_bands(g_s[INNER:-1], inner, lambda x: networks["outer"](x).to(torch.int32))
-    levels = in_bands(g_s[-1:], features, lambda x: to_levels(networks["picture"](x)))[0]
+    inner = in_bands(g_s[:INNER], y_hat, networks["inner"], BAND)
+    features = in_bands(g_s[INNER:-1], inner, lambda x: networks["outer"](x).to(torch.int32), BAND)
+    levels = in_bands(g_s[-1:], features, lambda x: to_levels(networks["picture"](x)), BAND)[0]
     if colours == 1:
         levels = levels[1:2].expand(3, -1, -1).contiguous()
     return levels, features[0]
