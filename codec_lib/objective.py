@@ -27,6 +27,14 @@ LAMBDA_REFERENCE = 0.013
 EVERY = 3  # validation takes every third picture of its folder
 
 
+def rate_distortion(model: nn.Module, x: Tensor, quality: Tensor) -> tuple[Tensor, Output]:
+    """The loss of one batch x (B, 3, H, W) at qualities (B,), a scalar, and the model's output."""
+    out = model(x, quality)
+    weight = rate_weight(quality)
+    cost = weight * 255**2 * out.mse(x) + out.bpp()
+    return (cost * (weight / LAMBDA_REFERENCE) ** -RATE_EXPONENT).mean(), out
+
+
 class RateDistortion:
     """The objective of lossy models, at all qualities."""
 
@@ -44,11 +52,7 @@ class RateDistortion:
 
         `model` is the one given before, or a wrapper around it that trains on several processes.
         """
-        quality = 1 + 7 * torch.rand(len(x), device=x.device)
-        out = model(x, quality)
-        weight = rate_weight(quality)
-        cost = weight * 255**2 * out.mse(x) + out.bpp()
-        return (cost * (weight / LAMBDA_REFERENCE) ** -RATE_EXPONENT).mean(), out
+        return rate_distortion(model, x, 1 + 7 * torch.rand(len(x), device=x.device))
 
     @torch.no_grad()
     def validate(self, folder: str) -> tuple[float, dict[str, float]]:
