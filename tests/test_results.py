@@ -86,6 +86,15 @@ def test_integer_networks_agree_in_every_way_and_float_ones_do_not():
     assert measured["cost_of_nearest_scale_percent"] > 0
 
 
+def test_near_lossless_files_hold_the_same_integers_in_every_way():
+    measured = data.results("determinism")["near-lossless"]
+    assert measured["probabilities"] == weights.load("near-lossless").probabilities
+    assert measured["files"] == 24
+    assert measured["integers"] > 24 * 3 * 512 * 768
+    assert len(measured["integers_that_differ"]) >= 4
+    assert set(measured["integers_that_differ"].values()) == {0}
+
+
 def test_every_shipped_model_was_checked_for_determinism():
     measured = data.results("determinism")
     assert {"hyperprior", *measured["channel_priors"]} == set(lossy_architectures())
