@@ -51,7 +51,7 @@ def near_lossless(r: Tensor, tau: int) -> Tensor:
     >>> near_lossless(torch.tensor([-4, -1, 0, 1, 2, 5]), tau=1)
     tensor([-3,  0,  0,  0,  3,  6])
 
-    Source: Bai et al., CVPR 2021, equation 3.
+    Source: Bai et al., CVPR 2021 (the quantizer of the residual).
     """
     if tau < 0:
         raise ValueError(f"tau is {tau}; it must not be negative")

@@ -62,7 +62,7 @@ def train(settings: Settings, build: Callable[..., nn.Module] | None = None) -> 
     Returns:
         The path of the weights.
     Raises:
-        ValueError: unknown model, or no pictures of sufficient size.
+        ValueError: unknown model or part of it, or no pictures of sufficient size.
     """
     from lightning_fabric import Fabric
 
@@ -81,7 +81,10 @@ def train(settings: Settings, build: Callable[..., nn.Module] | None = None) -> 
     if settings.start:
         plain.start_from(weights.load(settings.start).model)
     if settings.only:
-        for name, part in plain.named_children():
+        parts = dict(plain.named_children())
+        if unknown := set(settings.only) - set(parts):
+            raise ValueError(f"only: {', '.join(sorted(unknown))}; the parts are {', '.join(parts)}")
+        for name, part in parts.items():
             part.requires_grad_(name in settings.only)
     objective = objective_of(plain, settings)
     plain = plain.to(memory_format=torch.channels_last)

@@ -157,3 +157,13 @@ def test_kodak_is_found_by_the_environment_variable(tmp_path, monkeypatch):
     paths = data.kodak()
     assert len(paths) == 24
     assert paths[0] == tmp_path / "kodak" / "kodim01.png"
+
+
+def test_only_the_parts_that_are_named_are_trained(pictures, tmp_path):
+    first = train(tiny(pictures, tmp_path / "first"))
+    again = train(tiny(pictures, tmp_path / "again", start=str(first), only=["g_s"]))
+    before, after = load_file(first), load_file(again)
+    assert np.array_equal(before["g_a.0.weight"], after["g_a.0.weight"])
+    assert not np.array_equal(before["g_s.0.weight"], after["g_s.0.weight"])
+    with pytest.raises(ValueError, match="only: g_x; the parts are g_a"):
+        train(tiny(pictures, tmp_path / "third", only=["g_x"]))

@@ -12,7 +12,7 @@ difference of F, for every tau:
     P(v) = F(v + 1/2 + tau) - F(v - 1/2 - tau)
 
 Source: Bai et al., "Learning scalable l-infinity-constrained near-lossless image compression via joint
-lossy image and residual compression", CVPR 2021, equations 7 to 13; Salimans et al., ICLR 2017 (the
+lossy image and residual compression", CVPR 2021; Salimans et al., ICLR 2017 (the
 mixture and its colours).
 """
 
@@ -21,12 +21,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from codec_lib.entropy import mixture
 from codec_lib.layers.lower_bound import lower_bound
 
-COMPONENTS = 5
-OUTPUTS = 10 * COMPONENTS  # mu 15, log sigma 15, beta 15, logits 5
-MEAN_UNIT = 16.0  # a network's output of 1 means so many levels
-LOG_SIGMA_MIN, LOG_SIGMA_MAX = -4.0, 6.0
+COMPONENTS, OUTPUTS = mixture.K, mixture.OUTPUTS  # mu 15, log sigma 15, beta 15, logits 5
+MEAN_UNIT = 2.0 ** (mixture.FRACTION - mixture.LEVEL)  # a network's output of 1 means so many levels
 LIKELIHOOD_MIN = 2.0**-16
 LARGEST = 255
 BETA = 0.9  # in an untrained network: how much of a colour's residual the next one shares
@@ -47,9 +46,7 @@ class Mixture:
         batch, _, height, width = outputs.shape
         groups = outputs.float().view(batch, 10, COMPONENTS, height, width)
         mu, log_sigma, beta, logits = groups.split((3, 3, 3, 1), dim=1)
-        return cls(
-            mu * MEAN_UNIT, log_sigma.clamp(LOG_SIGMA_MIN, LOG_SIGMA_MAX), beta.tanh(), logits.squeeze(1)
-        )
+        return cls(mu * MEAN_UNIT, log_sigma.clamp(*mixture.LOG_SIGMA), beta.tanh(), logits.squeeze(1))
 
 
 def initial_bias() -> Tensor:
@@ -60,7 +57,7 @@ def initial_bias() -> Tensor:
     return torch.cat((mu, log_sigma, beta, logits))
 
 
-def bits(r: Tensor, x_tilde: Tensor, mixture: Mixture, tau: int = 0, known: Tensor | None = None) -> Tensor:
+def bits(r: Tensor, x_tilde: Tensor, found: Mixture, tau: int = 0, known: Tensor | None = None) -> Tensor:
     """Bits to code each picture's residual, shape (B,): the sum of -log2 P, 16 at most for each sample.
 
     r and x_tilde (B, 3, H, W) in levels; `known`, the residual that later colours are predicted from, is
@@ -68,13 +65,13 @@ def bits(r: Tensor, x_tilde: Tensor, mixture: Mixture, tau: int = 0, known: Tens
     """
     known = r if known is None else known
     first, second = known[:, :1], known[:, 1:2]
-    ahead = (mixture.beta[:, 0] * first, mixture.beta[:, 1] * first + mixture.beta[:, 2] * second)
+    ahead = (found.beta[:, 0] * first, found.beta[:, 1] * first + found.beta[:, 2] * second)
     shift = torch.stack((torch.zeros_like(ahead[0]), *ahead), 1)
-    distance = r[:, :, None] - mixture.mu - shift  # (B, 3, K, H, W)
-    rate, half = (-mixture.log_sigma).exp(), 0.5 + tau
+    distance = r[:, :, None] - found.mu - shift  # (B, 3, K, H, W)
+    rate, half = (-found.log_sigma).exp(), 0.5 + tau
     upper, lower = torch.sigmoid((distance + half) * rate), torch.sigmoid((distance - half) * rate)
     x = (r + x_tilde)[:, :, None]
     upper = torch.where(x + tau >= LARGEST, 1.0, upper)
     lower = torch.where(x - tau <= 0, 0.0, lower)
-    mass = (mixture.logits.softmax(1)[:, None] * (upper - lower)).sum(2)
+    mass = (found.logits.softmax(1)[:, None] * (upper - lower)).sum(2)
     return -lower_bound(mass, LIKELIHOOD_MIN).log2().flatten(1).sum(1)

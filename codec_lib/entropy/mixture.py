@@ -17,7 +17,7 @@ ones. Parameters come as integers that a fixed-point network gives, 2^12 for 1:
 
     mu 15, log sigma 15, beta 15, logits 5          (a mean of 1 is 16 levels)
 
-Source: Bai et al., CVPR 2021, equations 7 to 13, here in integers.
+Source: Bai et al., CVPR 2021 (the mixture and its colours), here in integers.
 """
 
 from typing import NamedTuple

@@ -6,8 +6,8 @@ The outputs of a 1x1 convolution are scaled and shifted by numbers learned for e
 
 For one setting that is a plain convolution with weights softplus(s_t) W and bias b_t: `at` returns it.
 
-Source: Choi et al., "Variable rate deep image compression with a conditional autoencoder", ICCV 2019,
-equation 8; used for the bias correction by Bai et al., CVPR 2021.
+Source: Choi et al., "Variable rate deep image compression with a conditional autoencoder", ICCV 2019;
+used for the bias correction by Bai et al., CVPR 2021.
 """
 
 import math

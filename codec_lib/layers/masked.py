@@ -17,7 +17,7 @@ A picture of H rows and W columns then takes 2 (H - 1) + W steps instead of H W.
 (torch.Size([22, 2]), 1790)
 
 Sources: van den Oord et al., "Pixel recurrent neural networks", ICML 2016 (masks); Bai et al., "Deep lossy
-plus residual coding", TPAMI 2024, section 4.3 (the slanted order, called 3P there).
+plus residual coding", TPAMI 2024 (the slanted order, called 3P there).
 """
 
 import torch

@@ -43,6 +43,7 @@ from codec_lib.models.integer_near_lossless import (
 from codec_lib.models.residual_coder import (
     CENTRE,
     HEAD,
+    LEAK,
     SURROUND,
     WINDOW,
     ResidualCoder,
@@ -53,7 +54,7 @@ from codec_lib.models.scale_hyperprior import ScaleHyperprior
 from codec_lib.quantize import near_lossless, straight_through
 
 LINEAR = 3 * logistic_mixture.COMPONENTS  # means also get a linear prediction
-SLOPE = 0.125
+SLOPE = 2.0**-LEAK
 
 
 def add(x_tilde: Tensor, r_hat: Tensor) -> Tensor:
