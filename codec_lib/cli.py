@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,8 +47,19 @@ def _encode(options: argparse.Namespace) -> None:
     _check_model(options)
     _check_writable(options.output)
     with _patience("encoding"):
-        data = codec.encode(options.input, options.model, options.quality, options.device, options.tau)
+        data = codec.encode(
+            options.input, options.model, options.quality, options.device, options.tau, _target(options)
+        )
     _write(options.output, lambda path: path.write_bytes(data))
+
+
+def _target(options: argparse.Namespace) -> int | None:
+    """The bytes that a file may have, if that was asked for."""
+    if options.target_bpp is None:
+        return options.target_bytes
+    from codec_lib import picture
+
+    return int(options.target_bpp * math.prod(picture.load(options.input).size) / 8)
 
 
 def _decode(options: argparse.Namespace) -> None:
@@ -117,7 +128,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("input", metavar="IN", type=Path, help="any picture that Pillow reads")
     sub.add_argument("output", metavar="OUT", type=Path, help="the .clc file")
     sub.add_argument("--model", default="hyperprior", metavar="NAME", help=MODEL_HELP)
-    sub.add_argument("--quality", type=_quality, metavar="Q", help="of lossy models: 1 to 8; default 4")
+    size = sub.add_mutually_exclusive_group()
+    size.add_argument("--quality", type=_quality, metavar="Q", help="of lossy models: 1 to 8; default 4")
+    size.add_argument(
+        "--target-bytes", type=_positive(int), metavar="N", help="or the largest size of the file"
+    )
+    size.add_argument(
+        "--target-bpp", type=_positive(float), metavar="R", help="or the same in bits a pixel"
+    )
     sub.add_argument(
         "--tau", type=int, metavar="T", help="of near-lossless models: largest error; default 0"
     )
@@ -153,6 +171,10 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--steps", type=int, help="stop after so many steps instead")
     sub.add_argument("--batch", type=int, help="pictures a step and process, 8 by default")
     sub.add_argument("--crop", type=int, help="side of the square crops, 128 by default")
+    sub.add_argument("--enlarge", type=float, help="largest factor that crops are scaled by, 1 by default")
+    sub.add_argument(
+        "--soft", type=float, help="share of crops with colours of half the resolution, 0 to 1"
+    )
     sub.add_argument("--lr", type=float, help="learning rate of the weight matrices")
     sub.add_argument("--precision", help="32-true, bf16-mixed (default) or 16-mixed")
     sub.add_argument("--seed", type=int, help="0 by default")
@@ -179,6 +201,16 @@ def _quality(text: str) -> float:
     if not (math.isfinite(value) and 1 <= value <= 8):
         raise argparse.ArgumentTypeError(f"{text} is not in 1 to 8")
     return value
+
+
+def _positive(kind: type) -> Callable[[str], int | float]:
+    def read(text: str) -> int | float:
+        value = kind(text)
+        if not (math.isfinite(value) and value > 0):
+            raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        return value
+
+    return read
 
 
 def _qualities(text: str) -> list[float]:

@@ -20,6 +20,7 @@ from codec_lib.container import Header, Inspection
 from codec_lib.errors import BitstreamError
 from codec_lib.models.near_lossless import QUALITY, NearLossless
 from codec_lib.models.residual_coder import MAX_TAU
+from codec_lib.search import largest_within
 
 
 def encode(
@@ -28,6 +29,7 @@ def encode(
     quality: float | None = None,
     device: str = "auto",
     tau: int | None = None,
+    target_bytes: int | None = None,
 ) -> bytes:
     """Compress a picture into the bytes of a complete `.clc` file.
 
@@ -40,19 +42,27 @@ def encode(
             1/256; 4 unless given.
         device: "cpu", "cuda", or "auto" for a GPU where there is one.
         tau: of near-lossless models: how far any sample may be off, 0 (lossless) to 20; 0 unless given.
+        target_bytes: of lossy models, instead of a quality: the file becomes as good as it can be
+            without being longer.
     Raises:
-        ValueError: an unknown model, quality or tau out of range or not the model's, no picture.
+        ValueError: an unknown model, quality or tau out of range or not the model's, no picture, a
+            target below the smallest file.
     """
     trained = weights.load(model, pick_device(device))
-    quality, setting = _settings(trained, quality, tau)
+    quality, setting = _settings(trained, quality, tau, target_bytes)
     image = picture.load(image, exact=setting is not None)
-    header = Header(trained.name, trained.digest, trained.probabilities, *image.size, image.mode, quality)
     x = picture.to_tensor(image).to(pick_device(device))
+    alpha = {"alpha": picture.pack_alpha(image)} if image.mode.endswith("A") else {}
+
+    def file(quality: float) -> bytes:
+        header = Header(
+            trained.name, trained.digest, trained.probabilities, *image.size, image.mode, quality
+        )
+        streams = trained.model.compress(x, header.quality if setting is None else setting)
+        return container.write(header, streams | alpha)
+
     with _reproducible():
-        sections = trained.model.compress(x, header.quality if setting is None else setting)
-    if image.mode.endswith("A"):
-        sections["alpha"] = picture.pack_alpha(image)
-    return container.write(header, sections)
+        return file(quality) if target_bytes is None else largest_within(file, target_bytes)
 
 
 def decode(
@@ -120,16 +130,21 @@ def inspect(data: bytes) -> Inspection:
     return container.inspect(data)
 
 
-def _settings(trained: weights.Trained, quality: float | None, tau: int | None) -> tuple[float, int | None]:
+def _settings(
+    trained: weights.Trained, quality: float | None, tau: int | None, target_bytes: int | None
+) -> tuple[float, int | None]:
     """The header's quality, and tau for a near-lossless model, None for a lossy one; or ValueError."""
     if isinstance(trained.model, NearLossless):
-        if quality is not None:
-            raise ValueError(f"quality: {quality}; {trained.name} takes tau instead")
+        for name, value in (("quality", quality), ("target", target_bytes)):
+            if value is not None:
+                raise ValueError(f"{name}: {value}; {trained.name} takes tau instead")
         if not (isinstance(tau, int | None) and 0 <= (tau or 0) <= MAX_TAU):
             raise ValueError(f"tau: {tau}; allowed is 0 to {MAX_TAU}")
         return QUALITY, tau or 0
     if tau is not None:
         raise ValueError(f"tau: {tau}; {trained.name} takes quality instead")
+    if target_bytes is not None and quality is not None:
+        raise ValueError(f"target: {target_bytes} bytes, and quality {quality}; only one can be given")
     quality = 4 if quality is None else quality
     if not (isinstance(quality, int | float) and math.isfinite(quality) and 1 <= quality <= 8):
         raise ValueError(f"quality: {quality}; allowed is 1 to 8")

@@ -40,6 +40,8 @@ class Settings:
     crop: int = 128
     lr: float = 0.005  # of the weight matrices
     lr_other: float = 1e-3
+    enlarge: float = 1.0  # the largest factor that crops are scaled by; the smallest is 1/2
+    soft: float = 0.0  # the share of crops with colours of half the resolution
     seed: int = 0
     widths: dict[str, int] = field(default_factory=dict)
     start: str | None = None  # a model's name or weights file to begin from, with its widths
@@ -94,7 +96,7 @@ def train(settings: Settings, build: Callable[..., nn.Module] | None = None) -> 
     run = Run(settings, objective, fabric.is_global_zero)
     resumed = run.resume(fabric, model, optimizer)
     seed = settings.seed + fabric.global_rank + 1000 * resumed
-    crops = data.Crops(settings.data, settings.crop, settings.batch, seed)
+    crops = data.Crops(settings.data, settings.crop, settings.batch, seed, settings.enlarge, settings.soft)
     torch.manual_seed(seed)  # noise and qualities: different on every process, and after a restart
 
     objective.train()

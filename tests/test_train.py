@@ -142,6 +142,19 @@ def test_crops_are_seeded_and_of_the_asked_size(pictures):
     assert 0 <= first.min() <= first.max() <= 1
 
 
+def test_crops_may_be_enlarged_and_have_soft_colours(pictures):
+    plain, other = (next(iter(data.Crops([pictures], 64, 8, 3, *more))) for more in ((), (3.0, 1.0)))
+    assert other.shape == plain.shape
+    assert not torch.equal(other, plain)
+    generator = np.random.default_rng(0)
+    noise = generator.integers(0, 256, (33, 47, 3), dtype=np.uint8)
+    soft = data.soften_colours(noise)
+    before, after = (np.asarray(Image.fromarray(p).convert("YCbCr")).astype(float) for p in (noise, soft))
+    assert soft.shape == noise.shape
+    assert after[..., 1:].std() < 0.6 * before[..., 1:].std()
+    assert after[..., 0].std() > 0.9 * before[..., 0].std()
+
+
 def test_folders_without_fitting_pictures_are_refused(pictures, tmp_path):
     with pytest.raises(ValueError, match="no pictures"):
         data.Crops([tmp_path], 64, 1)

@@ -21,8 +21,9 @@ def in_bands(
 
     Args:
         layers: convolutions and transposed convolutions with padding k // 2 (`conv` and `deconv` of
-            this library), pixel shuffles, and layers that work on each place alone; the picture is
-            their input if they make it smaller, else their output.
+            this library), pixel shuffles and unshuffles, blocks that say how far they `reach`, and
+            layers that work on each place alone; the picture is their input if they make it smaller,
+            else their output.
         x: (B, C, H, W), H a multiple of the layers' stride.
         apply: what is called instead of the layers; it has their geometry.
     Raises:
@@ -51,6 +52,8 @@ def scale(chain: list[nn.Module]) -> tuple[int, int]:
             up *= layer.stride[0]
         elif isinstance(layer, nn.PixelShuffle):
             up *= layer.upscale_factor
+        elif isinstance(layer, nn.PixelUnshuffle):
+            down *= layer.downscale_factor
         elif isinstance(layer, nn.Conv2d):
             down *= layer.stride[0]
     return up, down
@@ -64,6 +67,10 @@ def needed(chain: list[nn.Module], first: int, last: int) -> tuple[int, int]:
             first, last = -((reach - first) // stride), (last - 1 + reach) // stride + 1
         elif isinstance(layer, nn.PixelShuffle):
             first, last = first // layer.upscale_factor, -(-last // layer.upscale_factor)
+        elif isinstance(layer, nn.PixelUnshuffle):
+            first, last = first * layer.downscale_factor, last * layer.downscale_factor
+        elif hasattr(layer, "reach"):
+            first, last = first - layer.reach, last + layer.reach
         elif isinstance(layer, nn.Conv2d):
             reach, stride = layer.kernel_size[0] // 2, layer.stride[0]
             first, last = first * stride - reach, (last - 1) * stride + reach + 1
@@ -74,7 +81,9 @@ def _leaves(layers: nn.Sequential) -> Iterator[nn.Module]:
     for layer in layers:
         if isinstance(layer, nn.Sequential):
             yield from _leaves(layer)
-        elif any(True for _ in layer.children()):
-            raise TypeError(f"layer: {type(layer).__name__}, allowed are layers without parts")
+        elif not hasattr(layer, "reach") and any(True for _ in layer.children()):
+            raise TypeError(
+                f"layer: {type(layer).__name__}, allowed are layers without parts or with `reach`"
+            )
         else:
             yield layer

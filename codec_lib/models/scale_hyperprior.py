@@ -28,6 +28,23 @@ from codec_lib.models.base import LossyModel, Output, Streams, pad, read_symbols
 from codec_lib.quantize import noise, straight_through
 
 
+def gdn_transforms(N: int, M: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """g_a and g_s with N channels inside and M channels of latents at a sixteenth of the size."""
+    g_a = nn.Sequential(
+        conv(3, N), GDN(N),  # (B, N, H/2, W/2)
+        conv(N, N), GDN(N),  # (B, N, H/4, W/4)
+        conv(N, N), GDN(N),  # (B, N, H/8, W/8)
+        conv(N, M),  # (B, M, H/16, W/16)
+    )  # fmt: skip
+    g_s = nn.Sequential(
+        deconv(M, N), GDN(N, inverse=True),
+        deconv(N, N), GDN(N, inverse=True),
+        deconv(N, N), GDN(N, inverse=True),
+        deconv(N, 3),
+    )  # fmt: skip
+    return g_a, g_s
+
+
 class ScaleHyperprior(LossyModel):
     """Balle 2018 with N channels inside, M channels of latents, and gain units."""
 
@@ -36,18 +53,7 @@ class ScaleHyperprior(LossyModel):
     def __init__(self, N: int = 64, M: int = 256):
         super().__init__()
         self.N, self.M = N, M
-        self.g_a = nn.Sequential(
-            conv(3, N), GDN(N),  # (B, N, H/2, W/2)
-            conv(N, N), GDN(N),  # (B, N, H/4, W/4)
-            conv(N, N), GDN(N),  # (B, N, H/8, W/8)
-            conv(N, M),  # (B, M, H/16, W/16)
-        )  # fmt: skip
-        self.g_s = nn.Sequential(
-            deconv(M, N), GDN(N, inverse=True),
-            deconv(N, N), GDN(N, inverse=True),
-            deconv(N, N), GDN(N, inverse=True),
-            deconv(N, 3),
-        )  # fmt: skip
+        self.g_a, self.g_s = gdn_transforms(N, M)
         self.h_a = nn.Sequential(
             conv(M, N, kernel=3, stride=1), nn.ReLU(),
             conv(N, N), nn.ReLU(),  # (B, N, H/32, W/32)

@@ -1,0 +1,14 @@
+"""A fixed change of units at the ends of a network."""
+
+from torch import Tensor, nn
+
+
+class Affine(nn.Module):
+    """x * scale + shift, in float32."""
+
+    def __init__(self, scale: float, shift: float):
+        super().__init__()
+        self.scale, self.shift = scale, shift
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.float() * self.scale + self.shift  # in mixed precision, not in bfloat16

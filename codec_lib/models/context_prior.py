@@ -1,0 +1,220 @@
+r"""A prior of latents that looks at what is decoded already: mean and scale from z and from neighbours.
+
+    y --> h_a --> z --> Q --> z_hat --> h_s --> psi
+                                                 |
+    y_hat so far --> context ------------------->+--> parameters --> mu, sigma of the next places
+
+Every latent is y_hat = Q(y - mu) + mu: its symbol is what the mean missed, coded under N(0, sigma^2).
+The places of an `Order` are decoded step by step; each step sees the latents of the steps before.
+
+In training all of this is floats; `freeze` turns it into networks in fixed point, and mu into multiples
+of 2^-12. Encoder and decoder walk through the same steps with them.
+
+Sources: Minnen, Balle, Toderici, "Joint autoregressive and hierarchical priors for learned image
+compression", NeurIPS 2018; He et al., CVPR 2021 (two steps).
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from codec_lib.density import gaussian
+from codec_lib.density.factorized import FactorizedDensity
+from codec_lib.entropy import rans
+from codec_lib.entropy.pmf import Tables
+from codec_lib.errors import BitstreamError, section
+from codec_lib.fixed_point import ACTIVATION_LIMIT, FRACTION_BITS, FixedPointNetwork, convert, leaky
+from codec_lib.layers.convolution import conv, deconv
+from codec_lib.layers.order import CHECKERBOARD, WINDOW, ContextConv2d, Order
+from codec_lib.models.base import Streams, read_symbols, write_symbols
+from codec_lib.quantize import noise, straight_through
+
+LEAK = 3  # leaky ReLU has slope 2**-3
+CHUNK = 2048  # places whose distributions are computed at once: symbols are in this order in the stream
+MARGIN = WINDOW // 2
+SYMBOL_LIMIT = 2**13  # symbols and means are clamped, so that y_hat stays below ACTIVATION_LIMIT
+LIMIT = SYMBOL_LIMIT << FRACTION_BITS
+LOG_SIGMA = -3.0, 6.0  # what networks can ask for; the tables go from 0.11 to 256
+
+
+def activation() -> nn.LeakyReLU:
+    return nn.LeakyReLU(2.0**-LEAK)
+
+
+class ContextPrior(nn.Module):
+    """p(y) of M channels, with H channels of hyper-latents at a quarter of y's size and K inside."""
+
+    def __init__(self, M: int, H: int = 96, K: int = 128, order: Order = CHECKERBOARD):
+        super().__init__()
+        self.M, self.H, self.order = M, H, order
+        self.h_a = nn.Sequential(
+            nn.Conv2d(M, H, 1), activation(),
+            conv(H, H, kernel=3), activation(),
+            conv(H, H, kernel=3),
+        )  # fmt: skip
+        self.h_s = nn.Sequential(deconv(H, H), activation(), deconv(H, K))
+        self.context = ContextConv2d(M, K, order)
+        self.parameters_of = nn.Sequential(
+            nn.Conv2d(K, K, 1), activation(), nn.Conv2d(K, K, 1), activation()
+        )
+        self.mean, self.log_sigma = nn.Conv2d(K, M, 1), nn.Conv2d(K, M, 1)
+        self.density_z = FactorizedDensity(H)
+        with torch.no_grad():
+            for head, start in ((self.mean, 0.0), (self.log_sigma, 1.0)):
+                head.weight.mul_(0.3)
+                head.bias.fill_(start)
+
+    def forward(self, y: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """y_hat, like y (B, M, h, w), and the bits of the streams z and y, (B,) each."""
+        z = self.h_a(y).float()
+        z_hat = noise(z) if self.training else z.round()
+        psi = self.h_s(z_hat)
+        mu, log_sigma = self._in_steps(y, psi) if self.order is CHECKERBOARD else self._at_once(y, psi)
+        y_hat = straight_through(y - mu) + mu  # pixels see rounding, the rate sees noise
+        sigma = log_sigma.clamp(*LOG_SIGMA).exp()
+        if self.training:
+            bits = gaussian.bits(noise(y - mu), sigma)
+        else:
+            table = gaussian.scale_table().to(sigma)[gaussian.indexes(sigma).long()]
+            bits = gaussian.bits((y - mu).round(), table)
+        return y_hat, {"z": self.density_z.bits(z_hat), "y": bits}
+
+    def distribution(self, psi: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """mu and log sigma of every place (B, M, h, w), from psi and what is decoded; zero is not."""
+        h = self.parameters_of(nn.functional.leaky_relu(psi + self.context(seen), 2.0**-LEAK))
+        return self.mean(h).float(), self.log_sigma(h).float()
+
+    def _in_steps(self, y: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
+        """Checkerboard: what the first places get from nothing, and the others from those."""
+        first = (torch.arange(y.shape[2])[:, None] + torch.arange(y.shape[3])) % 2 == 0
+        first = first.to(y.device)
+        before = self.distribution(psi, torch.zeros_like(y))
+        seen = torch.where(first, straight_through(y - before[0]) + before[0], 0.0)
+        after = self.distribution(psi, seen)
+        return tuple(torch.where(first, a, b) for a, b in zip(before, after, strict=True))
+
+    def _at_once(self, y: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
+        """All places at once, from latents that are rounded without their mean: an estimate.
+
+        What a decoder sees, Q(y - mu) + mu, would take as many passes as there are steps.
+        """
+        return self.distribution(psi, noise(y) if self.training else y.round())
+
+    @torch.no_grad()
+    def freeze(self) -> tuple[dict[str, Tables], dict[str, FixedPointNetwork]]:
+        """The integer tables of streams z and y, and the networks that choose among them."""
+        tables = {"z": self.density_z.tables(torch.ones(1, self.H)), "y": gaussian.tables()}
+        borders = gaussian.scale_borders().log()
+        networks = {
+            "h_s": convert(self.h_s),
+            "context": convert(nn.Sequential(self.context.gathered()), fraction=FRACTION_BITS),
+            "parameters": convert(self.parameters_of, fraction=FRACTION_BITS),
+            "mean": convert(nn.Sequential(self.mean), fraction=FRACTION_BITS),
+            "index": convert(nn.Sequential(self.log_sigma), borders, fraction=FRACTION_BITS),
+        }
+        return tables, networks
+
+
+class ContextCoder:
+    """Codes latents with the integers of a `ContextPrior`, step by step."""
+
+    def __init__(self, order: Order, tables: dict[str, Tables], networks: dict[str, FixedPointNetwork]):
+        self.order, self.tables, self.networks = order, tables, networks
+
+    @torch.inference_mode()
+    def encode(self, y: Tensor, z_hat: Tensor) -> Streams:
+        """Streams z and y of latents y (1, M, h, w) and of z_hat (1, H, h / 4, w / 4), integers."""
+        walk = Walk(self.order, self.networks, z_hat, y.shape[1:])
+        y = y[0].flatten(1)
+        symbols, indexes = [], []
+        for places in walk.places():
+            mu, index = walk.distribution(places)
+            symbol = (y[:, places] - mu * 2.0**-FRACTION_BITS).round_()
+            symbol = symbol.clamp_(-SYMBOL_LIMIT, SYMBOL_LIMIT)
+            walk.put(places, symbol, mu)
+            symbols.append(symbol.flatten().int())
+            indexes.append(index.flatten())
+        return {
+            "z": write_symbols(z_hat, channel_indexes(z_hat.shape, z_hat.device), self.tables["z"]),
+            "y": rans.encode(
+                torch.cat(symbols).cpu().numpy(), torch.cat(indexes).cpu().numpy(), self.tables["y"]
+            ),
+        }
+
+    @torch.inference_mode()
+    def decode(self, streams: Streams, z_shape: tuple[int, ...], device: torch.device) -> dict[str, Tensor]:
+        """z_hat of shape (1, H, h / 4, w / 4) and y_hat (1, M, h, w), floats that are multiples of 2^-12.
+
+        Raises BitstreamError unless the streams fit.
+        """
+        z_hat = read_symbols("z", streams, channel_indexes(z_shape, device), self.tables["z"])
+        M = len(self.networks["mean"].layers[-1].bias)
+        walk = Walk(self.order, self.networks, z_hat, (M, 4 * z_shape[2], 4 * z_shape[3]))
+        with section("y"):
+            decoder = rans.Decoder(streams["y"], math.prod(walk.shape), self.tables["y"])
+            for places in walk.places():
+                mu, index = walk.distribution(places)
+                symbol = torch.from_numpy(decoder.read(index.flatten().cpu().numpy())).to(device)
+                if symbol.abs().max() > SYMBOL_LIMIT:
+                    raise BitstreamError(f"latents: a symbol above {SYMBOL_LIMIT}")
+                walk.put(places, symbol.view(index.shape), mu)
+            if decoder.finish() != len(streams["y"]):
+                raise BitstreamError(f"rans: {len(streams['y'])} bytes, expected {decoder.finish()}")
+        return {"z": z_hat, "y": walk.latents()}
+
+
+class Walk:
+    """Latents (M, h, w) in the making: what is decoded so far, and what follows for other places."""
+
+    def __init__(
+        self,
+        order: Order,
+        networks: dict[str, FixedPointNetwork],
+        z_hat: Tensor,
+        shape: tuple[int, int, int],
+    ):
+        self.order, self.networks, self.shape = order, networks, tuple(shape)
+        M, height, width = shape
+        self.psi = networks["h_s"](z_hat)[0].flatten(1)
+        self.row = width + 2 * MARGIN
+        self.seen = torch.zeros(
+            M, (height + 2 * MARGIN) * self.row, dtype=torch.float64, device=z_hat.device
+        )
+        self.neighbours = (order.taps @ torch.tensor([self.row, 1])).to(z_hat.device)
+
+    def places(self) -> Iterator[Tensor]:
+        """Positions in the raster, in the order in which they are coded, a batch at a time."""
+        for step in self.order.steps(*self.shape[1:]):
+            yield from step.to(self.seen.device).split(CHUNK)
+
+    @torch.inference_mode()
+    def distribution(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """mu, float64 multiples of 2^-12 as integers, and the table's index, uint8; (M, P) each."""
+        seen = self.seen[:, self._inside(places) + self.neighbours[:, None]]  # (M, T, P)
+        context = self.networks["context"](seen.flatten(0, 1)[None, :, None])
+        h = context.add_(self.psi[None, :, None, places]).clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
+        h = self.networks["parameters"](leaky(h, LEAK))
+        mu, index = (self.networks[name](h)[0, :, 0] for name in ("mean", "index"))
+        return mu.clamp_(-LIMIT, LIMIT), index
+
+    def put(self, places: Tensor, symbol: Tensor, mu: Tensor) -> None:
+        """Enter what is decoded at some places."""
+        self.seen[:, self._inside(places)] = symbol.double() * 2.0**FRACTION_BITS + mu
+
+    def latents(self) -> Tensor:
+        """y_hat (1, M, h, w), float32."""
+        M, height, _ = self.shape
+        seen = self.seen.view(1, M, height + 2 * MARGIN, self.row)
+        return (seen[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN] * 2.0**-FRACTION_BITS).float()
+
+    def _inside(self, places: Tensor) -> Tensor:
+        """Where in the rows of `seen`, which have a margin, some places are."""
+        width = self.shape[2]
+        return (places // width + MARGIN) * self.row + places % width + MARGIN
+
+
+def channel_indexes(shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """Tables of a stream whose every channel has one: (1, H, rows, columns)."""
+    return torch.arange(shape[1], dtype=torch.int32, device=device)[:, None, None].expand(tuple(shape))

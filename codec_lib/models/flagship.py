@@ -1,0 +1,75 @@
+r"""The codec to use: one network for every rate, made for quality per multiplication.
+
+    x --unshuffle 8--> blocks at 1/8 --unshuffle 2--> blocks at 1/16 --> y --*m--> Q --> y_hat
+    x_hat <--shuffle 8-- blocks at 1/8 <--shuffle 2-- blocks at 1/16 <--*m'-- y_hat
+
+Convolutions at full size take most of the time of a codec like the hyperprior and hold the fewest
+channels. Here 8x8 pixels become channels first, and everything happens at an eighth of the size, in plain
+residual blocks without GDN: divisive normalisation costs a 1x1 convolution and a square root at each size,
+and deeper networks of plain blocks do without. The prior is a `ContextPrior` in two steps.
+
+Training begins with a DCT of 8x8 blocks and Haar's transform of four of them, with blocks that do next to
+nothing: as a JPEG of sorts with a learned prior.
+
+Sources: He et al., "ELIC", CVPR 2022 (residual blocks instead of GDN); Cui et al., CVPR 2021 (gain units).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from codec_lib.layers.affine import Affine
+from codec_lib.layers.bands import in_bands
+from codec_lib.layers.dct import BLOCK, block_transform, pair_transform
+from codec_lib.layers.order import CHECKERBOARD
+from codec_lib.layers.residual import ResidualBlock
+from codec_lib.models.context import ContextModel
+
+OUTER_BLOCKS, INNER_BLOCKS = 3, 2  # at 1/8 and at 1/16 of the size
+UNIT = 4.0  # what networks see is (x - 1/2) UNIT
+INITIAL_GAIN = 1.25  # of quality 4
+
+
+class Flagship(ContextModel):
+    """N channels at an eighth of the size, M of latents."""
+
+    def __init__(self, N: int = 128, M: int = 192):
+        super().__init__(M, INITIAL_GAIN, CHECKERBOARD)
+        self.N = N
+        self.g_a = nn.Sequential(
+            Affine(UNIT, -UNIT / 2),
+            nn.PixelUnshuffle(BLOCK), nn.Conv2d(3 * BLOCK**2, N, 1),
+            *(ResidualBlock(N) for _ in range(OUTER_BLOCKS)),
+            nn.PixelUnshuffle(2), nn.Conv2d(4 * N, M, 1),
+            *(ResidualBlock(M) for _ in range(INNER_BLOCKS)),
+            nn.Conv2d(M, M, 1),
+        )  # fmt: skip
+        self.g_s = nn.Sequential(
+            nn.Conv2d(M, M, 1),
+            *(ResidualBlock(M) for _ in range(INNER_BLOCKS)),
+            nn.Conv2d(M, 4 * N, 1), nn.PixelShuffle(2),
+            *(ResidualBlock(N) for _ in range(OUTER_BLOCKS)),
+            nn.Conv2d(N, 3 * BLOCK**2, 3, padding=1), nn.PixelShuffle(BLOCK),
+            Affine(1 / UNIT, 0.5),
+        )  # fmt: skip
+        self._start_as_a_block_transform()
+
+    def analyze(self, x: Tensor) -> Tensor:
+        return in_bands(self.g_a, x)
+
+    def synthesize(self, y_hat: Tensor) -> Tensor:
+        return in_bands(self.g_s, y_hat.contiguous(memory_format=torch.channels_last))
+
+    @torch.no_grad()
+    def _start_as_a_block_transform(self) -> None:
+        blocks, frequency = block_transform(self.N)
+        pairs = pair_transform(frequency, self.M)
+        centre = torch.zeros(3, 3)
+        centre[1, 1] = 1
+        last = self.g_s[-3].weight * 0.1 + blocks.T[:, :, None, None] * centre
+        starts = {
+            self.g_a[2]: blocks, self.g_a[OUTER_BLOCKS + 4]: pairs, self.g_a[-1]: torch.eye(self.M),
+            self.g_s[0]: torch.eye(self.M), self.g_s[INNER_BLOCKS + 1]: pairs.T, self.g_s[-3]: last,
+        }  # fmt: skip
+        for layer, weight in starts.items():
+            layer.weight.copy_(weight if weight.ndim == 4 else weight[:, :, None, None])
+            layer.bias.zero_()
