@@ -1,7 +1,7 @@
 """Weights on disk: safetensors with the coding integers inside, and a model card beside them.
 
-    NAME.safetensors   parameters; `tables.*` and `networks.*`, the integers that choose probabilities;
-                       in its metadata the model's name and widths
+    NAME.safetensors   parameters, convolutions in float16; `tables.*` and `networks.*`, the integers
+                       that choose probabilities; in its metadata the model's name and widths
     NAME.json          the model card: data, steps, hardware, commit, results, SHA-256 of the file
 
 Nothing is unpickled. A file of pictures names the SHA-256 of the weights that wrote it, so a decoder
@@ -9,6 +9,7 @@ with other weights refuses instead of guessing. Weights are looked for in the fo
 environment variable CODEC_LIB_WEIGHTS names, then among those that come with the library.
 """
 
+import copy
 import hashlib
 import json
 import os
@@ -135,10 +136,16 @@ def _take(arrays: dict, prefix: str) -> dict[str, np.ndarray]:
 
 
 def save(model: LossyModel, name: str, path: Path, card: dict) -> None:
-    """Freeze `model` and write weights, tables and card; `path` ends in .safetensors."""
+    """Freeze a copy of `model` and write weights, tables and card; `path` ends in .safetensors.
+
+    Convolutions are kept in float16, which halves the file, and are rounded to it before all else.
+    """
+    model = copy.deepcopy(model)
+    state = {key: value.detach().float().cpu() for key, value in model.state_dict().items()}
+    state = {key: value.half() if value.ndim == 4 else value for key, value in state.items()}
+    model.load_state_dict(state)
     model.freeze()
-    arrays = {key: value.detach().float().cpu().numpy() for key, value in model.state_dict().items()}
-    arrays |= _integers(model)
+    arrays = {key: value.numpy() for key, value in state.items()} | _integers(model)
     # safetensors writes memory as it lies: a channels-last weight would come back scrambled.
     arrays = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
     metadata = {

@@ -10,7 +10,7 @@ from codec_lib.errors import BitstreamError
 from codec_lib.models import architectures
 
 
-@pytest.mark.parametrize("name", ["hyperprior", "factorized", "autoencoder"])
+@pytest.mark.parametrize("name", ["hyperprior", "factorized", "autoencoder", "flagship", "context"])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_what_was_saved_is_loaded_whatever_its_memory_layout(name, layout, tmp_path):
     torch.manual_seed(0)
@@ -19,9 +19,10 @@ def test_what_was_saved_is_loaded_whatever_its_memory_layout(name, layout, tmp_p
     weights.save(model, name, path, {"note": "untrained"})
     trained = weights.load(str(path))
     for key, value in model.state_dict().items():
-        assert torch.equal(value, trained.model.state_dict()[key]), key
+        kept = value.half().float() if value.ndim == 4 else value
+        assert torch.equal(kept, trained.model.state_dict()[key]), key
     x, quality = torch.rand(1, 3, 64, 64), torch.tensor([4.0])
-    torch.testing.assert_close(trained.model(x, quality).x_hat, model(x, quality).x_hat)
+    torch.testing.assert_close(trained.model(x, quality).x_hat, model(x, quality).x_hat, atol=2e-3, rtol=0)
     card = json.loads(path.with_suffix(".json").read_text())
     assert card["sha256"].startswith(trained.digest)
     assert card["note"] == "untrained"
