@@ -182,6 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--widths", type=_widths, metavar="N,M", help="channels inside and of latents")
     sub.add_argument("--only", type=_parts, metavar="PART,...", help="train these parts of the model only")
     sub.add_argument("--lr-other", type=float, help="learning rate of everything else")
+    sub.add_argument("--quality", type=_quality, help="the only one that is trained; all by default")
     sub.add_argument("--distortion", type=float, metavar="LAMBDA", help="of near-lossless models")
     _add_device(sub)
     return parser

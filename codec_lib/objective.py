@@ -36,12 +36,14 @@ def rate_distortion(model: nn.Module, x: Tensor, quality: Tensor) -> tuple[Tenso
 
 
 class RateDistortion:
-    """The objective of lossy models, at all qualities."""
+    """The objective of lossy models, at all qualities or at one."""
 
     QUALITIES = (2.0, 4.0, 6.0, 7.5)  # of a validation
 
-    def __init__(self, model: nn.Module):
-        self.model = model
+    def __init__(self, model: nn.Module, quality: float | None = None):
+        self.model, self.quality = model, quality
+        if quality is not None:
+            self.QUALITIES = (quality,)
 
     def train(self) -> None:
         """Put the model into training mode."""
@@ -52,7 +54,10 @@ class RateDistortion:
 
         `model` is the one given before, or a wrapper around it that trains on several processes.
         """
-        return rate_distortion(model, x, 1 + 7 * torch.rand(len(x), device=x.device))
+        quality = 1 + 7 * torch.rand(len(x), device=x.device)
+        if self.quality is not None:
+            quality = torch.full_like(quality, self.quality)
+        return rate_distortion(model, x, quality)
 
     @torch.no_grad()
     def validate(self, folder: str) -> tuple[float, dict[str, float]]:
@@ -113,7 +118,7 @@ def objective_of(model: nn.Module, settings) -> RateDistortion | NearLosslessRat
     """The objective that goes with a model."""
     if isinstance(model, NearLossless):
         return NearLosslessRate(model, settings.distortion)
-    return RateDistortion(model)
+    return RateDistortion(model, settings.quality)
 
 
 def validation_pictures(folder: str, model: nn.Module) -> Iterator[Tensor]:

@@ -46,6 +46,7 @@ class Settings:
     widths: dict[str, int] = field(default_factory=dict)
     start: str | None = None  # a model's name or weights file to begin from, with its widths
     only: list[str] = field(default_factory=list)  # the model's parts that are trained; none means all
+    quality: float | None = None  # of lossy models: the only one that is trained; None means all
     distortion: float = 0.001  # lambda of near-lossless models
     precision: str = "bf16-mixed"
     device: str = "auto"

@@ -180,3 +180,10 @@ def test_only_the_parts_that_are_named_are_trained(pictures, tmp_path):
     assert not np.array_equal(before["g_s.0.weight"], after["g_s.0.weight"])
     with pytest.raises(ValueError, match="only: g_x; the parts are g_a"):
         train(tiny(pictures, tmp_path / "third", only=["g_x"]))
+
+
+def test_one_quality_alone_can_be_trained(pictures, tmp_path):
+    path = train(tiny(pictures, tmp_path / "one", quality=3.0))
+    before = architectures()["hyperprior"](**tiny(pictures, tmp_path).widths).gain.log_gain.detach().numpy()
+    changed = (load_file(path)["gain.log_gain"] != before).any(1)
+    assert changed.tolist() == [quality == 3 for quality in range(1, 9)]
