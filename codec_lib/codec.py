@@ -51,7 +51,7 @@ def encode(
     trained = weights.load(model, pick_device(device))
     quality, setting = _settings(trained, quality, tau, target_bytes)
     image = picture.load(image, exact=setting is not None)
-    x = picture.to_tensor(image).to(pick_device(device))
+    x = picture.to_levels(image).to(pick_device(device))
     alpha = {"alpha": picture.pack_alpha(image)} if image.mode.endswith("A") else {}
 
     def file(quality: float) -> bytes:
@@ -89,10 +89,10 @@ def decode(
     alpha = picture.unpack_alpha(sections.pop("alpha"), size) if "alpha" in sections else None
     with _reproducible():
         if preview:
-            x = trained.model.preview(sections, header.height, header.width)
+            levels = trained.model.preview(sections, header.height, header.width)
         else:
-            x = trained.model.decompress(sections, header.quality, header.height, header.width)
-    return picture.from_tensor(x, header.mode, alpha)
+            levels = trained.model.decompress_levels(sections, header.quality, header.height, header.width)
+    return picture.from_levels(levels, header.mode, alpha)
 
 
 @dataclass(frozen=True)

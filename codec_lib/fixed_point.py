@@ -26,6 +26,7 @@ Source: Balle, Johnston, Minnen, "Integer networks for data compression with lat
 ICLR 2019, has the idea; there the network is trained with integers, here it is converted.
 """
 
+from collections.abc import Callable
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -33,6 +34,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from codec_lib.layers.bands import in_bands
 from codec_lib.layers.gdn import GDN
 
 EXACT = 2**53  # float64 holds every integer up to here
@@ -131,6 +133,11 @@ def leaky(x: Tensor, slope: int) -> Tensor:
     return torch.maximum(x, (x * 2.0**-slope).round_())
 
 
+def to_int32(x: Tensor) -> Tensor:
+    """Integers in float64 as int32, which holds all that activations are clamped to."""
+    return x.to(torch.int32)
+
+
 class FixedPointNetwork:
     """Layers, and thresholds if the result is to be a table's index; called with integers (B, C, H, W).
 
@@ -162,6 +169,11 @@ class FixedPointNetwork:
         if thresholds is None:
             return x
         return torch.bucketize(x.contiguous(), thresholds, right=True, out_int32=True).to(torch.uint8)
+
+    def in_bands(self, x: Tensor, band: int, finish: Callable[[Tensor], Tensor] = to_int32) -> Tensor:
+        """The same, `band` rows of the larger side at a time, each finished by itself: for large x."""
+        geometry = nn.Sequential(*(_geometry(layer.shape, layer.weight.shape) for layer in self.layers))
+        return in_bands(geometry, x, lambda rows: finish(self(rows)), band)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All integers, by name, for saving beside the weights."""
@@ -254,6 +266,12 @@ def convert(
         return FixedPointNetwork(layers, None, limit)
     integers = (thresholds.detach().double().cpu() * 2.0**fraction).ceil()
     return FixedPointNetwork(layers, integers.numpy().astype(np.int64), limit)
+
+
+def _geometry(shape: Shape, size: tuple[int, ...]) -> nn.Module:
+    """A layer of this kernel and stride, without weights."""
+    kind = nn.ConvTranspose2d if shape.transposed else nn.Conv2d
+    return kind(1, 1, size[2], shape.stride, device="meta")
 
 
 def _is_convolution(module: nn.Module) -> bool:

@@ -61,16 +61,24 @@ def load(image: Picture, exact: bool = False) -> Image.Image:
     return image.convert(("LA" if has_alpha else "L") if grey else ("RGBA" if has_alpha else "RGB"))
 
 
+def to_levels(image: Image.Image) -> Tensor:
+    """The colour of a picture as uint8 (1, 3, H, W); grey is repeated three times."""
+    return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None]
+
+
 def to_tensor(image: Image.Image) -> Tensor:
-    """The colour of a picture as float32 (1, 3, H, W) in [0, 1]; grey is repeated three times."""
-    samples = torch.from_numpy(np.array(image.convert("RGB")))
-    return samples.permute(2, 0, 1)[None].float() / 255
+    """The same as float32 in [0, 1]."""
+    return to_levels(image).float().div_(255)
 
 
-def from_tensor(x: Tensor, mode: str, alpha: Image.Image | None = None) -> Image.Image:
-    """8-bit picture of `mode` from (1, 3, H, W) in [0, 1]; `alpha` is put back where mode has one."""
-    samples = (x[0].clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-    image = Image.fromarray(np.ascontiguousarray(samples))
+def quantize(x: Tensor) -> Tensor:
+    """uint8 levels of samples in [0, 1], same shape; what is outside is clamped. Overwrites x."""
+    return x.clamp_(0, 1).mul_(255).round_().to(torch.uint8)
+
+
+def from_levels(levels: Tensor, mode: str, alpha: Image.Image | None = None) -> Image.Image:
+    """8-bit picture of `mode` from uint8 (1, 3, H, W); `alpha` is put back where mode has one."""
+    image = Image.fromarray(np.ascontiguousarray(levels[0].permute(1, 2, 0).cpu().numpy()))
     if mode.startswith("L"):
         image = image.convert("L")
     if mode.endswith("A"):

@@ -34,14 +34,24 @@ def in_bands(
     rows, height = max(band // up, down), x.shape[-2]
     if x.is_cuda or height <= 2 * rows:
         return apply(x)
-    bands = []
+    whole = None
     for top in range(0, height, rows):
         first, last = top * up // down, min(top + rows, height) * up // down
         start, end = needed(chain, first, last)
         start, end = max(0, start // down * down), min(height, -(-end // down) * down)
         skipped = start * up // down
-        bands.append(apply(x[..., start:end, :])[..., first - skipped : last - skipped, :])
-    return torch.cat(bands, dim=-2)
+        band = apply(x[..., start:end, :])[..., first - skipped : last - skipped, :]
+        if whole is None:
+            size = (*band.shape[:2], height * up // down, band.shape[3])
+            whole = torch.empty(size, dtype=band.dtype, device=band.device, memory_format=format_of(band))
+        whole[..., first:last, :] = band
+    return whole
+
+
+def format_of(x: Tensor) -> torch.memory_format:
+    """Whether the channels of x (B, C, H, W) lie together."""
+    is_last = x.stride(1) == 1 and x.shape[1] > 1
+    return torch.channels_last if is_last else torch.contiguous_format
 
 
 def scale(chain: list[nn.Module]) -> tuple[int, int]:

@@ -4,13 +4,14 @@ A transform that halves the picture four times needs sides that divide by 16. `p
 row and column until they do, which costs next to no bits, and `crop` takes the picture back out.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from codec_lib import picture
 from codec_lib.entropy import rans
 from codec_lib.entropy.pmf import Tables
 from codec_lib.errors import section
@@ -37,6 +38,16 @@ class Output:
     def mse(self, x: Tensor) -> Tensor:
         """Mean squared error of each picture against x, on the scale of x, shape (B,)."""
         return (self.x_hat - x).square().flatten(1).mean(1)
+
+
+def unchanged(x: Tensor) -> Tensor:
+    """x."""
+    return x
+
+
+def samples(x: Tensor) -> Tensor:
+    """Levels, uint8, as float32 in [0, 1]; what is no uint8 comes back as it is."""
+    return x.float().div_(255) if x.dtype == torch.uint8 else x
 
 
 class LossyModel(nn.Module):
@@ -79,7 +90,7 @@ class LossyModel(nn.Module):
         raise NotImplementedError
 
     def compress(self, x: Tensor, quality: float) -> Streams:
-        """Real bytes for one picture x (1, 3, H, W) of any size."""
+        """Real bytes for one picture x (1, 3, H, W) of any size, in [0, 1] or as levels, uint8."""
         raise NotImplementedError
 
     def read(self, streams: Streams, quality: float, height: int, width: int) -> dict[str, Tensor]:
@@ -95,18 +106,29 @@ class LossyModel(nn.Module):
 
         Raises BitstreamError as `read` does.
         """
+        y_hat = self._scaled_latents(streams, quality, height, width)
+        return crop(self.synthesize(y_hat), height, width).clamp_(0, 1)
+
+    @torch.inference_mode()
+    def decompress_levels(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
+        """The same as levels, uint8: in far less memory, since no float picture is ever whole."""
+        y_hat = self._scaled_latents(streams, quality, height, width)
+        return crop(self.synthesize(y_hat, picture.quantize), height, width)
+
+    def _scaled_latents(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
         y_hat = self.read(streams, quality, height, width)["y"]
         _, inverse = self.gain(self.quality_tensor(quality))
-        return crop(self.synthesize(y_hat * inverse), height, width).clamp_(0, 1)
+        return (y_hat * inverse).contiguous(memory_format=torch.channels_last)
 
     def analyze(self, x: Tensor) -> Tensor:
-        """y (B, M, h, w): g_a, its outer layers in bands."""
-        return self.g_a[OUTER:](in_bands(self.g_a[:OUTER], x))
+        """y (B, M, h, w) of samples or levels x: g_a, its outer layers in bands."""
+        outer = self.g_a[:OUTER]
+        return self.g_a[OUTER:](in_bands(outer, x, lambda band: outer(samples(band))))
 
-    def synthesize(self, y_hat: Tensor) -> Tensor:
-        """x_hat (B, 3, H, W): g_s, its outer layers in bands."""
-        y_hat = y_hat.contiguous(memory_format=torch.channels_last)
-        return in_bands(self.g_s[-OUTER:], self.g_s[:-OUTER](y_hat))
+    def synthesize(self, y_hat: Tensor, finish: Callable[[Tensor], Tensor] = unchanged) -> Tensor:
+        """x_hat (B, 3, H, W): g_s, its outer layers in bands, each of which is finished by itself."""
+        outer = self.g_s[-OUTER:]
+        return in_bands(outer, self.g_s[:-OUTER](y_hat), lambda band: finish(outer(band)))
 
     def quality_tensor(self, quality: float) -> Tensor:
         """One quality as the (1,) tensor that gain units take, on the model's device."""
@@ -123,9 +145,9 @@ def pad(x: Tensor, stride: int) -> Tensor:
 
     The result is channels-last, the order in which convolutions are fastest.
     """
-    height, width = x.shape[-2:]
-    if height % stride or width % stride:
-        x = F.pad(x, (0, -width % stride, 0, -height % stride), mode="replicate")
+    for dim in (-2, -1):
+        if missing := -x.shape[dim] % stride:
+            x = torch.cat((x, *[x.narrow(dim, -1, 1)] * missing), dim)
     return x.contiguous(memory_format=torch.channels_last)
 
 

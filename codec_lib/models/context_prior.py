@@ -17,6 +17,7 @@ compression", NeurIPS 2018; He et al., CVPR 2021 (two steps).
 import math
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -33,6 +34,7 @@ from codec_lib.quantize import noise, straight_through
 
 LEAK = 3  # leaky ReLU has slope 2**-3
 CHUNK = 2048  # places whose distributions are computed at once: symbols are in this order in the stream
+BAND = 64  # rows of psi that are computed at once
 MARGIN = WINDOW // 2
 SYMBOL_LIMIT = 2**13  # symbols and means are clamped, so that y_hat stays below ACTIVATION_LIMIT
 LIMIT = SYMBOL_LIMIT << FRACTION_BITS
@@ -127,20 +129,18 @@ class ContextCoder:
     def encode(self, y: Tensor, z_hat: Tensor) -> Streams:
         """Streams z and y of latents y (1, M, h, w) and of z_hat (1, H, h / 4, w / 4), integers."""
         walk = Walk(self.order, self.networks, z_hat, y.shape[1:])
-        y = y[0].flatten(1)
-        symbols, indexes = [], []
+        symbols, indexes = np.empty(y.numel(), np.int32), np.empty(y.numel(), np.uint8)
+        y, done = y[0].flatten(1), 0
         for places in walk.places():
             mu, index = walk.distribution(places)
             symbol = (y[:, places] - mu * 2.0**-FRACTION_BITS).round_()
-            symbol = symbol.clamp_(-SYMBOL_LIMIT, SYMBOL_LIMIT)
+            symbol = symbol.clamp_(-SYMBOL_LIMIT, SYMBOL_LIMIT).to(torch.int32)
             walk.put(places, symbol, mu)
-            symbols.append(symbol.flatten().int())
-            indexes.append(index.flatten())
+            now = slice(done, done := done + symbol.numel())
+            symbols[now], indexes[now] = symbol.flatten().cpu().numpy(), index.flatten().cpu().numpy()
         return {
             "z": write_symbols(z_hat, channel_indexes(z_hat.shape, z_hat.device), self.tables["z"]),
-            "y": rans.encode(
-                torch.cat(symbols).cpu().numpy(), torch.cat(indexes).cpu().numpy(), self.tables["y"]
-            ),
+            "y": rans.encode(symbols, indexes, self.tables["y"]),
         }
 
     @torch.inference_mode()
@@ -177,11 +177,9 @@ class Walk:
     ):
         self.order, self.networks, self.shape = order, networks, tuple(shape)
         M, height, width = shape
-        self.psi = networks["h_s"](z_hat)[0].flatten(1)
+        self.psi = networks["h_s"].in_bands(z_hat, BAND)[0].flatten(1)
         self.row = width + 2 * MARGIN
-        self.seen = torch.zeros(
-            M, (height + 2 * MARGIN) * self.row, dtype=torch.float64, device=z_hat.device
-        )
+        self.seen = torch.zeros(M, (height + 2 * MARGIN) * self.row, dtype=torch.int32, device=z_hat.device)
         self.neighbours = (order.taps @ torch.tensor([self.row, 1])).to(z_hat.device)
 
     def places(self) -> Iterator[Tensor]:
@@ -201,13 +199,13 @@ class Walk:
 
     def put(self, places: Tensor, symbol: Tensor, mu: Tensor) -> None:
         """Enter what is decoded at some places."""
-        self.seen[:, self._inside(places)] = symbol.double() * 2.0**FRACTION_BITS + mu
+        self.seen[:, self._inside(places)] = (symbol << FRACTION_BITS) + mu.to(torch.int32)
 
     def latents(self) -> Tensor:
         """y_hat (1, M, h, w), float32."""
         M, height, _ = self.shape
         seen = self.seen.view(1, M, height + 2 * MARGIN, self.row)
-        return (seen[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN] * 2.0**-FRACTION_BITS).float()
+        return seen[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN].float().mul_(2.0**-FRACTION_BITS)
 
     def _inside(self, places: Tensor) -> Tensor:
         """Where in the rows of `seen`, which have a margin, some places are."""

@@ -14,6 +14,8 @@ nothing: as a JPEG of sorts with a learned prior.
 Sources: He et al., "ELIC", CVPR 2022 (residual blocks instead of GDN); Cui et al., CVPR 2021 (gain units).
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -22,6 +24,7 @@ from codec_lib.layers.bands import in_bands
 from codec_lib.layers.dct import BLOCK, block_transform, pair_transform
 from codec_lib.layers.order import CHECKERBOARD
 from codec_lib.layers.residual import ResidualBlock
+from codec_lib.models.base import samples, unchanged
 from codec_lib.models.context import ContextModel
 
 OUTER_BLOCKS, INNER_BLOCKS = 3, 2  # at 1/8 and at 1/16 of the size
@@ -54,10 +57,10 @@ class Flagship(ContextModel):
         self._start_as_a_block_transform()
 
     def analyze(self, x: Tensor) -> Tensor:
-        return in_bands(self.g_a, x)
+        return in_bands(self.g_a, x, lambda band: self.g_a(samples(band)))
 
-    def synthesize(self, y_hat: Tensor) -> Tensor:
-        return in_bands(self.g_s, y_hat.contiguous(memory_format=torch.channels_last))
+    def synthesize(self, y_hat: Tensor, finish: Callable[[Tensor], Tensor] = unchanged) -> Tensor:
+        return in_bands(self.g_s, y_hat, lambda band: finish(self.g_s(band)))
 
     @torch.no_grad()
     def _start_as_a_block_transform(self) -> None:

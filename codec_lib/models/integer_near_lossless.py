@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from codec_lib.fixed_point import FRACTION_BITS, FixedPointNetwork, convert
-from codec_lib.layers.bands import in_bands
 from codec_lib.layers.masked import taps
 from codec_lib.models.residual_coder import WINDOW
 
@@ -31,15 +30,15 @@ def integer_networks(model: nn.Module) -> dict[str, FixedPointNetwork]:
 
 @torch.inference_mode()
 def reconstruct(
-    networks: dict[str, FixedPointNetwork], g_s: nn.Sequential, y_hat: Tensor, colours: int
+    networks: dict[str, FixedPointNetwork], y_hat: Tensor, colours: int
 ) -> tuple[Tensor, Tensor]:
     """x_tilde uint8 (3, H', W') and features int32 (N, H'/2, W'/2), exact on every machine.
 
-    g_s lends its geometry only. For one colour, grey, x_tilde is the green of the three.
+    For one colour, grey, x_tilde is the green of the three.
     """
-    inner = in_bands(g_s[:INNER], y_hat, networks["inner"], BAND)
-    features = in_bands(g_s[INNER:-1], inner, lambda x: networks["outer"](x).to(torch.int32), BAND)
-    levels = in_bands(g_s[-1:], features, lambda x: to_levels(networks["picture"](x)), BAND)[0]
+    inner = networks["inner"].in_bands(y_hat, BAND)
+    features = networks["outer"].in_bands(inner, BAND)
+    levels = networks["picture"].in_bands(features, BAND, to_levels)[0]
     if colours == 1:
         levels = levels[1:2].expand(3, -1, -1).contiguous()
     return levels, features[0]

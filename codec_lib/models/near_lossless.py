@@ -127,16 +127,16 @@ class NearLossless(nn.Module):
 
     @torch.inference_mode()
     def compress(self, x: Tensor, tau: int) -> Streams:
-        """Real bytes for one picture x (1, 3, H, W) of multiples of 1/255, of any size.
+        """Real bytes for one picture x (1, 3, H, W) of levels, uint8, or multiples of 1/255, of any size.
 
         Three equal colours are coded as one.
         """
-        levels = (x[0] * 255).round().to(torch.int32)
+        levels = (x if x.dtype == torch.uint8 else (x * 255).round())[0].to(torch.int32)
         colours = 1 if (levels == levels[:1]).all() else 3
         streams = self.lossy.compress(x, QUALITY)
         height, width = levels.shape[1:]
         y_hat = self.lossy.read(streams, QUALITY, height, width)["y"]
-        x_tilde, features = reconstruct(self.networks, self.lossy.g_s, y_hat, colours)
+        x_tilde, features = reconstruct(self.networks, y_hat, colours)
         r_hat = near_lossless(levels - x_tilde[:, :height, :width].int(), tau)
         symbols = (r_hat // (2 * tau + 1)).flatten(1)
         ends = torch.stack((symbols.amin(1).clamp(max=0), symbols.amax(1).clamp(min=0)), 1)
@@ -157,23 +157,26 @@ class NearLossless(nn.Module):
         found = self.lossy.read(streams, QUALITY, height, width)
         with section("r"):
             alphabet, colours = read_head(streams["r"])
-            x_tilde, features = reconstruct(self.networks, self.lossy.g_s, found["y"], colours)
+            x_tilde, features = reconstruct(self.networks, found["y"], colours)
             coder = self._coder(x_tilde, features, (height, width), alphabet)
             return found | {"r": coder.decode(streams["r"][HEAD:], colours), "x_tilde": x_tilde}
 
     @torch.inference_mode()
     def decompress(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
         """The picture (1, 3, height, width), multiples of 1/255; BitstreamError as `read` raises it."""
+        return self.decompress_levels(streams, quality, height, width).float() / 255
+
+    @torch.inference_mode()
+    def decompress_levels(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
+        """The same as levels, uint8."""
         found = self.read(streams, quality, height, width)
-        return add(found["x_tilde"], found["r"])[None].float() / 255
+        return add(found["x_tilde"], found["r"])[None].to(torch.uint8)
 
     @torch.inference_mode()
     def preview(self, streams: Streams, height: int, width: int) -> Tensor:
-        """x_tilde (1, 3, height, width): the lossy layer alone, without a look at the residual."""
+        """x_tilde uint8 (1, 3, height, width): the lossy layer alone, without a look at the residual."""
         y_hat = self.lossy.read(streams, QUALITY, height, width)["y"]
-        return (
-            reconstruct(self.networks, self.lossy.g_s, y_hat, 3)[0][None, :, :height, :width].float() / 255
-        )
+        return reconstruct(self.networks, y_hat, 3)[0][None, :, :height, :width]
 
     def _coder(self, x_tilde, features, size, alphabet) -> ResidualCoder:
         return ResidualCoder(self.networks, self.tables["r"], x_tilde, features, size, alphabet)

@@ -51,16 +51,16 @@ def test_steps_see_what_a_pass_over_all_places_sees(prior, coder):
     everywhere = torch.arange(y.shape[2] * y.shape[3])
     integers = (y_hat[0].double() * 2**FRACTION_BITS).flatten(1)
     if prior.order is SLANTED:
-        complete.put(everywhere, torch.zeros_like(integers), integers)
+        complete.put(everywhere, torch.zeros_like(integers).int(), integers)
     else:  # the second step sees the first one only
         first = prior.order.steps(*y.shape[2:])[0]
-        complete.put(first, torch.zeros_like(integers[:, first]), integers[:, first])
+        complete.put(first, torch.zeros_like(integers[:, first]).int(), integers[:, first])
     mu, index = complete.distribution(everywhere)
     for places in walk.places():
         found = walk.distribution(places)
         assert torch.equal(found[0], mu[:, places])
         assert torch.equal(found[1], index[:, places])
-        walk.put(places, torch.zeros_like(found[0]), integers[:, places])
+        walk.put(places, torch.zeros_like(found[0]).int(), integers[:, places])
 
 
 def test_chunks_change_the_order_of_symbols_only(prior, coder, monkeypatch):
@@ -79,7 +79,7 @@ def test_the_integers_follow_the_floats(prior, coder):
     places = prior.order.steps(*y.shape[2:])[-1]
     before = torch.cat(prior.order.steps(*y.shape[2:])[:-1])
     integers = (y_hat[0].double() * 2**FRACTION_BITS).flatten(1)
-    walk.put(before, torch.zeros_like(integers[:, before]), integers[:, before])
+    walk.put(before, torch.zeros_like(integers[:, before]).int(), integers[:, before])
     seen = torch.zeros_like(y_hat).flatten(2)
     seen[..., before] = y_hat.flatten(2)[..., before]
     mu, _ = prior.distribution(prior.h_s(z_hat), seen.view_as(y_hat))

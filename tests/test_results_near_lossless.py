@@ -1,0 +1,92 @@
+"""The stored measurements of near-lossless coding: complete, of the shipped weights, as good as claimed."""
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+
+from codec_lib import data, weights
+from codec_lib.lossless_baselines import LOSSLESS
+
+TAUS = range(6)
+SAMPLES = 3 * 512 * 768
+
+
+@pytest.fixture(scope="module", params=["near_lossless", "near_lossless_contexts"])
+def measured(request):
+    return data.results(request.param)
+
+
+def test_it_was_measured_with_the_shipped_weights_and_names_its_command(measured):
+    assert measured["weights"] == weights.load("near-lossless").digest
+    assert measured["command"].startswith("python -m benchmarks.near_lossless ")
+    assert len(measured["pictures"]) == 24
+
+
+def test_every_file_keeps_its_bound_and_is_the_sum_of_its_parts():
+    rows = data.results("near_lossless")["rows"]
+    assert {(row["picture"], row["tau"]) for row in rows} == {
+        (f"kodim{k:02d}.png", tau) for k in range(1, 25) for tau in TAUS
+    }
+    for row in rows:
+        assert row["largest_error"] <= row["tau"]
+        assert (row["psnr"] is None) == (row["tau"] == 0)
+        parts = sum(row[f"bytes_{kind}"] for kind in "yzr")
+        assert 0 < row["bytes"] - parts < 100  # the header
+        assert row["bpsp"] == pytest.approx(8 * row["bytes"] / SAMPLES)
+
+
+def test_means_are_the_means_of_the_rows():
+    measured = data.results("near_lossless")
+    for mean in measured["means"]:
+        rows = [row for row in measured["rows"] if row["tau"] == mean["tau"]]
+        assert mean["bpsp"] == pytest.approx(np.mean([row["bpsp"] for row in rows]))
+
+
+def test_lossless_files_are_at_most_as_long_as_the_target_and_than_jpeg_ls_and_webp():
+    ours = data.results("near_lossless")["means"][0]
+    assert ours["tau"] == 0
+    assert ours["bpsp"] <= 3.15
+    theirs = best_by_codec(0)
+    assert ours["bpsp"] < min(theirs[name] for name in ("png", "jpegls", "jpeg2k", "webp"))
+
+
+def test_seconds_are_within_the_targets():
+    for mean in data.results("near_lossless")["means"]:
+        assert mean["encode_s"] <= 3
+        assert mean["decode_s"] <= 8
+
+
+def best_by_codec(tau):
+    means = data.results("near_lossless_baselines")["means"]
+    return {mean["codec"]: mean["bpsp"] for mean in means if mean["tau"] == tau}
+
+
+@pytest.mark.parametrize("tau", TAUS)
+def test_every_baseline_was_measured_and_keeps_the_bound(tau):
+    measured = data.results("near_lossless_baselines")
+    assert set(best_by_codec(tau)) == set(LOSSLESS) == set(measured["settings"])
+    counts = defaultdict(int)
+    for row in measured["rows"]:
+        assert row["largest_error"] <= row["tau"]
+        counts[row["codec"], row["tau"]] += 1
+    assert set(counts.values()) == {24}
+
+
+def test_the_correction_costs_nothing_at_any_tau_and_helps_more_as_tau_grows():
+    means = data.results("near_lossless_contexts")["means"]
+    gains = [mean["quantized"] - mean["corrected"] for mean in means]
+    assert [mean["tau"] for mean in means] == [1, 2, 3, 4, 5]
+    assert all(gain >= 0 for gain in gains)
+    assert gains[-1] > gains[0]
+    for mean in means:
+        assert mean["exact"] <= mean["quantized"]
+
+
+def test_each_part_of_the_model_is_worth_something():
+    measured = data.results("near_lossless_ablations")
+    assert measured["command"].startswith("python -m benchmarks.near_lossless_ablations")
+    found = {name: variant["bpsp"] for name, variant in measured["variants"].items()}
+    assert len(found) == 9
+    for without in ("no lossy layer", "no context", "beta = 0", "K = 1"):
+        assert found["complete"] < found[without]
