@@ -3,8 +3,8 @@
 For every Kodak picture and every shipped model the table index of each symbol is computed again in other
 ways: without oneDNN, with two threads, channels-last, in a batch of eight, with an input that differs in
 the last bit before rounding. The integer networks that code must give the same indexes bit for bit; the
-float network they were made of is counted beside them. Near-lossless files, in which every residual
-depends on thousands of integers before it, are decoded whole in each way. The cost of integers is
+float network they were made of is counted beside them. Files of models with a context, in which every
+symbol depends on thousands of integers before it, are decoded whole in each way. The cost of integers is
 measured as bits: the ideal size of the latents under either network's indexes.
 
     python -m benchmarks.determinism --json results/determinism.json
@@ -33,6 +33,7 @@ from codec_lib.models.base import pad
 
 QUALITIES = (1.0, 4.0, 8.0)
 BATCH = 8
+WHOLE = ("near-lossless", "flagship", "context", "checkerboard")
 
 
 @contextmanager
@@ -152,23 +153,25 @@ def channel_priors(paths: list[Path]) -> dict:
     return rows
 
 
-def near_lossless(trained: weights.Trained, paths: list[Path]) -> dict:
-    """Integers of whole files that differ: x_tilde, latents, and residuals, which depend on all of them."""
-    model, integers = trained.model, 0
+def whole_files(name: str, paths: list[Path]) -> dict:
+    """Integers of whole files that differ, in models where a symbol depends on all symbols before it."""
+    trained, integers = weights.load(name), 0
+    model, is_lossy = trained.model, name in lossy_architectures()
     differing = dict.fromkeys(("two threads", "without oneDNN", "two threads without oneDNN"), 0)
-    for k, path in enumerate(tqdm(paths, desc="near-lossless", disable=None)):
-        x = picture.to_tensor(picture.load(path))
-        tau = k % 6
-        arguments = model.compress(x, tau), 1.0, *x.shape[-2:]  # the encoder takes pixels in chunks
+    for k, path in enumerate(tqdm(paths, desc=name, disable=None)):
+        x = picture.to_levels(picture.load(path))
+        setting = QUALITIES[k % len(QUALITIES)] if is_lossy else k % 6
+        arguments = model.compress(x, setting), setting if is_lossy else 1.0, *x.shape[-2:]
         expected = model.read(*arguments)  # the decoder step by step
-        for name in differing:
-            onednn = torch.backends.mkldnn.flags(enabled="oneDNN" not in name)
-            with threads(2 if "threads" in name else 1), onednn:
+        for way in differing:
+            onednn = torch.backends.mkldnn.flags(enabled="oneDNN" not in way)
+            with threads(2 if "threads" in way else 1), onednn:
                 found = model.read(*arguments)
-            differing[name] += sum(int((found[key] != expected[key]).sum()) for key in expected)
+            differing[way] += sum(int((found[key] != expected[key]).sum()) for key in expected)
         integers += sum(values.numel() for values in expected.values())
-        wrong = int(((model.decompress(*arguments) - x) * 255).abs().round().max() > tau)
-        differing["picture beyond tau"] = differing.get("picture beyond tau", 0) + wrong
+        if not is_lossy:
+            error = (model.decompress_levels(*arguments).int() - x).abs().max()
+            differing["picture beyond tau"] = differing.get("picture beyond tau", 0) + int(error > setting)
     return {
         "weights": trained.digest,
         "probabilities": trained.probabilities,
@@ -181,23 +184,29 @@ def near_lossless(trained: weights.Trained, paths: list[Path]) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, required=True)
-    path = parser.parse_args().json
+    parser.add_argument("--only", choices=WHOLE, action="append", help="measure this again, keep the rest")
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    trained, paths = weights.load("hyperprior"), data.kodak()
-    report = {
-        "command": f"python -m benchmarks.determinism --json {path.as_posix()}",
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none at hand: not measured",
-        "pictures": len(paths),
-        "qualities": QUALITIES,
-        "hyperprior": {"weights": trained.digest, "probabilities": trained.probabilities}
-        | hyperprior(trained.model, paths),
-        "channel_priors": channel_priors(paths),
-        "near-lossless": near_lossless(weights.load("near-lossless"), paths),
-    }
-    path.write_text(json.dumps(report, indent=1) + "\n")
-    print(json.dumps(report["hyperprior"], indent=1))
+    paths = data.kodak()
+    if options.only:
+        report = json.loads(options.json.read_text())
+    else:
+        trained = weights.load("hyperprior")
+        report = {
+            "command": f"python -m benchmarks.determinism --json {options.json.as_posix()}",
+            "torch": torch.__version__,
+            "machine": platform.machine(),
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none: not measured",
+            "pictures": len(paths),
+            "qualities": QUALITIES,
+            "hyperprior": {"weights": trained.digest, "probabilities": trained.probabilities}
+            | hyperprior(trained.model, paths),
+            "channel_priors": channel_priors(paths),
+        }
+    for name in options.only or WHOLE:
+        report[name] = whole_files(name, paths)
+        print(name, json.dumps(report[name], indent=1))
+    options.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ class LossyModel(nn.Module):
     """
 
     stride: int
+    unit = 1.0  # what a 1 in the integers of y stands for
     N: int
     M: int
     g_a: nn.Sequential
@@ -118,7 +119,7 @@ class LossyModel(nn.Module):
     def _scaled_latents(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
         y_hat = self.read(streams, quality, height, width)["y"]
         _, inverse = self.gain(self.quality_tensor(quality))
-        return (y_hat * inverse).contiguous(memory_format=torch.channels_last)
+        return (y_hat * (inverse * self.unit)).contiguous(memory_format=torch.channels_last)
 
     def analyze(self, x: Tensor) -> Tensor:
         """y (B, M, h, w) of samples or levels x: g_a, its outer layers in bands."""

@@ -12,6 +12,7 @@ Sources: Minnen, Balle, Toderici, NeurIPS 2018 (table 1); He et al., CVPR 2021.
 import torch
 from torch import Tensor, nn
 
+from codec_lib.fixed_point import FRACTION_BITS
 from codec_lib.layers.gain import GainUnit
 from codec_lib.layers.order import CHECKERBOARD, SLANTED, Order
 from codec_lib.models.base import LossyModel, Output, Streams, pad
@@ -23,6 +24,7 @@ class ContextModel(LossyModel):
     """Base: subclasses set `g_a` and `g_s`, from pictures to a sixteenth of their size and back."""
 
     stride = 64
+    unit = 2.0**-FRACTION_BITS
 
     def __init__(self, M: int, initial_gain: float, order: Order):
         super().__init__()

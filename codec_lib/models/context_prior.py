@@ -145,7 +145,7 @@ class ContextCoder:
 
     @torch.inference_mode()
     def decode(self, streams: Streams, z_shape: tuple[int, ...], device: torch.device) -> dict[str, Tensor]:
-        """z_hat of shape (1, H, h / 4, w / 4) and y_hat (1, M, h, w), floats that are multiples of 2^-12.
+        """z_hat of shape (1, H, h / 4, w / 4) and y_hat (1, M, h, w) in multiples of 2^-12, int32.
 
         Raises BitstreamError unless the streams fit.
         """
@@ -202,10 +202,10 @@ class Walk:
         self.seen[:, self._inside(places)] = (symbol << FRACTION_BITS) + mu.to(torch.int32)
 
     def latents(self) -> Tensor:
-        """y_hat (1, M, h, w), float32."""
+        """y_hat (1, M, h, w) in multiples of 2^-12, int32."""
         M, height, _ = self.shape
         seen = self.seen.view(1, M, height + 2 * MARGIN, self.row)
-        return seen[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN].float().mul_(2.0**-FRACTION_BITS)
+        return seen[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN].contiguous()
 
     def _inside(self, places: Tensor) -> Tensor:
         """Where in the rows of `seen`, which have a margin, some places are."""
