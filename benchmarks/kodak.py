@@ -6,7 +6,8 @@
 
 Rates are lengths of complete files, PSNR and MS-SSIM are of 8-bit RGB pictures, every figure is the
 mean over pictures. For models the bits that the densities estimate are recorded beside the file's.
-The summary is the BD-rates of all curves against JPEG, from the two other files.
+The summary has the BD-rates of all curves against JPEG and WebP, from the two other files, and what every
+model's decoder costs.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import sys
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from codec_lib import data, evaluate, metrics, picture, weights
 from codec_lib.baselines import BASELINES
@@ -24,6 +26,7 @@ from codec_lib.models import lossy_architectures
 from codec_lib.models.base import pad
 
 QUALITIES = (1, 2, 3, 4, 5, 6, 7, 8)
+LATENT_STRIDE = 16
 
 
 def main() -> None:
@@ -36,7 +39,9 @@ def main() -> None:
     command = f"python -m benchmarks.kodak {options.what} --json {options.json.as_posix()}"
     if options.what == "summary":
         report = {"command": command, "method": "akima over log-rate, where both curves overlap"}
-        report |= {f"bd_rate_{figure}_vs_jpeg": bd_rates(figure) for figure in ("psnr", "ms_ssim")}
+        for rival in ("jpeg", "webp"):
+            report |= {f"bd_rate_{f}_vs_{rival}": bd_rates(f, rival) for f in ("psnr", "ms_ssim")}
+        report["decoders"] = {name: decoder(name) for name in lossy_architectures()}
     else:
         report = {"command": command, "note": options.note} | measure(options.what, options.device)
     options.json.write_text(json.dumps(report, indent=1) + "\n")
@@ -73,11 +78,38 @@ def add_estimates(rows: list[dict], name: str, paths: dict[str, Path]) -> None:
         row["estimated_bytes"] = sum(bits.item() for bits in out.bits.values()) / 8
 
 
-def bd_rates(figure: str) -> dict[str, float]:
-    """BD-rate in percent of every measured curve against JPEG, by PSNR or by MS-SSIM in dB."""
+def bd_rates(figure: str, rival: str) -> dict[str, float]:
+    """BD-rate in percent of every measured curve against a rival's, by PSNR or by MS-SSIM in dB."""
     curves = data.results("kodak")["curves"] | data.results("kodak_baselines")["curves"]
     points = {name: [point(mean, figure) for mean in c["means"]] for name, c in curves.items()}
-    return {name: metrics.bd_rate(points["jpeg"], p) for name, p in points.items() if name != "jpeg"}
+    return {name: metrics.bd_rate(points[rival], p) for name, p in points.items() if name != rival}
+
+
+@torch.inference_mode()
+def decoder(name: str) -> dict[str, float]:
+    """Multiplications of the synthesis transform for each pixel, parameters of the model, bytes on disk."""
+    trained, products = weights.load(name), 0
+    model = trained.model
+
+    def count(layer: nn.Module, given: tuple[Tensor], result: Tensor) -> None:
+        nonlocal products
+        places = (given[0] if isinstance(layer, nn.ConvTranspose2d) else result)[0, 0].numel()
+        products += places * layer.out_channels * layer.in_channels * math.prod(layer.kernel_size)
+
+    hooks = [
+        layer.register_forward_hook(count)
+        for layer in model.g_s.modules()
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+    ]
+    rows, columns = model.grid(256, 256, LATENT_STRIDE)
+    x_hat = model.g_s(torch.zeros(1, model.M, rows, columns))
+    for hook in hooks:
+        hook.remove()
+    return {
+        "multiplications_a_pixel": products / x_hat[0, 0].numel(),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "bytes": weights.find(name).stat().st_size,
+    }
 
 
 def point(mean: dict, figure: str) -> tuple[float, float]:

@@ -127,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("encode", _encode, "compress a picture into a .clc file")
     sub.add_argument("input", metavar="IN", type=Path, help="any picture that Pillow reads")
     sub.add_argument("output", metavar="OUT", type=Path, help="the .clc file")
-    sub.add_argument("--model", default="hyperprior", metavar="NAME", help=MODEL_HELP)
+    sub.add_argument("--model", default="flagship", metavar="NAME", help=MODEL_HELP)
     size = sub.add_mutually_exclusive_group()
     size.add_argument("--quality", type=_quality, metavar="Q", help="of lossy models: 1 to 8; default 4")
     size.add_argument(
@@ -163,7 +163,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_device(sub)
 
     sub = command("train", _train, "train a model, or resume its training")
-    sub.add_argument("model", metavar="NAME", help="hyperprior, factorized, autoencoder or near-lossless")
+    sub.add_argument(
+        "model",
+        metavar="NAME",
+        help="flagship, context, checkerboard, hyperprior, factorized, autoencoder or near-lossless",
+    )
     sub.add_argument("--data", action="append", required=True, metavar="DIR", help="repeatable")
     sub.add_argument("--validation", metavar="DIR", help="pictures that choose the best weights")
     sub.add_argument("--out", required=True, metavar="DIR", help="checkpoint, log and weights go here")

@@ -1,7 +1,7 @@
 """The whole public workflow: a picture to the bytes of a file, and back.
 
 >>> import codec_lib as cl
->>> data = cl.encode("photo.jpg", model="hyperprior", quality=4)     # doctest: +SKIP
+>>> data = cl.encode("photo.jpg", quality=4)                         # doctest: +SKIP
 >>> picture = cl.decode(data)                                        # doctest: +SKIP
 >>> print(cl.inspect(data))                                          # doctest: +SKIP
 """
@@ -22,10 +22,12 @@ from codec_lib.models.near_lossless import QUALITY, NearLossless
 from codec_lib.models.residual_coder import MAX_TAU
 from codec_lib.search import largest_within
 
+DEFAULT = "flagship"
+
 
 def encode(
     image: picture.Picture,
-    model: str = "hyperprior",
+    model: str = DEFAULT,
     quality: float | None = None,
     device: str = "auto",
     tau: int | None = None,
@@ -36,8 +38,9 @@ def encode(
     Args:
         image: a path, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4); any size from
             1x1 up. Grey comes back grey. Alpha is kept without loss, in a section of its own.
-        model: a name that `codec-lib models` lists, or the path of a weights file. To decode with
-            weights of your own, let the environment variable CODEC_LIB_WEIGHTS name their folder.
+        model: a name that `codec-lib models` lists, or the path of a weights file; the flagship unless
+            given. To decode with weights of your own, let the environment variable CODEC_LIB_WEIGHTS
+            name their folder.
         quality: of lossy models: 1 (smallest file) to 8 (best picture), any number between, kept to
             1/256; 4 unless given.
         device: "cpu", "cuda", or "auto" for a GPU where there is one.

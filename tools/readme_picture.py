@@ -1,9 +1,8 @@
 """Make _static/readme.png: `python -m tools.readme_picture [output.png]`.
 
-One crop of the shared photo three times: the original, JPEG, and the learned codec "hyperprior". The two
-files hold the whole photo, and the learned one gets no more bytes than JPEG: its quality is continuous, so
-it is bisected to the size of the JPEG file. Bytes and PSNR in the captions are those of the whole photo and
-come from this run. Run it again after the weights have changed.
+One crop of the shared photo three times: the original, JPEG, and the learned codec. The two files hold the
+whole photo, and the learned one gets no more bytes than JPEG. Bytes and PSNR in the captions are those of
+the whole photo and come from this run. Run it again after the weights have changed.
 """
 
 import sys
@@ -24,13 +23,8 @@ GAP, CAPTION = 10, 36  # pixels
 def render(quality: float = QUALITY) -> Image.Image:
     """Return the picture, 1100 x 360 RGB: three panels with captions on white."""
     photo = data.sample("astronaut")
-    jpeg = baselines.at_size("jpeg", photo, len(cl.encode(photo, "hyperprior", quality)))
-    low, high = 1.0, quality
-    for _ in range(8):
-        middle = (low + high) / 2
-        fits = len(cl.encode(photo, "hyperprior", middle)) <= len(jpeg)
-        low, high = (middle, high) if fits else (low, middle)
-    learned = cl.encode(photo, "hyperprior", low)
+    jpeg = baselines.at_size("jpeg", photo, len(cl.encode(photo, quality=quality)))
+    learned = cl.encode(photo, target_bytes=len(jpeg))
     panels = [("original", photo)]
     for label, n_bytes, decoded in (
         ("JPEG", len(jpeg), Image.fromarray(baselines.decode("jpeg", jpeg))),
