@@ -160,7 +160,7 @@ class FixedPointNetwork:
         Without thresholds the outputs themselves: integers in float64 that stand for 2**-12 each.
         """
         layers, thresholds = self._parameters(x.device)
-        x = x.double().clamp(-self.limit, self.limit)
+        x = (x.clone() if x.dtype == torch.float64 else x.double()).clamp_(-self.limit, self.limit)
         with torch.backends.cudnn.flags(enabled=False):  # plain products: FFTs would need a proof
             for layer in layers:
                 x = layer.sums(x)

@@ -33,7 +33,7 @@ from codec_lib.models.base import Streams, read_symbols, write_symbols
 from codec_lib.quantize import noise, straight_through
 
 LEAK = 3  # leaky ReLU has slope 2**-3
-CHUNK = 2048  # places whose distributions are computed at once: symbols are in this order in the stream
+CHUNK = 1024  # places whose distributions are computed at once: symbols are in this order in the stream
 BAND = 64  # rows of psi that are computed at once
 MARGIN = WINDOW // 2
 SYMBOL_LIMIT = 2**13  # symbols and means are clamped, so that y_hat stays below ACTIVATION_LIMIT
@@ -181,19 +181,22 @@ class Walk:
         self.row = width + 2 * MARGIN
         self.seen = torch.zeros(M, (height + 2 * MARGIN) * self.row, dtype=torch.int32, device=z_hat.device)
         self.neighbours = (order.taps @ torch.tensor([self.row, 1])).to(z_hat.device)
+        self.has_context = True
 
     def places(self) -> Iterator[Tensor]:
         """Positions in the raster, in the order in which they are coded, a batch at a time."""
-        for step in self.order.steps(*self.shape[1:]):
+        for number, step in enumerate(self.order.steps(*self.shape[1:])):
+            self.has_context = number > 0  # places of one step do not see each other
             yield from step.to(self.seen.device).split(CHUNK)
 
     @torch.inference_mode()
     def distribution(self, places: Tensor) -> tuple[Tensor, Tensor]:
         """mu, float64 multiples of 2^-12 as integers, and the table's index, uint8; (M, P) each."""
-        seen = self.seen[:, self._inside(places) + self.neighbours[:, None]]  # (M, T, P)
-        context = self.networks["context"](seen.flatten(0, 1)[None, :, None])
-        h = context.add_(self.psi[None, :, None, places]).clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
-        h = self.networks["parameters"](leaky(h, LEAK))
+        h = self.psi[None, :, None, places].double()
+        if self.has_context:
+            seen = self.seen[:, self._inside(places) + self.neighbours[:, None]]  # (M, T, P)
+            h += self.networks["context"](seen.flatten(0, 1)[None, :, None])
+        h = self.networks["parameters"](leaky(h.clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT), LEAK))
         mu, index = (self.networks[name](h)[0, :, 0] for name in ("mean", "index"))
         return mu.clamp_(-LIMIT, LIMIT), index
 
