@@ -28,6 +28,7 @@ from codec_lib.models.base import samples, unchanged
 from codec_lib.models.context import ContextModel
 
 OUTER_BLOCKS, INNER_BLOCKS = 3, 2  # at 1/8 and at 1/16 of the size
+BAND = 512  # rows of the picture at once; each band needs 64 more on either side
 UNIT = 4.0  # what networks see is (x - 1/2) UNIT
 INITIAL_GAIN = 1.25  # of quality 4
 
@@ -57,10 +58,10 @@ class Flagship(ContextModel):
         self._start_as_a_block_transform()
 
     def analyze(self, x: Tensor) -> Tensor:
-        return in_bands(self.g_a, x, lambda band: self.g_a(samples(band)))
+        return in_bands(self.g_a, x, lambda band: self.g_a(samples(band)), BAND)
 
     def synthesize(self, y_hat: Tensor, finish: Callable[[Tensor], Tensor] = unchanged) -> Tensor:
-        return in_bands(self.g_s, y_hat, lambda band: finish(self.g_s(band)))
+        return in_bands(self.g_s, y_hat, lambda band: finish(self.g_s(band)), BAND)
 
     @torch.no_grad()
     def _start_as_a_block_transform(self) -> None:

@@ -49,7 +49,7 @@ def test_bands_change_nothing(name, height):
 def test_bands_change_nothing_in_whole_transforms():
     torch.manual_seed(0)
     model = lossy_architectures()["flagship"](N=16, M=24)
-    x = torch.rand(1, 3, 640, 64)
+    x = torch.rand(1, 3, 1600, 64)
     y = model.g_a(x)
     torch.testing.assert_close(model.analyze(x), y, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(model.synthesize(y), model.g_s(y), atol=1e-5, rtol=1e-5)
