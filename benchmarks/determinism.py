@@ -169,9 +169,6 @@ def whole_files(name: str, paths: list[Path]) -> dict:
                 found = model.read(*arguments)
             differing[way] += sum(int((found[key] != expected[key]).sum()) for key in expected)
         integers += sum(values.numel() for values in expected.values())
-        if not is_lossy:
-            error = (model.decompress_levels(*arguments).int() - x).abs().max()
-            differing["picture beyond tau"] = differing.get("picture beyond tau", 0) + int(error > setting)
     return {
         "weights": trained.digest,
         "probabilities": trained.probabilities,

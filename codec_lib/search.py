@@ -45,7 +45,7 @@ def largest_within(make: Callable[[float], bytes], target: int) -> bytes:
             below, best = (quality, len(file)), max(best, file, key=len)
         else:
             above = (quality, len(file))
-        straight = above[0] - below[0] < width / 2  # else bisect: one end does not move
+        straight = above[0] - below[0] <= width / 2 + FINEST  # else bisect: one end does not move
     return best
 
 

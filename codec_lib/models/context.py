@@ -35,7 +35,13 @@ class ContextModel(LossyModel):
     def forward(self, x: Tensor, quality: Tensor) -> Output:
         gain, inverse = self.gain(quality)
         y_hat, bits = self.prior(self.g_a(x).float() * gain)
-        return Output(self.g_s(y_hat * inverse).float(), bits)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self._is_prior_alone()):
+            return Output(self.g_s(y_hat * inverse).float(), bits)
+
+    def _is_prior_alone(self) -> bool:
+        """Whether only the prior is trained: it changes no picture, Q(y - mu) + mu has no slope in mu."""
+        trained = {name.split(".")[0] for name, p in self.named_parameters() if p.requires_grad}
+        return trained == {"prior"}
 
     def freeze(self) -> "ContextModel":
         self.tables, self.networks = self.prior.freeze()
