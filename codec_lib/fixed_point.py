@@ -175,6 +175,12 @@ class FixedPointNetwork:
         geometry = nn.Sequential(*(_geometry(layer.shape, layer.weight.shape) for layer in self.layers))
         return in_bands(geometry, x, lambda rows: finish(self(rows)), band)
 
+    @property
+    def inputs(self) -> int:
+        """Channels that the first layer takes."""
+        first = self.layers[0]
+        return first.weight.shape[0 if first.shape.transposed else 1]
+
     def arrays(self) -> dict[str, np.ndarray]:
         """All integers, by name, for saving beside the weights."""
         arrays = {} if self.thresholds is None else {"thresholds": self.thresholds}

@@ -1,18 +1,20 @@
 """The residual block of the flagship codec."""
 
+import torch
 from torch import Tensor, nn
 
 
 class ResidualBlock(nn.Module):
-    """x + 1x1(leaky(3x3(x))), at equal size and width. It begins close to doing nothing.
+    """x + 1x1(leaky(3x3(x))) on the first `channels` of x, at equal size; the others pass.
 
-    `reach` is how many rows above and below a row of the output depends on.
+    It begins close to doing nothing. A row of the output depends on `reach` more rows on either side.
     """
 
     reach = 1
 
     def __init__(self, channels: int):
         super().__init__()
+        self.channels = channels
         self.branch = nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=1),
             nn.LeakyReLU(0.125),
@@ -22,4 +24,7 @@ class ResidualBlock(nn.Module):
         self.branch[-1].weight.data.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.branch(x)
+        if x.shape[1] == self.channels:
+            return x + self.branch(x)
+        changed, rest = x[:, : self.channels], x[:, self.channels :]
+        return torch.cat((changed + self.branch(changed), rest), 1)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from codec_lib.fixed_point import FRACTION_BITS
 from codec_lib.layers.gain import GainUnit
-from codec_lib.layers.order import CHECKERBOARD, SLANTED, Order
+from codec_lib.layers.order import CHECKERBOARD, SLANTED
 from codec_lib.models.base import LossyModel, Output, Streams, pad
 from codec_lib.models.context_prior import ContextCoder, ContextPrior
 from codec_lib.models.scale_hyperprior import ScaleHyperprior, gdn_transforms
@@ -26,11 +26,10 @@ class ContextModel(LossyModel):
     stride = 64
     unit = 2.0**-FRACTION_BITS
 
-    def __init__(self, M: int, initial_gain: float, order: Order):
+    def __init__(self, prior: ContextPrior, initial_gain: float):
         super().__init__()
-        self.M = M
-        self.prior = ContextPrior(M, order=order)
-        self.gain = GainUnit(M, initial_gain)
+        self.M, self.prior = prior.M, prior
+        self.gain = GainUnit(prior.M, initial_gain)
 
     def forward(self, x: Tensor, quality: Tensor) -> Output:
         gain, inverse = self.gain(quality)
@@ -68,7 +67,7 @@ class Context(ContextModel):
     order = SLANTED
 
     def __init__(self, N: int = 64, M: int = 256):
-        super().__init__(M, 4.0, self.order)
+        super().__init__(ContextPrior(M, order=self.order), 4.0)
         self.N = N
         self.g_a, self.g_s = gdn_transforms(N, M)
 

@@ -46,18 +46,23 @@ def activation() -> nn.LeakyReLU:
 
 
 class ContextPrior(nn.Module):
-    """p(y) of M channels, with H channels of hyper-latents at a quarter of y's size and K inside."""
+    """p(y) of M channels, with H channels of hyper-latents at a quarter of y's size and K inside.
 
-    def __init__(self, M: int, H: int = 96, K: int = 128, order: Order = CHECKERBOARD):
+    Of what is decoded, contexts show the first `seen` channels, or all.
+    """
+
+    def __init__(
+        self, M: int, H: int = 96, K: int = 128, order: Order = CHECKERBOARD, seen: int | None = None
+    ):
         super().__init__()
-        self.M, self.H, self.order = M, H, order
+        self.M, self.H, self.order, self.seen = M, H, order, seen or M
         self.h_a = nn.Sequential(
             nn.Conv2d(M, H, 1), activation(),
             conv(H, H, kernel=3), activation(),
             conv(H, H, kernel=3),
         )  # fmt: skip
         self.h_s = nn.Sequential(deconv(H, H), activation(), deconv(H, K))
-        self.context = ContextConv2d(M, K, order)
+        self.context = ContextConv2d(self.seen, K, order)
         self.parameters_of = nn.Sequential(
             nn.Conv2d(K, K, 1), activation(), nn.Conv2d(K, K, 1), activation()
         )
@@ -85,7 +90,9 @@ class ContextPrior(nn.Module):
 
     def distribution(self, psi: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """mu and log sigma of every place (B, M, h, w), from psi and what is decoded; zero is not."""
-        h = self.parameters_of(nn.functional.leaky_relu(psi + self.context(seen), 2.0**-LEAK))
+        h = self.parameters_of(
+            nn.functional.leaky_relu(psi + self.context(seen[:, : self.seen]), 2.0**-LEAK)
+        )
         return self.mean(h).float(), self.log_sigma(h).float()
 
     def _in_steps(self, y: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
@@ -194,8 +201,10 @@ class Walk:
         """mu, float64 multiples of 2^-12 as integers, and the table's index, uint8; (M, P) each."""
         h = self.psi[None, :, None, places].double()
         if self.has_context:
-            seen = self.seen[:, self._inside(places) + self.neighbours[:, None]]  # (M, T, P)
-            h += self.networks["context"](seen.flatten(0, 1)[None, :, None])
+            network = self.networks["context"]
+            channels = network.inputs // len(self.neighbours)
+            seen = self.seen[:channels, self._inside(places) + self.neighbours[:, None]]  # (C, T, P)
+            h += network(seen.flatten(0, 1)[None, :, None])
         h = self.networks["parameters"](leaky(h.clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT), LEAK))
         mu, index = (self.networks[name](h)[0, :, 0] for name in ("mean", "index"))
         return mu.clamp_(-LIMIT, LIMIT), index

@@ -6,7 +6,9 @@ r"""The codec to use: one network for every rate, made for quality per multiplic
 Convolutions at full size take most of the time of a codec like the hyperprior and hold the fewest
 channels. Here 8x8 pixels become channels first, and everything happens at an eighth of the size, in plain
 residual blocks without GDN: divisive normalisation costs a 1x1 convolution and a square root at each size,
-and deeper networks of plain blocks do without. The prior is a `ContextPrior` in two steps.
+and deeper networks of plain blocks do without. At 1/16 the blocks, and the context of the prior, see only
+the first WIDE of M channels: the others are fine detail, which high rates need and which nothing predicts.
+The prior is a `ContextPrior` in two steps.
 
 Training begins with a DCT of 8x8 blocks and Haar's transform of four of them, with blocks that do next to
 nothing: as a JPEG of sorts with a learned prior.
@@ -26,8 +28,10 @@ from codec_lib.layers.order import CHECKERBOARD
 from codec_lib.layers.residual import ResidualBlock
 from codec_lib.models.base import samples, unchanged
 from codec_lib.models.context import ContextModel
+from codec_lib.models.context_prior import ContextPrior
 
 OUTER_BLOCKS, INNER_BLOCKS = 3, 2  # at 1/8 and at 1/16 of the size
+WIDE = 192  # channels at 1/16 that blocks and contexts see, the lowest frequencies at the start
 BAND = 512  # rows of the picture at once; each band needs 64 more on either side
 UNIT = 4.0  # what networks see is (x - 1/2) UNIT
 INITIAL_GAIN = 1.25  # of quality 4
@@ -36,20 +40,21 @@ INITIAL_GAIN = 1.25  # of quality 4
 class Flagship(ContextModel):
     """N channels at an eighth of the size, M of latents."""
 
-    def __init__(self, N: int = 128, M: int = 192):
-        super().__init__(M, INITIAL_GAIN, CHECKERBOARD)
+    def __init__(self, N: int = 128, M: int = 320):
+        wide = min(M, WIDE)
+        super().__init__(ContextPrior(M, order=CHECKERBOARD, seen=wide), INITIAL_GAIN)
         self.N = N
         self.g_a = nn.Sequential(
             Affine(UNIT, -UNIT / 2),
             nn.PixelUnshuffle(BLOCK), nn.Conv2d(3 * BLOCK**2, N, 1),
             *(ResidualBlock(N) for _ in range(OUTER_BLOCKS)),
             nn.PixelUnshuffle(2), nn.Conv2d(4 * N, M, 1),
-            *(ResidualBlock(M) for _ in range(INNER_BLOCKS)),
+            *(ResidualBlock(wide) for _ in range(INNER_BLOCKS)),
             nn.Conv2d(M, M, 1),
         )  # fmt: skip
         self.g_s = nn.Sequential(
             nn.Conv2d(M, M, 1),
-            *(ResidualBlock(M) for _ in range(INNER_BLOCKS)),
+            *(ResidualBlock(wide) for _ in range(INNER_BLOCKS)),
             nn.Conv2d(M, 4 * N, 1), nn.PixelShuffle(2),
             *(ResidualBlock(N) for _ in range(OUTER_BLOCKS)),
             nn.Conv2d(N, 3 * BLOCK**2, 3, padding=1), nn.PixelShuffle(BLOCK),
