@@ -35,12 +35,20 @@ def test_encode_inspect_decode(folder):
     assert encoded.returncode == 0, encoded.stderr
     inspected = run("inspect", folder / "photo.clc")
     assert inspected.returncode == 0
-    assert "hyperprior" in inspected.stdout
+    assert "flagship" in inspected.stdout
     assert "3.5" in inspected.stdout
     decoded = run("decode", folder / "photo.clc", folder / "again.png")
     assert decoded.returncode == 0, decoded.stderr
     assert Image.open(folder / "again.png").size == (200, 180)
     assert sorted(p.name for p in folder.iterdir()) == ["again.png", "photo.clc", "photo.png"]
+
+
+@pytest.mark.parametrize(("option", "target"), [("--target-bytes", 3000), ("--target-bpp", 0.75)])
+def test_a_wanted_size_is_kept(folder, option, target):
+    encoded = run("encode", folder / "photo.png", folder / "photo.clc", option, target)
+    assert encoded.returncode == 0, encoded.stderr
+    allowed = target if option == "--target-bytes" else target * 200 * 180 / 8
+    assert 0.97 * allowed <= (folder / "photo.clc").stat().st_size <= allowed
 
 
 def test_inspect_loads_no_torch(folder):
@@ -68,6 +76,9 @@ def test_models_lists_the_models_with_their_cards():
         ("encode", "photo.png"),
         ("encode", "photo.png", "x.clc", "--quality", "9"),
         ("encode", "photo.png", "x.clc", "--quality", "nan"),
+        ("encode", "photo.png", "x.clc", "--target-bytes", "0"),
+        ("encode", "photo.png", "x.clc", "--target-bpp", "inf"),
+        ("encode", "photo.png", "x.clc", "--target-bytes", "5000", "--quality", "4"),
         ("encode", "photo.png", "x.clc", "--model", "nothing"),
         ("encode", "photo.png", "x.clc", "--device", "tpu"),
         ("decode", "photo.clc", "x.docx"),
@@ -101,6 +112,8 @@ def test_bad_data_exits_with_1_and_leaves_nothing_behind(folder):
         ("encode", "cut.png", "x.clc"),
         ("encode", "missing.png", "x.clc"),
         ("encode", "photo.png", "no/such/folder/x.clc"),
+        ("encode", "photo.png", "x.clc", "--target-bytes", "100"),
+        ("encode", "photo.png", "x.clc", "--target-bytes", "5000", "--model", "near-lossless"),
         ("decode", "empty.clc", "x.png"),
         ("decode", "cut.clc", "x.png"),
         ("decode", "flipped.clc", "x.png"),

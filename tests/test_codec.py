@@ -12,7 +12,7 @@ from PIL import Image
 import codec_lib as cl
 from codec_lib import container, metrics, picture, weights
 
-NAMES = ("hyperprior", "factorized", "autoencoder")
+NAMES = ("flagship", "context", "checkerboard", "hyperprior", "factorized", "autoencoder")
 
 
 def photo(width=96, height=80) -> Image.Image:
@@ -222,7 +222,7 @@ def test_weights_that_are_no_safetensors_are_refused(tmp_path):
 
 def test_inspect_needs_no_network(monkeypatch):
     monkeypatch.setattr(weights, "load", lambda *a: pytest.fail("a network was loaded"))
-    assert cl.inspect(FILE).header.model == "hyperprior"
+    assert cl.inspect(FILE).header.model == "flagship"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

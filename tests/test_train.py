@@ -105,7 +105,7 @@ def test_training_can_start_from_weights(pictures, tmp_path):
         np.testing.assert_allclose(before[name], after[name], atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["hyperprior", "factorized", "autoencoder"])
+@pytest.mark.parametrize("name", ["hyperprior", "factorized", "autoencoder", "flagship", "context"])
 def test_forty_steps_lower_the_loss_on_one_batch(name):
     torch.manual_seed(0)
     model = architectures()[name](N=8, M=8)

@@ -1,0 +1,41 @@
+"""The stored measurements of the flagship: what the pages claim of it."""
+
+import pytest
+
+from codec_lib import data, metrics, weights
+
+KODAK = data.results("kodak")["curves"]
+RIVALS = data.results("kodak_baselines")["curves"]
+SUMMARY = data.results("kodak_summary")
+
+
+def curve(found):
+    return [(mean["bpp"], mean["psnr"]) for mean in found["means"]]
+
+
+@pytest.mark.parametrize("rival", ["jpeg", "hyperprior"])
+def test_it_needs_fewer_bits_than_jpeg_and_than_the_hyperprior(rival):
+    theirs = (KODAK | RIVALS)[rival]
+    assert metrics.bd_rate(curve(theirs), curve(KODAK["flagship"])) < -5
+
+
+def test_the_summary_follows_from_the_curves():
+    for rival in ("jpeg", "webp"):
+        found = metrics.bd_rate(curve(RIVALS[rival]), curve(KODAK["flagship"]))
+        assert SUMMARY[f"bd_rate_psnr_vs_{rival}"]["flagship"] == pytest.approx(found)
+
+
+def test_its_decoder_is_small():
+    decoder = SUMMARY["decoders"]["flagship"]
+    assert decoder["multiplications_a_pixel"] < 20_000
+    assert decoder["bytes"] < 16e6
+
+
+def test_a_hundred_megapixels_take_less_than_four_gib():
+    measured = data.results("large_picture")
+    assert measured["weights"] == weights.load("flagship").digest
+    assert measured["size"][0] * measured["size"][1] > 100e6
+    for way in ("encode", "decode"):
+        assert measured[way]["peak_gib"] < 4
+    assert measured["bands"]["at_most_by"] <= 1
+    assert measured["bands"]["that_differ"] < 1e-3 * measured["bands"]["samples"]
