@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--note", help="kept in the results, for instance what else ran on the machine")
+    parser.add_argument("--only", action="append", metavar="NAME", help="measure this again, keep the rest")
     options = parser.parse_args()
     command = f"python -m benchmarks.kodak {options.what} --json {options.json.as_posix()}"
     if options.what == "summary":
@@ -43,21 +44,20 @@ def main() -> None:
             report |= {f"bd_rate_{f}_vs_{rival}": bd_rates(f, rival) for f in ("psnr", "ms_ssim")}
         report["decoders"] = {name: decoder(name) for name in lossy_architectures()}
     else:
-        report = {"command": command, "note": options.note} | measure(options.what, options.device)
+        report = {"command": command, "note": options.note} | measure(options)
     options.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
-def measure(what: str, device: str) -> dict:
+def measure(options: argparse.Namespace) -> dict:
     """The curves of all models, or of all baselines, and what they were measured with."""
     paths = data.kodak()
-    curves = {}
-    if what == "models":
-        for name in lossy_architectures():
-            curves[name] = evaluate.evaluate_model(paths, name, QUALITIES, device)
+    curves = json.loads(options.json.read_text())["curves"] if options.only else {}
+    for name in options.only or (lossy_architectures() if options.what == "models" else BASELINES):
+        if options.what == "models":
+            curves[name] = evaluate.evaluate_model(paths, name, QUALITIES, options.device)
             curves[name]["weights"] = weights.load(name).digest
             add_estimates(curves[name]["rows"], name, {path.name: path for path in paths})
-    else:
-        for name in BASELINES:
+        else:
             curves[name] = evaluate.evaluate_baseline(paths, name)
     return {
         "pictures": [path.name for path in paths],

@@ -26,11 +26,11 @@ from PIL import Image
 import codec_lib as cl
 from codec_lib import container, data, picture
 from codec_lib.entropy import mixture, rans
+from codec_lib.models import lossy_architectures
 from tools.damaged_bytes import BYTES
 
 QUALITIES = {"quality": 2.0}, {"quality": 6.5}
-MODELS = {"hyperprior": QUALITIES, "factorized": QUALITIES, "autoencoder": QUALITIES,
-          "near-lossless": ({"tau": 0}, {"tau": 2})}  # fmt: skip
+MODELS = dict.fromkeys(lossy_architectures(), QUALITIES) | {"near-lossless": ({"tau": 0}, {"tau": 2})}
 PICTURES = (("RGB", 56, 40), ("RGBA", 56, 40), ("LA", 23, 17), ("L", 1, 1))  # mode, width, height
 
 

@@ -164,7 +164,7 @@ class ContextCoder:
             for places in walk.places():
                 mu, index = walk.distribution(places)
                 symbol = torch.from_numpy(decoder.read(index.flatten().cpu().numpy())).to(device)
-                if symbol.abs().max() > SYMBOL_LIMIT:
+                if symbol.min() < -SYMBOL_LIMIT or symbol.max() > SYMBOL_LIMIT:
                     raise BitstreamError(f"latents: a symbol above {SYMBOL_LIMIT}")
                 walk.put(places, symbol.view(index.shape), mu)
             if decoder.finish() != len(streams["y"]):
