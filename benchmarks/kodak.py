@@ -22,10 +22,11 @@ from torch import Tensor, nn
 
 from codec_lib import data, evaluate, metrics, picture, weights
 from codec_lib.baselines import BASELINES
-from codec_lib.models import lossy_architectures
 from codec_lib.models.base import pad
 
 QUALITIES = (1, 2, 3, 4, 5, 6, 7, 8)
+# Models that differ from the hyperprior in their prior alone are measured in benchmarks/context.py.
+MODELS = ("flagship", "hyperprior", "factorized", "autoencoder")
 LATENT_STRIDE = 16
 
 
@@ -42,7 +43,7 @@ def main() -> None:
         report = {"command": command, "method": "akima over log-rate, where both curves overlap"}
         for rival in ("jpeg", "webp"):
             report |= {f"bd_rate_{f}_vs_{rival}": bd_rates(f, rival) for f in ("psnr", "ms_ssim")}
-        report["decoders"] = {name: decoder(name) for name in lossy_architectures()}
+        report["decoders"] = {name: decoder(name) for name in MODELS}
     else:
         report = {"command": command, "note": options.note} | measure(options)
     options.json.write_text(json.dumps(report, indent=1) + "\n")
@@ -52,7 +53,7 @@ def measure(options: argparse.Namespace) -> dict:
     """The curves of all models, or of all baselines, and what they were measured with."""
     paths = data.kodak()
     curves = json.loads(options.json.read_text())["curves"] if options.only else {}
-    for name in options.only or (lossy_architectures() if options.what == "models" else BASELINES):
+    for name in options.only or (MODELS if options.what == "models" else BASELINES):
         if options.what == "models":
             curves[name] = evaluate.evaluate_model(paths, name, QUALITIES, options.device)
             curves[name]["weights"] = weights.load(name).digest

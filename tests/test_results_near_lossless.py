@@ -81,12 +81,3 @@ def test_the_correction_costs_nothing_at_any_tau_and_helps_more_as_tau_grows():
     assert gains[-1] > gains[0]
     for mean in means:
         assert mean["exact"] <= mean["quantized"]
-
-
-def test_each_part_of_the_model_is_worth_something():
-    measured = data.results("near_lossless_ablations")
-    assert measured["command"].startswith("python -m benchmarks.near_lossless_ablations")
-    found = {name: variant["bpsp"] for name, variant in measured["variants"].items()}
-    assert len(found) == 9
-    for without in ("no lossy layer", "no context", "beta = 0", "K = 1"):
-        assert found["complete"] < found[without]
