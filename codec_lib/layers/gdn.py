@@ -53,7 +53,7 @@ class GDN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if not torch.is_grad_enabled():
-            return self._in_strips(x)
+            return self._in_strips(x.to(self.beta_root.dtype))  # also in mixed precision
         energy = F.conv2d(x * x, self.gamma[:, :, None, None], self.beta)
         return x * (energy.sqrt() if self.inverse else energy.rsqrt())
 

@@ -86,3 +86,11 @@ def test_strips_change_nothing(inverse, layout):
         layer.gamma_root += 0.2 * torch.rand(6, 6)
         fast = layer(x)
     torch.testing.assert_close(fast, layer(x).detach(), atol=1e-6, rtol=1e-5)
+
+
+def test_mixed_precision_without_gradients_gives_about_the_same():
+    torch.manual_seed(0)
+    layer, x = GDN(8, inverse=True), torch.randn(2, 8, 9, 7)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        mixed = layer(x.bfloat16())
+    torch.testing.assert_close(mixed.float(), layer(x), atol=0.05, rtol=0.02)
