@@ -34,11 +34,12 @@ class ContextModel(LossyModel):
     def forward(self, x: Tensor, quality: Tensor) -> Output:
         gain, inverse = self.gain(quality)
         y_hat, bits = self.prior(self.g_a(x).float() * gain)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self._is_prior_alone()):
-            return Output(self.g_s(y_hat * inverse).float(), bits)
+        if self.training and self._is_prior_alone():
+            return Output(x, bits)
+        return Output(self.g_s(y_hat * inverse).float(), bits)
 
     def _is_prior_alone(self) -> bool:
-        """Whether only the prior is trained: it changes no picture, Q(y - mu) + mu has no slope in mu."""
+        """Whether nothing but the prior is trained: no picture depends on that, so none has to be made."""
         trained = {name.split(".")[0] for name, p in self.named_parameters() if p.requires_grad}
         return trained == {"prior"}
 
