@@ -42,6 +42,7 @@ LOG_SIGMA = -3.0, 6.0  # what networks can ask for; the tables go from 0.11 to 2
 
 
 def activation() -> nn.LeakyReLU:
+    """The one that networks in fixed point can have."""
     return nn.LeakyReLU(2.0**-LEAK)
 
 
@@ -56,6 +57,7 @@ class ContextPrior(nn.Module):
     ):
         super().__init__()
         self.M, self.H, self.order, self.seen = M, H, order, seen or M
+        self.has_two_steps = order is CHECKERBOARD
         self.h_a = nn.Sequential(
             nn.Conv2d(M, H, 1), activation(),
             conv(H, H, kernel=3), activation(),
@@ -78,7 +80,7 @@ class ContextPrior(nn.Module):
         z = self.h_a(y).float()
         z_hat = noise(z) if self.training else z.round()
         psi = self.h_s(z_hat)
-        mu, log_sigma = self._in_steps(y, psi) if self.order is CHECKERBOARD else self._at_once(y, psi)
+        mu, log_sigma = self._in_two_steps(y, psi) if self.has_two_steps else self._at_once(y, psi)
         y_hat = straight_through(y - mu) + mu  # pixels see rounding, the rate sees noise
         sigma = log_sigma.clamp(*LOG_SIGMA).exp()
         if self.training:
@@ -95,7 +97,7 @@ class ContextPrior(nn.Module):
         )
         return self.mean(h).float(), self.log_sigma(h).float()
 
-    def _in_steps(self, y: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
+    def _in_two_steps(self, y: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
         """Checkerboard: what the first places get from nothing, and the others from those."""
         first = (torch.arange(y.shape[2])[:, None] + torch.arange(y.shape[3])) % 2 == 0
         first = first.to(y.device)

@@ -1,5 +1,7 @@
 """The prior with a context: integers in every step, the same for encoder, decoder, and all at once."""
 
+import copy
+
 import pytest
 import torch
 
@@ -111,3 +113,8 @@ def test_estimated_bits_are_close_to_the_stream(prior, coder):
     z_hat = prior.h_a(y).round()
     real = 8 * len(coder.encode(y, z_hat)["y"])
     assert real == pytest.approx(prior(y)[1]["y"].item(), rel=0.01)
+
+
+def test_a_copy_estimates_the_same(prior):
+    y = latents(16, 16)
+    assert torch.equal(copy.deepcopy(prior)(y)[0], prior(y)[0])
