@@ -149,7 +149,7 @@ def test_a_bad_stream_is_reported_by_the_name_of_its_section(kind, payload):
 def test_a_file_of_other_weights_is_refused():
     header, sections = container.read(FILE)
     other = container.Header(**{**vars(header), "weights": "00" * 8})
-    with pytest.raises(cl.BitstreamError, match="weights: file needs hyperprior 0000000000000000"):
+    with pytest.raises(cl.BitstreamError, match="weights: file needs flagship 0000000000000000"):
         cl.decode(container.write(other, sections))
 
 
