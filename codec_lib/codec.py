@@ -146,8 +146,11 @@ def _settings(
         return QUALITY, tau or 0
     if tau is not None:
         raise ValueError(f"tau: {tau}; {trained.name} takes quality instead")
-    if target_bytes is not None and quality is not None:
-        raise ValueError(f"target: {target_bytes} bytes, and quality {quality}; only one can be given")
+    if target_bytes is not None:
+        if quality is not None:
+            raise ValueError(f"target: {target_bytes} bytes, and quality {quality}; only one can be given")
+        if not (isinstance(target_bytes, int | float) and target_bytes > 0):
+            raise ValueError(f"target: {target_bytes!r} bytes; allowed is any number above 0")
     quality = 4 if quality is None else quality
     if not (isinstance(quality, int | float) and math.isfinite(quality) and 1 <= quality <= 8):
         raise ValueError(f"quality: {quality}; allowed is 1 to 8")

@@ -57,5 +57,8 @@ def test_targets_go_with_alpha_and_not_with_qualities_or_tau():
     assert len(file) <= 2000
     with pytest.raises(ValueError, match="only one can be given"):
         cl.encode(picture.astype(np.uint8), quality=3, target_bytes=2000)
+    for target in (0, -1, float("nan"), "2000"):
+        with pytest.raises(ValueError, match="allowed is any number above 0"):
+            cl.encode(picture.astype(np.uint8), target_bytes=target)
     with pytest.raises(ValueError, match="takes tau instead"):
         cl.encode(picture.astype(np.uint8), "near-lossless", target_bytes=2000)
