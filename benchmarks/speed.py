@@ -77,7 +77,7 @@ def their_model(model) -> TheirHyperprior:
 
 def picture_of(x: torch.Tensor) -> Image.Image:
     """The picture that a user of CompressAI makes of its output."""
-    return picture.from_levels(picture.quantize(x), "RGB")
+    return picture.from_tensor(x, "RGB")
 
 
 def tasks_for(image: Image.Image, ours, theirs) -> dict[tuple[str, str], Callable]:
@@ -154,7 +154,7 @@ def parts(path: Path) -> dict[str, float]:
         "decode: rANS": lambda: rans.decode(stream, flat[1], flat[2]),
         "decode: g_s, inner layers": lambda: model.g_s[:-OUTER](y_hat * inverse),
         "decode: g_s, outer layers": lambda: in_bands(model.g_s[-OUTER:], inner),
-        "decode: tensor to picture": lambda: picture.from_levels(picture.quantize(decoded), "RGB"),
+        "decode: tensor to picture": lambda: picture.from_tensor(decoded, "RGB"),
         "decode: all": lambda: cl.decode(file, "cpu"),
         "for comparison: h_s in float32": lambda: model.h_s(z_hat),
     }

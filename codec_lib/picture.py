@@ -86,6 +86,11 @@ def from_levels(levels: Tensor, mode: str, alpha: Image.Image | None = None) -> 
     return image
 
 
+def from_tensor(x: Tensor, mode: str, alpha: Image.Image | None = None) -> Image.Image:
+    """The same from samples (1, 3, H, W), float, of which those outside of [0, 1] are clamped."""
+    return from_levels(quantize(x.clone()), mode, alpha)
+
+
 def pack_alpha(image: Image.Image) -> bytes:
     """The alpha channel as a PNG: a well-known lossless file inside ours."""
     buffer = io.BytesIO()
