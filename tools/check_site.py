@@ -149,7 +149,7 @@ class Site:
             self.counts["pictures"] += page.pictures
             if not page.title and not self.is_redirect(page):
                 complaints.append("has no title")
-            expected = 0 if path.name == "search.html" or self.is_redirect(page) else 1
+            expected = 0 if path == self.root / "search.html" or self.is_redirect(page) else 1
             if page.headings != expected:
                 complaints.append(f"has {page.headings} main headings, not {expected}")
             found += [f"{path.relative_to(self.root)} {complaint}" for complaint in complaints if complaint]
