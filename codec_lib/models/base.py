@@ -157,6 +157,11 @@ def crop(x: Tensor, height: int, width: int) -> Tensor:
     return x[..., :height, :width]
 
 
+def channel_indexes(shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """Tables of a stream whose every channel has one: (1, H, rows, columns)."""
+    return torch.arange(shape[1], dtype=torch.int32, device=device)[:, None, None].expand(tuple(shape))
+
+
 def write_symbols(symbols: Tensor, indexes: Tensor, tables: Tables) -> bytes:
     """A stream of integers, in channel, row, column order, each with a row of the tables.
 

@@ -29,7 +29,7 @@ from codec_lib.errors import BitstreamError, section
 from codec_lib.fixed_point import ACTIVATION_LIMIT, FRACTION_BITS, FixedPointNetwork, convert, leaky
 from codec_lib.layers.convolution import conv, deconv
 from codec_lib.layers.order import CHECKERBOARD, WINDOW, ContextConv2d, Order
-from codec_lib.models.base import Streams, read_symbols, write_symbols
+from codec_lib.models.base import Streams, channel_indexes, read_symbols, write_symbols
 from codec_lib.quantize import noise, straight_through
 
 LEAK = 3  # leaky ReLU has slope 2**-3
@@ -225,8 +225,3 @@ class Walk:
         """Where in the rows of `seen`, which have a margin, some places are."""
         width = self.shape[2]
         return (places // width + MARGIN) * self.row + places % width + MARGIN
-
-
-def channel_indexes(shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """Tables of a stream whose every channel has one: (1, H, rows, columns)."""
-    return torch.arange(shape[1], dtype=torch.int32, device=device)[:, None, None].expand(tuple(shape))

@@ -24,7 +24,15 @@ from codec_lib.density.factorized import FactorizedDensity
 from codec_lib.layers.convolution import conv, deconv
 from codec_lib.layers.gain import GainUnit
 from codec_lib.layers.gdn import GDN
-from codec_lib.models.base import LossyModel, Output, Streams, pad, read_symbols, write_symbols
+from codec_lib.models.base import (
+    LossyModel,
+    Output,
+    Streams,
+    channel_indexes,
+    pad,
+    read_symbols,
+    write_symbols,
+)
 from codec_lib.quantize import noise, straight_through
 
 
@@ -97,18 +105,14 @@ class ScaleHyperprior(LossyModel):
         y = self.analyze(pad(x, self.stride)) * gain
         z_hat = self.h_a(y.abs()).round_()
         return {
-            "z": write_symbols(z_hat, self._z_indexes(*z_hat.shape[-2:]), self.tables["z"]),
+            "z": write_symbols(z_hat, channel_indexes(z_hat.shape, z_hat.device), self.tables["z"]),
             "y": write_symbols(y.round_(), self.networks["h_s"](z_hat), self.tables["y"]),
         }
 
     @torch.inference_mode()
     def read(self, streams: Streams, quality: float, height: int, width: int) -> dict[str, Tensor]:
-        z_indexes = self._z_indexes(*self.grid(height, width, 64))
+        shape = 1, self.N, *self.grid(height, width, 64)
+        z_indexes = channel_indexes(shape, self.gain.log_gain.device)
         z_hat = read_symbols("z", streams, z_indexes, self.tables["z"])
         y_hat = read_symbols("y", streams, self.networks["h_s"](z_hat), self.tables["y"])
         return {"z": z_hat, "y": y_hat}
-
-    def _z_indexes(self, rows: int, columns: int) -> Tensor:
-        """The table of each element of z, (1, N, rows, columns): that of its channel."""
-        channels = torch.arange(self.N, dtype=torch.int32, device=self.gain.log_gain.device)
-        return channels[:, None, None].expand(1, self.N, rows, columns)
