@@ -3,12 +3,14 @@
     python -m benchmarks.near_lossless_ablations --minutes 6 --json results/near_lossless_ablations.json \
         --data ../shared/data/train-lossless --out runs/ablations
 
-Every variant starts from the released hyperprior and an untrained network for pixels, and is trained for
-the same time on the same crops; figures are estimated bits per sub-pixel of every third Kodak picture.
-None of them gets as far as the released weights: compare them with each other only.
+Every variant starts from the released hyperprior and an untrained network for pixels, and is trained on
+the same crops; figures are estimated bits per sub-pixel of every third Kodak picture. None of them gets as
+far as the released weights: compare them with each other only, and within their group. The first group
+leaves the lossy layer as it is; the second, that of lambda, trains it too, which takes longer a step. The
+first variant of a group takes as many steps as fit into the given minutes, the others as many as it did.
 
-One variant is of another kind: it starts from the released weights and trains them, as long as the others,
-for files of one tau. Compare it with the corrected network, in results/near_lossless_contexts.json.
+One variant is a group of its own: it starts from the released weights and trains them for files of one
+tau. Compare it with the corrected network, in results/near_lossless_contexts.json.
 """
 
 import argparse
@@ -99,8 +101,8 @@ VARIANTS = {
     "no context": Variant(WithoutContext),
     "beta = 0": Variant(WithoutColours),
     "K = 1": Variant(OneComponent),
-    "lambda = 0": Variant(NearLossless, [], 0.0),
     "lambda = 0.001": Variant(NearLossless, [], 0.001),
+    "lambda = 0": Variant(NearLossless, [], 0.0),
     "lambda = 0.03": Variant(NearLossless, [], 0.03),
     f"trained for tau = {TAU}": Variant(Retrained, start="near-lossless", lr=0.005),
 }
@@ -113,15 +115,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
-    rows = {}
+    rows, steps = {}, {}
     for name, variant in VARIANTS.items():
+        group = variant.start, *variant.only
         folder = options.out / name.replace(" ", "_")
         settings = Settings(
-            "near-lossless", options.data, str(folder), minutes=options.minutes, batch=4,
-            lr=variant.lr, lr_other=0.15 * variant.lr, start=variant.start, only=variant.only,
+            "near-lossless", options.data, str(folder), minutes=options.minutes, steps=steps.get(group),
+            batch=4, lr=variant.lr, lr_other=0.15 * variant.lr, start=variant.start, only=variant.only,
             distortion=variant.distortion,
         )  # fmt: skip
-        rows[name] = measure(variant.model, train(settings, variant.model))
+        path = train(settings, variant.model)
+        steps[group] = json.loads(path.with_suffix(".json").read_text())["training"]["step"]
+        rows[name] = {"steps": steps[group]} | measure(variant.model, path)
         print(name, rows[name], flush=True)
     command = " ".join(["python -m benchmarks.near_lossless_ablations", *sys.argv[1:]])
     report = {"command": command, "minutes": options.minutes, "tau": TAU, "every": EVERY, "variants": rows}

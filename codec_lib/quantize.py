@@ -7,12 +7,16 @@ Rounding has gradient zero almost everywhere. Three ways around that, all of the
 * `straight_through`: really round, and pretend in the backward pass that nothing happened.
 * `soft`: a differentiable mixture of the integers nearby that hardens as the temperature falls.
 
+An encoder need not round to the nearest: `RateDistortion` takes the integer that is worth its bits, and no
+decoder has to know.
+
 Sources: Balle et al., ICLR 2017 (noise); Theis et al., ICLR 2017 (straight through); Agustsson et al.,
-NeurIPS 2017 (soft-to-hard).
+NeurIPS 2017 (soft-to-hard); Sullivan and Wiegand, IEEE Signal Processing Magazine 1998 (decisions by rate
+and distortion).
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def noise(y: Tensor) -> Tensor:
@@ -43,6 +47,40 @@ def soft(y: Tensor, temperature: float, reach: int = 2) -> Tensor:
     candidates = y.detach().round()[..., None] + torch.arange(-reach, reach + 1).to(y)
     weights = torch.softmax(-((y[..., None] - candidates) ** 2) / temperature, dim=-1)
     return (weights * candidates).sum(-1)
+
+
+class Rounding(nn.Module):
+    """The nearest integer, whatever it costs."""
+
+    def forward(self, y: Tensor, index: Tensor) -> Tensor:
+        """Symbols for y, of the same shape."""
+        return y.round()
+
+
+class RateDistortion(Rounding):
+    """The nearest integer s or its neighbour towards zero: the one of smaller bits + weight (y - s)^2.
+
+    `costs[i, reach + s]` are the bits of symbol s, |s| <= reach, in table i; beyond, symbols are rounded.
+    """
+
+    def __init__(self, costs: Tensor, weight: float):
+        super().__init__()
+        self.weight = weight
+        self.register_buffer("costs", costs, persistent=False)
+
+    def forward(self, y: Tensor, index: Tensor) -> Tensor:
+        """Symbols for y, each coded with the table of its index; same shapes."""
+        symbols = y.round()
+        reach = self.costs.shape[1] // 2
+        in_question = (symbols != 0) & (symbols.abs() <= reach)
+        y, table, nearest = y[in_question], index[in_question].long(), symbols[in_question]
+
+        def cost(s: Tensor) -> Tensor:
+            return self.costs[table, s.long() + reach] + self.weight * (y - s) ** 2
+
+        smaller = nearest - nearest.sign()
+        symbols[in_question] = torch.where(cost(smaller) < cost(nearest), smaller, nearest)
+        return symbols
 
 
 def near_lossless(r: Tensor, tau: int) -> Tensor:

@@ -48,3 +48,31 @@ def test_soft_quantization_has_a_gradient():
 def test_a_temperature_must_be_positive():
     with pytest.raises(ValueError, match="temperature is 0"):
         quantize.soft(torch.zeros(1), 0)
+
+
+def chosen(y, weight, costs):
+    quantizer = quantize.RateDistortion(costs, weight)
+    return quantizer(y, torch.zeros(y.shape, dtype=torch.uint8))
+
+
+def test_a_symbol_is_worth_its_bits_or_becomes_smaller():
+    costs = torch.tensor([[9.0, 5.0, 1.0, 5.0, 9.0]])  # 4 bits a step away from zero, symbols -2 to 2
+    y = torch.tensor([0.55, 0.75, -0.55, -0.75, 1.6, 1.9, 0.4, 3.4])
+    # from s to s - 1 costs weight (2 (y - s) + 1) more distortion: below 4 bits while y - s < -0.3
+    assert chosen(y, 10.0, costs).tolist() == [0, 1, 0, -1, 1, 2, 0, 3]
+    assert torch.equal(chosen(y, 1e6, costs), y.round())
+
+
+def test_no_choice_costs_more_than_rounding_and_some_cost_less():
+    torch.manual_seed(0)
+    y = torch.randn(5000) * 2
+    costs, weight = torch.arange(-40, 41).abs()[None].float(), 8.0
+
+    def cost(symbols):
+        return costs[0, symbols.long() + 40] + weight * (y - symbols) ** 2
+
+    symbols = chosen(y, weight, costs)
+    moved = symbols != y.round()
+    assert moved.any()
+    assert (cost(symbols)[moved] < cost(y.round())[moved]).all()
+    assert torch.equal(symbols[moved].abs(), y.round()[moved].abs() - 1)

@@ -59,7 +59,7 @@ class ContextModel(LossyModel):
         return self._coder().decode(streams, shape, self.gain.log_gain.device)
 
     def _coder(self) -> ContextCoder:
-        return ContextCoder(self.prior.order, self.tables, self.networks)
+        return ContextCoder(self.prior.order, self.tables, self.networks, self.prior.quantizer)
 
 
 class Context(ContextModel):

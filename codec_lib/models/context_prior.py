@@ -4,7 +4,8 @@ r"""A prior of latents that looks at what is decoded already: mean and scale fro
                                                  |
     y_hat so far --> context ------------------->+--> parameters --> mu, sigma of the next places
 
-Every latent is y_hat = Q(y - mu) + mu: its symbol is what the mean missed, coded under N(0, sigma^2).
+Every latent is y_hat = Q(y - mu) + mu: its symbol is what the mean missed, coded under N(0, sigma^2) or
+a `Shape` of that scale.
 The places of an `Order` are decoded step by step; each step sees the latents of the steps before.
 
 In training all of this is floats; `freeze` turns it into networks in fixed point, and mu into multiples
@@ -30,7 +31,7 @@ from codec_lib.fixed_point import ACTIVATION_LIMIT, FRACTION_BITS, FixedPointNet
 from codec_lib.layers.convolution import conv, deconv
 from codec_lib.layers.order import CHECKERBOARD, WINDOW, ContextConv2d, Order
 from codec_lib.models.base import Streams, channel_indexes, read_symbols, write_symbols
-from codec_lib.quantize import noise, straight_through
+from codec_lib.quantize import Rounding, noise, straight_through
 
 LEAK = 3  # leaky ReLU has slope 2**-3
 CHUNK = 1024  # places whose distributions are computed at once: symbols are in this order in the stream
@@ -49,14 +50,23 @@ def activation() -> nn.LeakyReLU:
 class ContextPrior(nn.Module):
     """p(y) of M channels, with H channels of hyper-latents at a quarter of y's size and K inside.
 
-    Of what is decoded, contexts show the first `seen` channels, or all.
+    Of what is decoded, contexts show the first `seen` channels, or all. `shape` is that of the symbols'
+    distributions, and `quantizer` makes the symbols, once the network is trained.
     """
 
     def __init__(
-        self, M: int, H: int = 96, K: int = 128, order: Order = CHECKERBOARD, seen: int | None = None
+        self,
+        M: int,
+        H: int = 96,
+        K: int = 128,
+        order: Order = CHECKERBOARD,
+        seen: int | None = None,
+        shape: gaussian.Shape = gaussian.NORMAL,
+        quantizer: Rounding | None = None,
     ):
         super().__init__()
-        self.M, self.H, self.order, self.seen = M, H, order, seen or M
+        self.M, self.H, self.order, self.seen, self.shape = M, H, order, seen or M, shape
+        self.quantizer = quantizer or Rounding()
         self.has_two_steps = order is CHECKERBOARD
         self.h_a = nn.Sequential(
             nn.Conv2d(M, H, 1), activation(),
@@ -81,14 +91,14 @@ class ContextPrior(nn.Module):
         z_hat = noise(z) if self.training else z.round()
         psi = self.h_s(z_hat)
         mu, log_sigma = self._in_two_steps(y, psi) if self.has_two_steps else self._at_once(y, psi)
-        y_hat = straight_through(y - mu) + mu  # pixels see rounding, the rate sees noise
         sigma = log_sigma.clamp(*LOG_SIGMA).exp()
+        symbols = self._symbols(y - mu, sigma)  # pixels see rounding, the rate sees noise
         if self.training:
-            bits = gaussian.bits(noise(y - mu), sigma)
+            bits = gaussian.bits(noise(y - mu), sigma, self.shape)
         else:
             table = gaussian.scale_table().to(sigma)[gaussian.indexes(sigma).long()]
-            bits = gaussian.bits((y - mu).round(), table)
-        return y_hat, {"z": self.density_z.bits(z_hat), "y": bits}
+            bits = gaussian.bits(symbols, table, self.shape)
+        return symbols + mu, {"z": self.density_z.bits(z_hat), "y": bits}
 
     def distribution(self, psi: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """mu and log sigma of every place (B, M, h, w), from psi and what is decoded; zero is not."""
@@ -101,10 +111,17 @@ class ContextPrior(nn.Module):
         """Checkerboard: what the first places get from nothing, and the others from those."""
         first = (torch.arange(y.shape[2])[:, None] + torch.arange(y.shape[3])) % 2 == 0
         first = first.to(y.device)
-        before = self.distribution(psi, torch.zeros_like(y))
-        seen = torch.where(first, straight_through(y - before[0]) + before[0], 0.0)
+        before = mu, log_sigma = self.distribution(psi, torch.zeros_like(y))
+        symbols = self._symbols(y - mu, log_sigma.clamp(*LOG_SIGMA).exp())
+        seen = torch.where(first, symbols + mu, 0.0)
         after = self.distribution(psi, seen)
         return tuple(torch.where(first, a, b) for a, b in zip(before, after, strict=True))
+
+    def _symbols(self, residual: Tensor, sigma: Tensor) -> Tensor:
+        """What is coded of the latents minus their means: rounded in training, with gradients."""
+        if self.training:
+            return straight_through(residual)
+        return self.quantizer(residual, gaussian.indexes(sigma))
 
     def _at_once(self, y: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
         """All places at once, from latents that are rounded without their mean: an estimate.
@@ -116,7 +133,7 @@ class ContextPrior(nn.Module):
     @torch.no_grad()
     def freeze(self) -> tuple[dict[str, Tables], dict[str, FixedPointNetwork]]:
         """The integer tables of streams z and y, and the networks that choose among them."""
-        tables = {"z": self.density_z.tables(torch.ones(1, self.H)), "y": gaussian.tables()}
+        tables = {"z": self.density_z.tables(torch.ones(1, self.H)), "y": gaussian.tables(self.shape)}
         borders = gaussian.scale_borders().log()
         networks = {
             "h_s": convert(self.h_s),
@@ -131,8 +148,15 @@ class ContextPrior(nn.Module):
 class ContextCoder:
     """Codes latents with the integers of a `ContextPrior`, step by step."""
 
-    def __init__(self, order: Order, tables: dict[str, Tables], networks: dict[str, FixedPointNetwork]):
+    def __init__(
+        self,
+        order: Order,
+        tables: dict[str, Tables],
+        networks: dict[str, FixedPointNetwork],
+        quantizer: Rounding | None = None,
+    ):
         self.order, self.tables, self.networks = order, tables, networks
+        self.quantizer = quantizer or Rounding()
 
     @torch.inference_mode()
     def encode(self, y: Tensor, z_hat: Tensor) -> Streams:
@@ -142,7 +166,7 @@ class ContextCoder:
         y, done = y[0].flatten(1), 0
         for places in walk.places():
             mu, index = walk.distribution(places)
-            symbol = (y[:, places] - mu * 2.0**-FRACTION_BITS).round_()
+            symbol = self.quantizer(y[:, places] - mu * 2.0**-FRACTION_BITS, index)
             symbol = symbol.clamp_(-SYMBOL_LIMIT, SYMBOL_LIMIT).to(torch.int32)
             walk.put(places, symbol, mu)
             now = slice(done, done := done + symbol.numel())

@@ -8,7 +8,7 @@ channels. Here 8x8 pixels become channels first, and everything happens at an ei
 residual blocks without GDN: divisive normalisation costs a 1x1 convolution and a square root at each size,
 and deeper networks of plain blocks do without. At 1/16 the blocks, and the context of the prior, see only
 the first WIDE of M channels: the others are fine detail, which high rates need and which nothing predicts.
-The prior is a `ContextPrior` in two steps.
+The prior is a `ContextPrior` in two steps; the encoder weighs the bits of each symbol against its error.
 
 Training begins with a DCT of 8x8 blocks and Haar's transform of four of them, with blocks that do next to
 nothing: as a JPEG of sorts with a learned prior.
@@ -21,6 +21,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from codec_lib.density import gaussian
 from codec_lib.layers.affine import Affine
 from codec_lib.layers.bands import in_bands
 from codec_lib.layers.dct import BLOCK, block_transform, pair_transform
@@ -29,11 +30,13 @@ from codec_lib.layers.residual import ResidualBlock
 from codec_lib.models.base import samples, unchanged
 from codec_lib.models.context import ContextModel
 from codec_lib.models.context_prior import ContextPrior
+from codec_lib.quantize import RateDistortion
 
 OUTER_BLOCKS, INNER_BLOCKS = 3, 2  # at 1/8 and at 1/16 of the size
 WIDE = 192  # channels at 1/16 that blocks and contexts see, the lowest frequencies at the start
 BAND = 512  # rows of the picture at once; each band needs 64 more on either side
 UNIT = 4.0  # what networks see is (x - 1/2) UNIT
+DISTORTION_WEIGHT = 30.0  # bits that a squared step of a latent is worth to the encoder
 INITIAL_GAIN = 1.25  # of quality 4
 
 
@@ -42,7 +45,10 @@ class Flagship(ContextModel):
 
     def __init__(self, N: int = 128, M: int = 320):
         wide = min(M, WIDE)
-        super().__init__(ContextPrior(M, order=CHECKERBOARD, seen=wide), INITIAL_GAIN)
+        shape = gaussian.HEAVY_TAILED
+        quantizer = RateDistortion(gaussian.costs(shape), DISTORTION_WEIGHT)
+        prior = ContextPrior(M, order=CHECKERBOARD, seen=wide, shape=shape, quantizer=quantizer)
+        super().__init__(prior, INITIAL_GAIN)
         self.N = N
         self.g_a = nn.Sequential(
             Affine(UNIT, -UNIT / 2),

@@ -150,3 +150,37 @@ def test_64_scales_cost_less_than_half_a_percent():
     symbols = y.numpy().astype(np.int32)
     coded = pmf.ideal_bits(symbols, gaussian.indexes(sigma).numpy(), gaussian.tables())
     assert exact * 0.999 < coded < exact * 1.005
+
+
+@pytest.mark.parametrize("shape", [gaussian.NORMAL, gaussian.HEAVY_TAILED])
+def test_every_shape_is_a_distribution_and_its_tables_cost_what_it_says(shape):
+    generator = torch.Generator().manual_seed(1)
+    weights = torch.tensor([weight for weight, _ in shape], dtype=torch.float64)
+    widths = torch.tensor([width for _, width in shape], dtype=torch.float64)
+    assert weights.sum().item() == pytest.approx(1)
+    every = torch.arange(-300, 301, dtype=torch.float64)
+    for sigma in gaussian.scale_table()[:40:13]:
+        assert gaussian.likelihood(every, sigma, shape).sum().item() == pytest.approx(1, abs=1e-6)
+        component = torch.multinomial(weights, 20_000, replacement=True, generator=generator)
+        normal = torch.randn(20_000, generator=generator, dtype=torch.float64)
+        y = (normal * widths[component] * sigma).round()
+        exact = -gaussian.likelihood(y, sigma, shape).log2().sum().item()
+        indexes = np.full(len(y), gaussian.indexes(sigma[None])[0])
+        coded = pmf.ideal_bits(y.numpy().astype(np.int32), indexes, gaussian.tables(shape))
+        assert coded == pytest.approx(exact, rel=0.002, abs=5)
+        other = gaussian.HEAVY_TAILED if shape == gaussian.NORMAL else gaussian.NORMAL
+        assert exact < -gaussian.likelihood(y, sigma, other).log2().sum().item()
+
+
+def test_costs_are_the_bits_of_the_tables():
+    shape = gaussian.HEAVY_TAILED
+    costs = gaussian.costs(shape, reach=20)
+    assert costs.shape == (64, 41)
+    assert torch.equal(costs, costs.flip(1))
+    for index in (10, 30, 50):
+        for symbol in range(-20, 21):
+            cost = costs[index, 20 + symbol].item()
+            if cost < 11:
+                one = np.array([symbol], np.int32)
+                in_table = pmf.ideal_bits(one, np.array([index], np.uint8), gaussian.tables(shape))
+                assert cost == pytest.approx(in_table, abs=0.03)
