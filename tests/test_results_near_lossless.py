@@ -75,3 +75,19 @@ def test_the_correction_costs_nothing_at_any_tau_and_helps_more_as_tau_grows():
     assert gains[-1] > gains[0]
     for mean in means:
         assert mean["exact"] <= mean["quantized"]
+
+
+def test_every_part_is_worth_something():
+    measured = data.results("near_lossless_ablations")
+    variants = measured["variants"]
+    assert measured["command"].startswith("python -m benchmarks.near_lossless_ablations ")
+    total = {name: variant["bpsp"] for name, variant in variants.items()}
+    for name in ("no lossy layer", "no context", "beta = 0", "K = 1"):
+        assert total["complete"] < total[name]
+        assert variants[name]["steps"] == variants["complete"]["steps"]
+    lambdas = [variants[f"lambda = {value}"] for value in ("0", "0.001", "0.03")]
+    assert lambdas[0]["psnr"] < lambdas[1]["psnr"] < lambdas[2]["psnr"]
+    assert len({variant["steps"] for variant in lambdas}) == 1
+    assert set(variants) == {"complete", "no lossy layer", "no context", "beta = 0", "K = 1"} | {
+        "lambda = 0", "lambda = 0.001", "lambda = 0.03", "trained for tau = 2"
+    }  # fmt: skip

@@ -1,0 +1,82 @@
+"""Seconds to make a file and to read it: `python -m benchmarks.seconds --json results/seconds.json`.
+
+From an array of 8-bit samples in memory to the bytes of a file, and back, in a process that has done it
+before. Four Kodak pictures, with one thread and with two; for each picture the median of three rounds,
+and over pictures the mean and the slowest. Meant for a machine that does nothing else.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+import codec_lib as cl
+from benchmarks.entropy_coders import cpu
+from codec_lib import data, picture, weights
+
+MODELS = {
+    "flagship": {"quality": 4.0},
+    "checkerboard": {"quality": 4.0},
+    "context": {"quality": 4.0},
+    "hyperprior": {"quality": 4.0},
+    "near-lossless": {"tau": 0},
+}
+ROUNDS = 3
+EVERY = 6  # one of so many Kodak pictures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--note", help="kept in the results, for instance what else ran on the machine")
+    options = parser.parse_args()
+    paths = data.kodak()[::EVERY]
+    report = {
+        "command": f"python -m benchmarks.seconds --json {options.json.as_posix()}",
+        "note": options.note,
+        "cpu": cpu(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "pictures": [path.name for path in paths],
+        "rounds": ROUNDS,
+        "settings": MODELS,
+        "weights": {name: weights.load(name).digest for name in MODELS},
+        "threads": {},
+    }
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        report["threads"][threads] = {name: over(paths, name) for name in MODELS}
+        print(threads, json.dumps(report["threads"][threads], indent=1))
+    options.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def over(paths: list[Path], model: str) -> dict[str, float]:
+    """Mean and largest seconds of both directions over some pictures."""
+    rows = [one(np.asarray(picture.load(path)), model) for path in tqdm(paths, desc=model, leave=False)]
+    found = {}
+    for direction, times in zip(("encode", "decode"), zip(*rows, strict=True), strict=True):
+        found |= {direction: statistics.mean(times), f"{direction}_slowest": max(times)}
+    return found
+
+
+def one(samples: np.ndarray, model: str) -> tuple[float, float]:
+    """Median seconds of encoding and of decoding one picture, after one round that is not counted."""
+    times = []
+    for _ in range(ROUNDS + 1):
+        start = time.perf_counter()
+        file = cl.encode(samples, model, **MODELS[model])
+        between = time.perf_counter()
+        cl.decode(file)
+        times.append((between - start, time.perf_counter() - between))
+    return tuple(statistics.median(direction) for direction in zip(*times[1:], strict=True))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
