@@ -91,3 +91,10 @@ def test_every_part_is_worth_something():
     assert set(variants) == {"complete", "no lossy layer", "no context", "beta = 0", "K = 1"} | {
         "lambda = 0", "lambda = 0.001", "lambda = 0.03", "trained for tau = 2"
     }  # fmt: skip
+
+
+def test_one_network_for_every_tau_is_as_good_as_one_that_was_trained_on_for_a_single_tau():
+    measured, ways = data.results("near_lossless_ablations"), data.results("near_lossless_contexts")
+    corrected = [row["corrected"] for row in ways["rows"] if row["tau"] == 2][:: measured["every"]]
+    single = measured["variants"]["trained for tau = 2"]["bpsp_r"]
+    assert np.mean(corrected) == pytest.approx(single, rel=0.01)
