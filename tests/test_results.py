@@ -121,3 +121,15 @@ def _rgb(path):
     from PIL import Image
 
     return Image.open(path).convert("RGB")
+
+
+@pytest.mark.parametrize("name", ["published_kodak", "published_codecs"])
+def test_published_curves_name_their_source_and_rise_with_the_rate(name):
+    published = data.results(name)
+    assert "commit" in published["source"]
+    assert published["license"]
+    for curve in published["curves"].values():
+        rates, psnrs = zip(*curve["points"], strict=True)
+        assert curve["path"]
+        assert list(rates) == sorted(rates)
+        assert list(psnrs) == sorted(psnrs)
