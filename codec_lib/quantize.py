@@ -11,8 +11,8 @@ An encoder need not round to the nearest: `RateDistortion` takes the integer tha
 decoder has to know.
 
 Sources: Balle et al., ICLR 2017 (noise); Theis et al., ICLR 2017 (straight through); Agustsson et al.,
-NeurIPS 2017 (soft-to-hard); Sullivan and Wiegand, IEEE Signal Processing Magazine 1998 (decisions by rate
-and distortion).
+NeurIPS 2017 (soft-to-hard); Sullivan and Wiegand, IEEE Signal Processing Magazine 1998 (rate-distortion
+decisions).
 """
 
 import torch
@@ -60,7 +60,8 @@ class Rounding(nn.Module):
 class RateDistortion(Rounding):
     """The nearest integer s or its neighbour towards zero: the one of smaller bits + weight (y - s)^2.
 
-    `costs[i, reach + s]` are the bits of symbol s, |s| <= reach, in table i; beyond, symbols are rounded.
+    `costs[i, reach + s]` are the bits of s in table i, from -reach to reach; other symbols are rounded.
+    The `weight` is in bits. Source: decisions by rate and distortion, Sullivan and Wiegand 1998.
     """
 
     def __init__(self, costs: Tensor, weight: float):

@@ -13,7 +13,7 @@ def curve(found):
     return [(mean["bpp"], mean["psnr"]) for mean in found["means"]]
 
 
-@pytest.mark.parametrize("rival, percent", [("jpeg", -35), ("hyperprior", -15), ("webp", -10)])
+@pytest.mark.parametrize(("rival", "percent"), [("jpeg", -35), ("hyperprior", -15), ("webp", -10)])
 def test_it_needs_far_fewer_bits_than_jpeg_the_hyperprior_and_webp(rival, percent):
     theirs = (KODAK | RIVALS)[rival]
     assert metrics.bd_rate(curve(theirs), curve(KODAK["flagship"])) <= percent
