@@ -3,6 +3,7 @@
 import pytest
 
 from codec_lib import data, metrics, weights
+from codec_lib.models.flagship import DISTORTION_WEIGHT
 
 KODAK = data.results("kodak")["curves"]
 RIVALS = data.results("kodak_baselines")["curves"]
@@ -23,6 +24,17 @@ def test_the_summary_follows_from_the_curves():
     for rival in ("jpeg", "webp"):
         found = metrics.bd_rate(curve(RIVALS[rival]), curve(KODAK["flagship"]))
         assert SUMMARY[f"bd_rate_psnr_vs_{rival}"]["flagship"] == pytest.approx(found)
+
+
+def test_the_weight_of_errors_is_close_to_the_best_one_and_theory_is_not():
+    measured = data.results("encoder_decisions")
+    rates = {float(weight): percent for weight, percent in measured["bd_rate_psnr_vs_rounding"].items()}
+    assert measured["weights"] == weights.load("flagship").digest
+    assert measured["shipped"] == DISTORTION_WEIGHT
+    assert rates[DISTORTION_WEIGHT] < -0.5
+    assert rates[DISTORTION_WEIGHT] - min(rates.values()) < 0.2
+    assert rates[min(rates)] > 0  # 6 / ln 2
+    assert all(percent > 1 for percent in measured["gaussian_tables_percent"])
 
 
 def test_its_decoder_is_small():

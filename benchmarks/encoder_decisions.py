@@ -1,0 +1,87 @@
+"""What an encoder gains that weighs bits against errors, and what the shape of the tables saves.
+
+    python -m benchmarks.encoder_decisions --json results/encoder_decisions.json
+
+The flagship on validation pictures, estimated: for each weight of `quantize.RateDistortion` the BD-rate
+against plain rounding, the mean over pictures; and the bits of y that Gaussian tables would take for the
+same symbols, against the mixture's. The shipped weight was chosen here, and not on Kodak.
+"""
+
+import argparse
+import copy
+import json
+import math
+import sys
+from pathlib import Path
+from statistics import mean
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from codec_lib import metrics, weights
+from codec_lib.density import gaussian
+from codec_lib.models.flagship import DISTORTION_WEIGHT, Flagship
+from codec_lib.objective import validation_pictures
+from codec_lib.quantize import RateDistortion, Rounding
+
+THEORY = 6 / math.log(2)  # of fine steps and independent latents
+WEIGHTS = (THEORY, 20.0, DISTORTION_WEIGHT, 45.0, 70.0, 100.0)
+QUALITIES = (1.0, 3.0, 5.0, 7.0)
+
+
+@torch.inference_mode()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--validation", default="../shared/data/validation")
+    options = parser.parse_args()
+    trained = weights.load("flagship")
+    costs = gaussian.costs(trained.model.prior.shape)
+    models = {None: with_quantizer(trained.model, Rounding())}
+    models |= {weight: with_quantizer(trained.model, RateDistortion(costs, weight)) for weight in WEIGHTS}
+    rates, shapes = {weight: [] for weight in WEIGHTS}, []
+    for x in tqdm(list(validation_pictures(options.validation, trained.model))):
+        curves = {weight: [point(model, x, q) for q in QUALITIES] for weight, model in models.items()}
+        for weight in WEIGHTS:
+            rates[weight].append(metrics.bd_rate(curves[None], curves[weight]))
+        shapes.append([excess_of_gaussians(models[None], x, quality) for quality in QUALITIES])
+    report = {
+        "command": f"python -m benchmarks.encoder_decisions --json {options.json.as_posix()}",
+        "weights": trained.digest,
+        "pictures": len(shapes),
+        "qualities": QUALITIES,
+        "shipped": DISTORTION_WEIGHT,
+        "bd_rate_psnr_vs_rounding": {f"{weight:.3g}": mean(found) for weight, found in rates.items()},
+        "gaussian_tables_percent": [mean(found) for found in zip(*shapes, strict=True)],
+    }
+    options.json.write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps(report, indent=1))
+
+
+def with_quantizer(model: Flagship, quantizer: Rounding) -> Flagship:
+    """A copy of the model whose encoder makes other decisions."""
+    other = copy.deepcopy(model)
+    other.prior.quantizer = quantizer
+    return other
+
+
+def point(model: Flagship, x: Tensor, quality: float) -> tuple[float, float]:
+    """Estimated bits per pixel and PSNR of a picture (1, 3, H, W)."""
+    out = model(x, torch.tensor([quality]))
+    out.x_hat = out.x_hat.clamp(0, 1)
+    return out.bpp().item(), -10 * math.log10(out.mse(x).item())
+
+
+def excess_of_gaussians(model: Flagship, x: Tensor, quality: float) -> float:
+    """Percent more bits that y would take in Gaussian tables, for the same symbols."""
+    gain, _ = model.gain(torch.tensor([quality]))
+    y, prior = model.g_a(x) * gain, copy.deepcopy(model.prior)
+    _, bits = prior(y)
+    prior.shape = gaussian.NORMAL
+    _, plain = prior(y)
+    return 100 * (plain["y"].item() / bits["y"].item() - 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
