@@ -2,22 +2,30 @@
 
 Four layers, each usable without the next: a distribution (`codec_lib.density`), an integer
 table (`codec_lib.entropy.pmf`), a coder (`codec_lib.entropy`), a container
-(`codec_lib.container`). `encode`, `decode`, `verify` and `inspect` are the whole public workflow.
+(`codec_lib.container`). `encode`, `decode`, `truncate`, `verify` and `inspect` are the whole public
+workflow.
 
 Nothing below imports PyTorch until a name that needs it is used: the coders and the container
 work without it.
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from codec_lib.errors import BitstreamError
+from codec_lib.errors import BitstreamError, PictureWarning
 
-__version__ = "0.1.0"
-_WHERE = dict.fromkeys(("decode", "encode", "inspect", "verify"), "codec_lib.codec")
-__all__ = ["BitstreamError", *_WHERE]
+if TYPE_CHECKING:
+    from codec_lib.codec import decode, encode, inspect, truncate, verify
+
+__version__ = "0.2.0"
+__all__ = ["BitstreamError", "PictureWarning", "decode", "encode", "inspect", "truncate", "verify"]
 
 
-def __getattr__(name: str):
-    if name in _WHERE:
-        return getattr(import_module(_WHERE[name]), name)
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(import_module("codec_lib.codec"), name)
     raise AttributeError(f"module 'codec_lib' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

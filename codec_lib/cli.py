@@ -107,7 +107,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from codec_lib.train import Settings, train
+    from codec_lib.training.loop import Settings, train
 
     given = {key: getattr(options, key) for key in Settings.__dataclass_fields__ if key in options}
     print(train(Settings(**{key: value for key, value in given.items() if value is not None})))

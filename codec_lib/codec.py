@@ -4,157 +4,204 @@
 >>> data = cl.encode("photo.jpg", quality=4)                         # doctest: +SKIP
 >>> picture = cl.decode(data)                                        # doctest: +SKIP
 >>> print(cl.inspect(data))                                          # doctest: +SKIP
+
+A model is known here by the protocol of `codec_lib.models.base.Model` and by nothing else. Its sections come
+in stages: the first ones give a picture already. Beside them a file may hold what the model knows nothing
+of: alpha, a colour profile, the low bytes of 16-bit samples. The latter are one more stage, the last.
 """
 
-import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from PIL import Image
 
-from codec_lib import container, picture, weights
-from codec_lib.container import Header, Inspection
-from codec_lib.errors import BitstreamError
-from codec_lib.models.near_lossless import QUALITY, NearLossless
-from codec_lib.models.residual_coder import MAX_TAU
+from codec_lib import container, guard, picture, weights
+from codec_lib.container import File, Header, Inspection
+from codec_lib.errors import BitstreamError, PictureWarning, SectionError
+from codec_lib.models import DEFAULT
 from codec_lib.search import largest_within
+from codec_lib.setting import is_number
+from codec_lib.surroundings import reproducible
 
-DEFAULT = "flagship"
+Groups = list[tuple[str, ...]]  # the names of a file's sections, stage by stage
 
 
 def encode(
-    image: picture.Picture,
+    image: picture.Source,
     model: str = DEFAULT,
-    quality: float | None = None,
+    *,
+    target_bytes: float | None = None,
+    effort: int = 0,
+    keep: Collection[str] = ("icc",),
     device: str = "auto",
-    tau: int | None = None,
-    target_bytes: int | None = None,
+    **setting: float,
 ) -> bytes:
     """Compress a picture into the bytes of a complete `.clc` file.
 
+    What it wrote is read back before it returns.
+
     Args:
-        image: a path, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4); any size from
-            1x1 up. Grey comes back grey. Alpha is kept without loss, in a section of its own.
+        image: a path, an open file or its bytes, a PIL image, a NumPy array, a PyTorch tensor; any size from
+            1x1 up. `codec_lib.picture` has the table of what is kept, converted and refused. Grey comes back
+            grey. Alpha is kept without loss, in a section of its own.
         model: a name that `codec-lib models` lists, or the path of a weights file; the flagship unless
             given. To decode with weights of your own, let the environment variable CODEC_LIB_WEIGHTS
             name their folder.
-        quality: of lossy models: 1 (smallest file) to 8 (best picture), any number between, kept to
-            1/256; 4 unless given.
+        target_bytes: instead of a setting: the file becomes as good as it can be without being longer.
+        effort: how hard the encoder tries, 0 to the model's best.
+        keep: which of "icc" (colour profile), "exif" and "xmp" go into the file.
         device: "cpu", "cuda", or "auto" for a GPU where there is one.
-        tau: of near-lossless models: how far any sample may be off, 0 (lossless) to 20; 0 unless given.
-        target_bytes: of lossy models, instead of a quality: the file becomes as good as it can be
-            without being longer.
+        setting: the model's own, by its name. Lossy models take quality: 1 (smallest file) to 8 (best
+            picture), any number between, kept to 1/256; 4 unless given. Near-lossless ones take tau: how
+            far any sample may be off, 20 to 0 (lossless, unless given).
     Raises:
-        ValueError: an unknown model, quality or tau out of range or not the model's, no picture, a
-            target below the smallest file.
+        ValueError: an unknown model, a setting out of range or not the model's, no picture, a target
+            below the smallest file.
+    Warns:
+        PictureWarning: something of the picture was converted or left out, or its own codec does badly.
     """
-    trained = weights.load(model, pick_device(device))
-    quality, setting = _settings(trained, quality, tau, target_bytes)
-    image = picture.load(image, exact=setting is not None)
-    x = picture.to_levels(image).to(pick_device(device))
-    alpha = {"alpha": picture.pack_alpha(image)} if image.mode.endswith("A") else {}
+    device = pick_device(device)
+    trained = weights.load(model, device)
+    value = _value(trained, setting, target_bytes, effort)
+    codec = trained.model
+    taken = picture.take(image, exact=codec.promise(value) is not None, keep=keep)
+    is_deep = taken.mode.endswith(";16")
+    if is_deep and (codec.promise(value) or target_bytes is not None):
+        raise ValueError(f"image: mode {taken.mode}; 16 bits a sample are coded with {codec.setting.name} = 0 only")
+    for note in taken.notes:
+        warnings.warn(note, PictureWarning, stacklevel=2)
+    levels = taken.levels.to(device)
+    last = {name: taken.sections[name] for name in picture.LAST if name in taken.sections}
+    first = {name: payload for name, payload in taken.sections.items() if name not in last}
 
-    def file(quality: float) -> bytes:
+    def write(value: float) -> bytes:
         header = Header(
-            trained.name, trained.digest, trained.probabilities, *image.size, image.mode, quality
-        )
-        streams = trained.model.compress(x, header.quality if setting is None else setting)
-        return container.write(header, streams | alpha)
+            trained.name, trained.digest, trained.probabilities, *taken.size, taken.mode,
+            codec.setting.name, value,
+        )  # fmt: skip
+        sections = first | codec.compress(levels, value, effort) | last
+        data = container.write(header, sections)
+        if container.read(data).take(list(sections)) != sections:
+            raise RuntimeError("encode: the file does not hold what was written")
+        return data
 
-    with _reproducible():
-        return file(quality) if target_bytes is None else largest_within(file, target_bytes)
+    with reproducible(device):
+        if target_bytes is None:
+            data = write(value)
+        else:
+            data = largest_within(write, int(target_bytes), codec.setting)
+    if codec.promise(value) is None and guard.is_suspicious(levels):
+        psnr = guard.psnr(levels, data, lambda file: decode(file, device=device))
+        if psnr < guard.POOR:
+            warnings.warn(guard.complaint(trained.name, psnr), PictureWarning, stacklevel=2)
+    return data
 
 
 def decode(
-    data: bytes, device: str = "auto", max_pixels: int = container.MAX_PIXELS, preview: bool = False
-) -> Image.Image:
-    """The picture inside the bytes of a `.clc` file, as a PIL image of the original size and mode.
+    data: bytes, *, stages: int | None = None, device: str = "auto", max_pixels: int = container.MAX_PIXELS
+) -> Image.Image | np.ndarray:
+    """The picture inside the bytes of a `.clc` file, of the original size and mode.
 
-    With `preview`, of a near-lossless file: its lossy layer alone, for which the residual need not be
-    there or intact.
-
-    Raises BitstreamError for anything that is not an intact file written with weights at hand, or
-    that declares more than `max_pixels` pixels; its message is one line and names the header's field
-    or the section. Time and memory are bounded by the declared size. TypeError for no bytes.
+    Args:
+        data: the bytes.
+        stages: how many of the file's stages to decode; all unless given. One is a preview. Of the others
+            the bytes need not be there or intact.
+        device: "cpu", "cuda", or "auto" for a GPU where there is one.
+        max_pixels: what declares more is refused.
+    Returns:
+        A PIL image; for colours or alpha of 16 bits, which Pillow has no mode for, a uint16 array (H, W, C).
+    Raises:
+        BitstreamError: anything that is not an intact file written with weights at hand; the message is
+            one line and names the header's field or the section. Time and memory are bounded by the
+            declared size.
+        ValueError: a number of stages that the file does not have. TypeError: no bytes.
     """
-    only = [kind for kind in container.KINDS if not (preview and kind == "r")]
-    header, sections = container.read(data, max_pixels, only)
-    trained = _weights_of(header, pick_device(device))
-    if preview and not isinstance(trained.model, NearLossless):
-        raise ValueError(f"preview: {header.model} has no lossy layer of its own; decode it")
-    expected = set(trained.model.tables) | ({"alpha"} if header.mode.endswith("A") else set())
-    if set(sections) != expected & set(only):
-        raise BitstreamError(f"sections: {sorted(sections)}; {header.model} has {sorted(expected)}")
-    size = header.width, header.height
-    alpha = picture.unpack_alpha(sections.pop("alpha"), size) if "alpha" in sections else None
-    with _reproducible():
-        if preview:
-            levels = trained.model.preview(sections, header.height, header.width)
-        else:
-            levels = trained.model.decompress_levels(sections, header.quality, header.height, header.width)
-    return picture.from_levels(levels, header.mode, alpha)
+    device = pick_device(device)
+    file = container.read(data, max_pixels)
+    trained = _weights_of(file.header, device)
+    groups = _groups(file, trained)
+    if stages is None and file.surplus:
+        raise BitstreamError(f"file: {file.surplus} bytes after the last section; none allowed")
+    names = _names(groups, _checked_stages(stages, len(groups)))
+    beside = [name for name in file.names if name in picture.BESIDE]
+    try:
+        sections = file.take([*beside, *names])
+    except SectionError as error:
+        raise _with_hint(error, file, groups) from None
+    header = file.header
+    other = {name: sections.pop(name) for name in list(sections) if name in (*beside, *picture.LAST)}
+    with reproducible(device):
+        levels = trained.model.decompress(sections, header.value, header.height, header.width)
+    return picture.restore(levels.cpu(), header.mode, other)
+
+
+def truncate(data: bytes, *, stages: int | None = None, target_bytes: float | None = None) -> bytes:
+    """A shorter file: the last stages dropped, nothing encoded again.
+
+    Args:
+        data: a file, of which the stages that are kept must be intact.
+        stages: how many to keep, or
+        target_bytes: as many as fit into so many bytes.
+    Raises:
+        ValueError: not exactly one of both, or a file of one stage that is longer than that.
+        BitstreamError: as `decode` does.
+    """
+    if (stages is None) == (target_bytes is None):
+        raise ValueError("truncate: stages or target_bytes; exactly one has to be given")
+    file = container.read(data)
+    groups = _groups(file, _weights_of(file.header, "cpu"))
+    beside = [name for name in file.names if name in picture.BESIDE]
+    counts = range(len(groups), 0, -1) if stages is None else [_checked_stages(stages, len(groups))]
+    shorter = b""
+    for count in counts:
+        shorter = container.write(file.header, file.take([*beside, *_names(groups, count)]))
+        if target_bytes is None or len(shorter) <= _checked_target(target_bytes):
+            return shorter
+    raise ValueError(f"target: {target_bytes} bytes; the first stage alone makes {len(shorter)}")
 
 
 @dataclass(frozen=True)
 class Verification:
     """The largest error of any sample of a decoded file, and what the file promises.
 
-    `tau` is None for a file of a lossy model, which promises nothing.
+    `promise` is None for a file that promises nothing: of a lossy model, or truncated.
     """
 
     largest_error: int
-    tau: int | None
+    promise: int | None
 
     @property
     def is_kept(self) -> bool:
         """Whether the file keeps its promise."""
-        return self.tau is None or self.largest_error <= self.tau
+        return self.promise is None or self.largest_error <= self.promise
 
 
-def verify(original: picture.Picture, data: bytes, device: str = "auto") -> Verification:
+def verify(original: picture.Source, data: bytes, *, device: str = "auto") -> Verification:
     """Decode a file and compare every sample, alpha included, with the original picture.
 
     Raises BitstreamError as `decode` does, and ValueError for a picture of another size or mode.
     """
-    original, decoded = picture.load(original, exact=True), decode(data, device)
-    if (original.size, original.mode) != (decoded.size, decoded.mode):
-        raise ValueError(
-            f"original: {original.mode} {original.size}; the file holds {decoded.mode} {decoded.size}"
-        )
-    errors = np.abs(np.asarray(original).astype(int) - np.asarray(decoded).astype(int))
-    return Verification(int(errors.max()), container.inspect(data).fields.get("tau"))
+    device = pick_device(device)
+    file = container.read(data)
+    trained = _weights_of(file.header, device)
+    promise = trained.model.promise(file.header.value)
+    if len(_groups(file, trained)) < len(_all_groups(file.header, trained)):
+        promise = None
+    expected = picture.take(original, exact=promise is not None)
+    if (expected.size, expected.mode) != ((file.header.width, file.header.height), file.header.mode):
+        held = f"{file.header.mode} {(file.header.width, file.header.height)}"
+        raise ValueError(f"original: {expected.mode} {expected.size}; the file holds {held}")
+    decoded = np.asarray(decode(data, device=device)).astype(int)
+    errors = np.abs(expected.samples().astype(int) - decoded)
+    return Verification(int(errors.max()), promise)
 
 
 def inspect(data: bytes) -> Inspection:
     """What a file says about itself and which checks fail, however damaged; loads no network."""
     return container.inspect(data)
-
-
-def _settings(
-    trained: weights.Trained, quality: float | None, tau: int | None, target_bytes: int | None
-) -> tuple[float, int | None]:
-    """The header's quality, and tau for a near-lossless model, None for a lossy one; or ValueError."""
-    if isinstance(trained.model, NearLossless):
-        for name, value in (("quality", quality), ("target", target_bytes)):
-            if value is not None:
-                raise ValueError(f"{name}: {value}; {trained.name} takes tau instead")
-        if not (isinstance(tau, int | None) and 0 <= (tau or 0) <= MAX_TAU):
-            raise ValueError(f"tau: {tau}; allowed is 0 to {MAX_TAU}")
-        return QUALITY, tau or 0
-    if tau is not None:
-        raise ValueError(f"tau: {tau}; {trained.name} takes quality instead")
-    if target_bytes is not None:
-        if quality is not None:
-            raise ValueError(f"target: {target_bytes} bytes, and quality {quality}; only one can be given")
-        if not (isinstance(target_bytes, int | float) and target_bytes > 0):
-            raise ValueError(f"target: {target_bytes!r} bytes; allowed is any number above 0")
-    quality = 4 if quality is None else quality
-    if not (isinstance(quality, int | float) and math.isfinite(quality) and 1 <= quality <= 8):
-        raise ValueError(f"quality: {quality}; allowed is 1 to 8")
-    return quality, None
 
 
 def pick_device(device: str) -> str:
@@ -166,6 +213,38 @@ def pick_device(device: str) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device: cuda; PyTorch finds no GPU here")
     return device
+
+
+def _value(
+    trained: weights.Trained, given: dict[str, float], target_bytes: float | None, effort: int
+) -> float:
+    """What the model's encoder is asked for; ValueError for what is not the model's."""
+    setting, best = trained.model.setting, trained.model.best_effort
+    for name, value in given.items():
+        if name != setting.name:
+            raise ValueError(f"{name}: {value}; {trained.name} takes {setting.name} instead")
+    if target_bytes is not None:
+        if given:
+            name, value = next(iter(given.items()))
+            raise ValueError(f"target: {target_bytes} bytes, and {name} {value}; only one can be given")
+        _checked_target(target_bytes)
+    if not (is_number(effort) and 0 <= effort <= best and effort == round(effort)):
+        raise ValueError(f"effort: {effort}; {trained.name} takes 0 to {best}")
+    return setting.check(given.get(setting.name))
+
+
+def _checked_target(target: float) -> float:
+    if not (is_number(target) and 0 < target < float("inf")):
+        raise ValueError(f"target: {target!r} bytes; allowed is any number above 0")
+    return target
+
+
+def _checked_stages(stages: int | None, count: int) -> int:
+    if stages is None:
+        return count
+    if not (is_number(stages) and stages == round(stages) and 1 <= stages <= count):
+        raise ValueError(f"stages: {stages}; the file has {count}")
+    return int(stages)
 
 
 def _weights_of(header: Header, device: str) -> weights.Trained:
@@ -180,15 +259,46 @@ def _weights_of(header: Header, device: str) -> weights.Trained:
         raise BitstreamError(
             f"probabilities: file needs {header.probabilities}, here are {trained.probabilities}"
         )
+    setting = trained.model.setting
+    if header.setting != setting.name:
+        raise BitstreamError(f"setting: {header.setting!r}; {header.model} has {setting.name}")
+    try:
+        setting.check(header.value)
+    except ValueError as error:
+        raise BitstreamError(str(error)) from None
     return trained
 
 
-@contextmanager
-def _reproducible() -> Iterator[None]:
-    """Full float32 and no autotuning, so that a file decodes to the same picture on every run."""
-    tf32 = torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark
-    torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = tf32
+def _all_groups(header: Header, trained: weights.Trained) -> Groups:
+    """The sections of a whole file, stage by stage."""
+    last = [(name,) for name in picture.required_sections(header.mode) if name in picture.LAST]
+    return [*trained.model.stages(header.value), *last]
+
+
+def _groups(file: File, trained: weights.Trained) -> Groups:
+    """The stages that a file has; BitstreamError unless these are the first ones of a whole file."""
+    groups = _all_groups(file.header, trained)
+    count = 0
+    while count < len(groups) and set(groups[count]) <= set(file.names):
+        count += 1
+    required = set(picture.required_sections(file.header.mode)) - set(picture.LAST)
+    expected = required | set(_names(groups, count))
+    if count == 0 or expected != set(file.names) - set(picture.OPTIONAL):
+        whole = sorted(required | set(_names(groups, len(groups))))
+        raise BitstreamError(f"sections: {sorted(file.names)}; a file of {file.header.model} has {whole}")
+    return groups[:count]
+
+
+def _names(groups: Groups, count: int) -> list[str]:
+    return [name for group in groups[:count] for name in group]
+
+
+def _with_hint(error: SectionError, file: File, groups: Groups) -> SectionError:
+    """The error, and how many stages of the file could be decoded in spite of it."""
+    count = 0
+    while count < len(groups) and set(groups[count]) <= set(file.intact):
+        count += 1
+    if count == 0 or error.section in picture.BESIDE:
+        return error
+    stages = "stage is" if count == 1 else "stages are"
+    return SectionError(error.section, f"{error.reason} ({count} of {len(groups)} {stages} intact)")

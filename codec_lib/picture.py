@@ -1,64 +1,155 @@
-"""Pictures in and out: anything a reader has, as 8-bit samples.
+"""Pictures in and out: anything a reader has, as samples that a codec takes, or one line that says why not.
 
-A codec sees (1, 3, H, W) in [0, 1]. Files and arrays come grey, with alpha, with a palette, with 16
-bits. The colour is what a network codes; alpha is kept beside it without loss.
+A codec sees colours of 8 bits: (1, 3, H, W). Files come grey, with alpha, with a palette, with 16 bits.
+`take` takes a picture apart into the colour and what goes beside it without loss, in sections of a file:
+alpha, the low bytes of 16 bits, the colour profile. `restore` puts it together again. In between there
+are eight modes: L, LA, RGB, RGBA, and the same with 16 bits a sample, written L;16 and so on.
+
+    Pillow's mode              becomes            exact coding
+    1                          L                  kept
+    L, LA, RGB, RGBA           itself             kept; a transparent colour becomes alpha
+    P, PA                      RGB, RGBA          kept: the colours of the palette
+    RGBX                       RGB                kept: X is padding
+    I;16, I;16B, I;16L, I;16N  L;16               kept
+    I from 0 to 65535          L;16               kept: how Pillow opens some 16-bit files
+    16-bit colour of PNG,      LA;16, RGB;16,     kept: read as in `depth.py`
+      TIFF and binary PPM        RGBA;16
+    La, RGBa                   LA, RGBA           refused: alpha has to be divided out
+    CMYK                       RGB                refused: converted through its profile, if any, to sRGB
+    YCbCr, HSV, LAB            RGB                refused: converted
+    other files of more than   8 bits             refused: 10 bits of AVIF, HEIF, JPEG 2000, and others
+      8 bits a sample
+    I beyond, F, any other     refused            refused: nothing says which sample is white
+
+Unless coding is exact, 16 bits become 8, x / 257 rounded. Whatever is converted or left out has a note.
 """
 
-import io
-import struct
-import zlib
-from pathlib import Path
+import os
+from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
+from codec_lib import arrays, colour, metadata, opening, planes
+from codec_lib.container import MODES
 from codec_lib.errors import BitstreamError
+from codec_lib.metadata import OPTIONAL
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+Source = Image.Image | np.ndarray | Tensor | bytes | bytearray | memoryview | BinaryIO | str | os.PathLike
+Picture = Source  # until `codec.py` calls `take` and `restore`; with `exact` of `load`, `*_alpha` below
 
-EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")  # modes that become L, LA, RGB or RGBA without loss
+LAST = ("low",)  # sections that refine a picture which is whole without them
+BESIDE = ("alpha", *OPTIONAL)
+CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 
-Picture = Image.Image | np.ndarray | str | Path
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """A picture taken apart.
+
+    `mode` is one of `MODES`, `size` is (width, height). `levels` is the colour, uint8 (1, 3, H, W), grey
+    repeated three times; of 16 bits it is the high byte. `sections` holds what goes beside it into a
+    file, by name: those of `required_sections` and any of `OPTIONAL`. Each of `notes` is one line about
+    something that was converted or left out.
+    """
+
+    mode: str
+    size: tuple[int, int]
+    levels: Tensor
+    sections: dict[str, bytes]
+    notes: tuple[str, ...]
+
+    def samples(self) -> np.ndarray:
+        """What exact coding has to give back: uint8 or uint16 (H, W) or (H, W, C)."""
+        needed = {name: self.sections[name] for name in required_sections(self.mode)}
+        return np.asarray(restore(self.levels, self.mode, needed))
 
 
-def load(image: Picture, exact: bool = False) -> Image.Image:
-    """Any picture as a PIL image of mode L, LA, RGB or RGBA.
+def take(source: Source, *, exact: bool = False, keep: tuple[str, ...] = ("icc",)) -> Parts:
+    """Take a picture apart.
 
     Args:
-        image: a path, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4). A path is turned
-            upright by its EXIF orientation. 16-bit grey is scaled to 8 bits; palettes and CMYK become
-            RGB. Colour profiles are dropped.
-        exact: refuse a picture whose samples would change, such as one of 16 bits.
+        source: a path; the bytes of a file; a file opened as binary, which is read from where it is and
+            left open; a PIL image; an array, uint8, uint16 or bool, (H, W) or (H, W, C) with C = 1 to 4
+            for grey, grey and alpha, RGB, RGBA; or a tensor (H, W), (C, H, W) or (1, C, H, W) of the
+            same types, or of floats in [0, 1], which become 8 bits. Of files and PIL images the EXIF
+            orientation is applied. Of a file with several frames or pages the first is taken.
+        exact: keep 16 bits a sample, and refuse a picture whose samples would change.
+        keep: which of icc, exif and xmp to keep.
     Raises:
-        ValueError: no such file, not a picture, or an array of another shape or type.
+        ValueError: no picture, of a mode that cannot be taken, too large, or with `exact` of a kind that
+            would change.
+        OSError: a path that cannot be read.
     """
-    if isinstance(image, str | Path):
-        try:
-            with Image.open(image) as opened:
-                opened.load()
-                image = ImageOps.exif_transpose(opened)
-        except UnidentifiedImageError:
-            raise ValueError(f"image: {image} is not a picture that Pillow reads") from None
-        except (SyntaxError, EOFError, Image.DecompressionBombError) as error:
-            raise ValueError(f"image: {image} cannot be read ({error})") from None
-    elif isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in image.shape:
-            raise ValueError(f"image: {image.dtype} array {image.shape}; allowed is uint8 (H, W[, 3])")
-        if image.ndim == 3 and image.shape[2] not in (3, 4):
-            raise ValueError(f"image: {image.shape[2]} channels; allowed are 3, or 4 with alpha")
-        image = Image.fromarray(image)
-    if exact and image.mode not in EIGHT_BITS:
-        raise ValueError(
-            f"image: mode {image.mode}; exact coding takes 8 bits of grey or RGB, with or without A"
-        )
-    if image.mode.startswith("I") or image.mode == "F":  # 16-bit PNG and TIFF
-        samples = np.asarray(image, dtype=np.float64)
-        image = Image.fromarray(np.clip(np.rint(samples / 257), 0, 255).astype(np.uint8))
-    has_alpha = "A" in image.getbands() or "transparency" in image.info
-    grey = image.mode in ("1", "L", "LA")
-    return image.convert(("LA" if has_alpha else "L") if grey else ("RGBA" if has_alpha else "RGB"))
+    if unknown := set(keep) - set(OPTIONAL):
+        raise ValueError(f"keep: {', '.join(sorted(unknown))}; allowed are {', '.join(OPTIONAL)}")
+    samples, info, notes = _samples(source, exact)
+    mode = next(name for name, count in CHANNELS.items() if count == samples.shape[2])
+    optional, left_out = metadata.collect(info, mode, keep)
+    high, sections = samples, {}
+    if samples.dtype == np.uint16:
+        mode, high = f"{mode};16", (samples >> 8).astype(np.uint8)
+    if "alpha" in required_sections(mode):
+        sections["alpha"] = planes.pack("alpha", high[:, :, -1])
+    if "low" in required_sections(mode):
+        sections["low"] = planes.pack("low", planes.low_plane(samples))
+    shown = high[:, :, : 3 if samples.shape[2] > 2 else 1]
+    levels = torch.from_numpy(np.array(np.broadcast_to(shown, (*shown.shape[:2], 3))))
+    height, width = shown.shape[:2]
+    levels = levels.permute(2, 0, 1)[None]
+    return Parts(mode, (width, height), levels, sections | optional, (*notes, *left_out))
+
+
+def required_sections(mode: str) -> tuple[str, ...]:
+    """The sections that a picture of one of `MODES` needs beside its colour, in their order."""
+    return ("alpha",) * ("A" in mode) + ("low",) * mode.endswith(";16")
+
+
+def restore(levels: Tensor, mode: str, sections: dict[str, bytes]) -> Image.Image | np.ndarray:
+    """The picture that `take` took apart, from decoded colour.
+
+    Args:
+        levels: uint8 (1, 3, H, W). If each is off by at most tau, samples of 16 bits are by 257 tau.
+        mode: one of `MODES`.
+        sections: those of `required_sections`, and any of `OPTIONAL`. Without the section low the
+            picture has 8 bits: a preview.
+    Returns:
+        a PIL image, of mode I;16 for L;16; for other modes of 16 bits uint16 (H, W, 2 to 4), since PIL
+        has no mode for them. Profile, EXIF and XMP are in the image's `info`.
+    Raises:
+        BitstreamError: sections that are not those of the mode, or damaged.
+    """
+    if mode not in MODES:
+        raise BitstreamError(f"mode: {mode!r}; allowed are {', '.join(MODES)}")
+    needed = set(required_sections(mode))
+    if not needed - {"low"} <= set(sections) <= needed | set(OPTIONAL):
+        raise BitstreamError(f"sections: {sorted(sections)}; {mode} has {sorted(needed)}")
+    kept = {name: metadata.unpack(name, sections[name], mode) for name in sections if name in OPTIONAL}
+    image = from_levels(levels, mode.removesuffix(";16").removesuffix("A"))
+    width, height = image.size
+    high = np.asarray(image).reshape(height, width, -1)
+    if "alpha" in sections:
+        alpha = planes.unpack("alpha", sections["alpha"], width, height)
+        high = np.concatenate([high, alpha[:, :, None]], axis=2)
+    if "low" in sections:
+        low = planes.unpack("low", sections["low"], width * high.shape[2], height)
+        high = planes.with_low(high, low)
+        if high.shape[2] > 1:
+            return high
+    picture = _image(high)
+    picture.info.update({metadata.INFO[name]: data for name, data in kept.items()})
+    return picture
+
+
+def load(image: Source, exact: bool = False) -> Image.Image:
+    """Any picture as a PIL image of mode L, LA, RGB or RGBA: what `take` makes of it, of 8 bits."""
+    samples, _, _ = _samples(image, exact)
+    if samples.dtype == np.uint16:
+        raise ValueError("image: 16 bits a sample; exact coding takes 8 bits")
+    return _image(samples)
 
 
 def to_levels(image: Image.Image) -> Tensor:
@@ -91,31 +182,41 @@ def from_tensor(x: Tensor, mode: str, alpha: Image.Image | None = None) -> Image
     return from_levels(quantize(x.clone()), mode, alpha)
 
 
+def _samples(source: Source, exact: bool) -> tuple[np.ndarray, dict, tuple[str, ...]]:
+    """uint8 or with `exact` uint16 (H, W, C), Pillow's `info` about them, and notes."""
+    lost, converted, info, notes = None, None, {}, ()
+    if isinstance(source, np.ndarray):
+        samples = arrays.from_array(source)
+    elif isinstance(source, Tensor):
+        samples = arrays.from_tensor(source)
+        lost = f"{source.dtype}".removeprefix("torch.") if source.is_floating_point() else None
+    else:
+        opened = opening.open_picture(source)
+        samples, changes = colour.samples(opened.image, opened.deep)
+        lost, info, notes = opened.lost, dict(opened.image.info), opened.notes + changes
+        if opened.image.mode in colour.CONVERTED:
+            converted = f"mode {opened.image.mode}"
+            if opened.image.mode in colour.THROUGH_PROFILE:
+                info.pop("icc_profile", None)
+    if exact and (lost or converted):
+        raise ValueError(f"image: {lost or converted}; exact coding takes {colour.ALLOWED}")
+    opening.check_size(samples.shape[1], samples.shape[0])
+    if samples.dtype == np.uint16 and not exact:
+        samples = ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        lost = lost or "16 bits a sample"
+    return samples, info, ((f"{lost} became 8",) if lost else ()) + notes
+
+
+def _image(samples: np.ndarray) -> Image.Image:
+    """uint8 (H, W, C), or uint16 with one channel, as a PIL image."""
+    return Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
+
+
 def pack_alpha(image: Image.Image) -> bytes:
-    """The alpha channel as a PNG: a well-known lossless file inside ours."""
-    buffer = io.BytesIO()
-    image.getchannel("A").save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
+    """The alpha channel as a section."""
+    return planes.pack("alpha", np.asarray(image.getchannel("A")))
 
 
 def unpack_alpha(data: bytes, size: tuple[int, int]) -> Image.Image:
-    """The alpha channel of `size` (width, height); BitstreamError for anything else.
-
-    Only the chunks that `pack_alpha` writes are allowed: a PNG may also hold text, colour profiles and
-    animations, each compressed on its own, and a decoder would unpack them.
-    """
-    grey = struct.pack(">4sIIBBBBB", b"IHDR", *size, 8, 0, 0, 0, 0)
-    if not data.startswith(PNG_SIGNATURE + struct.pack(">I17sI", 13, grey, zlib.crc32(grey))):
-        raise BitstreamError(f"section alpha: no PNG of {size[0]} x {size[1]} with 8 bits of grey")
-    chunks, position = [], len(PNG_SIGNATURE)
-    while position < len(data):
-        chunks.append(data[position + 4 : position + 8])
-        position += 12 + int.from_bytes(data[position : position + 4], "big")
-    if chunks != [b"IHDR", *[b"IDAT"] * (len(chunks) - 2), b"IEND"] or position != len(data):
-        raise BitstreamError(f"section alpha: chunks {b' '.join(chunks)[:60]}; allowed is IHDR IDAT IEND")
-    try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as alpha:
-            alpha.load()
-            return alpha
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise BitstreamError(f"section alpha: damaged PNG ({error})") from None
+    """The alpha channel of `size` (width, height); BitstreamError for anything else."""
+    return Image.fromarray(planes.unpack("alpha", data, *size))

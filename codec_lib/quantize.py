@@ -7,7 +7,7 @@ Rounding has gradient zero almost everywhere. Three ways around that, all of the
 * `straight_through`: really round, and pretend in the backward pass that nothing happened.
 * `soft`: a differentiable mixture of the integers nearby that hardens as the temperature falls.
 
-An encoder need not round to the nearest: `RateDistortion` takes the integer that is worth its bits, and no
+An encoder need not round to the nearest: `RateDistortionQuantizer` takes the integer that is worth its bits, and no
 decoder has to know.
 
 Sources: Balle et al., ICLR 2017 (noise); Theis et al., ICLR 2017 (straight through); Agustsson et al.,
@@ -57,7 +57,7 @@ class Rounding(nn.Module):
         return y.round()
 
 
-class RateDistortion(Rounding):
+class RateDistortionQuantizer(Rounding):
     """The nearest integer s or its neighbour towards zero: the one of smaller bits + weight (y - s)^2.
 
     `costs[i, reach + s]` are the bits of s in table i, from -reach to reach; other symbols are rounded.

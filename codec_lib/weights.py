@@ -1,12 +1,15 @@
 """Weights on disk: safetensors with the coding integers inside, and a model card beside them.
 
-    NAME.safetensors   parameters, convolutions in float16; `tables.*` and `networks.*`, the integers
-                       that choose probabilities; in its metadata the model's name and widths
+    NAME.safetensors   parameters, convolutions in float16; `frozen.*`, the integers that choose
+                       probabilities; in its metadata the architecture, its widths, the kinds of frozen parts
     NAME.json          the model card: data, steps, hardware, commit, results, SHA-256 of the file
 
-Nothing is unpickled. A file of pictures names the SHA-256 of the weights that wrote it, so a decoder
-with other weights refuses instead of guessing. Weights are looked for in the folder that the
-environment variable CODEC_LIB_WEIGHTS names, then among those that come with the library.
+The name of the weights is that of the file. Architecture and widths are other things: two files of one
+architecture live side by side, and a file of pictures names the weights that wrote it.
+
+Nothing is unpickled. A file of pictures also has the SHA-256 of its weights, so a decoder with others
+refuses instead of guessing. Weights are looked for in the folder that the environment variable
+CODEC_LIB_WEIGHTS names, then among those that come with the library.
 """
 
 import copy
@@ -16,34 +19,35 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from codec_lib.entropy.mixture import MixtureTables
-from codec_lib.entropy.pmf import Tables
 from codec_lib.errors import BitstreamError
-from codec_lib.fixed_point import FixedPointNetwork
-from codec_lib.models import architectures
-from codec_lib.models.base import LossyModel
+from codec_lib.exact.frozen import KINDS
+from codec_lib.models import MODELS, architecture
+from codec_lib.models.base import Model
 
-SHIPPED = Path(__file__).parent / "weights"
+SHIPPED = Path(__file__).parent / "trained"
+FROZEN = "frozen."  # what the names of frozen arrays start with, in a file of weights
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A frozen model in eval mode and its name.
+    """A frozen model in eval mode, the name of its weights, and that of its architecture.
 
     `digest` and `probabilities` are the first 16 hex digits of two SHA-256: of the weights file, and
     of all that chooses probabilities in it, the integer tables and networks.
     """
 
     name: str
+    architecture: str
     digest: str
     probabilities: str
-    model: LossyModel
+    model: Model
 
 
 def folders() -> list[Path]:
@@ -53,7 +57,7 @@ def folders() -> list[Path]:
 
 
 def available() -> dict[str, dict]:
-    """Name -> model card of every trained model that can be loaded, sorted by name."""
+    """Name -> model card of all weights that can be loaded, sorted by name."""
     cards = {}
     for folder in reversed(folders()):
         for path in sorted(folder.glob("*.safetensors")):
@@ -63,8 +67,8 @@ def available() -> dict[str, dict]:
 
 
 def find(name: str) -> Path:
-    """The weights file of a model's name; ValueError names what there is."""
-    if name.endswith(".safetensors") and Path(name).is_file():
+    """The file of some weights, by their name or by its path; ValueError names what there is."""
+    if str(name).endswith(".safetensors") and Path(name).is_file():
         return Path(name)
     if name not in available():
         raise ValueError(f"model: {name!r}; there are {', '.join(available()) or 'none'}")
@@ -72,13 +76,17 @@ def find(name: str) -> Path:
     return next(path for path in paths if path.is_file())
 
 
-@lru_cache(maxsize=8)
 def load(name: str, device: str = "cpu") -> Trained:
-    """A trained model by its name, or by the path of a .safetensors file.
+    """A trained model by the name of its weights, or by the path of a .safetensors file.
 
     Raises ValueError for a name nobody knows, BitstreamError for a file that is no such model.
     """
     path = find(name)
+    return _load(path, path.stat().st_mtime_ns, device)
+
+
+@lru_cache(maxsize=8)
+def _load(path: Path, changed: int, device: str) -> Trained:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     card = path.with_suffix(".json")
     stated = json.loads(card.read_text()).get("sha256", digest) if card.exists() else digest
@@ -93,71 +101,72 @@ def load(name: str, device: str = "cpu") -> Trained:
     except SafetensorError as error:
         raise BitstreamError(f"weights: {path.name} is no safetensors file ({error})") from None
     try:
-        model = _rebuild(metadata, arrays)
+        with torch.device("cpu"):  # whatever an application has made the default
+            model = _rebuild(metadata, arrays)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise BitstreamError(f"weights: {path.name} holds no model of this library ({reason})") from None
-    model = model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-    return Trained(metadata["model"], digest[:16], _probabilities(model)[:16], model)
+    model = model.to(device, torch.float32, memory_format=torch.channels_last).eval().requires_grad_(False)
+    probabilities = _digest(model.frozen.to_arrays())
+    return Trained(path.stem, metadata["architecture"], digest[:16], probabilities[:16], model)
 
 
-def _probabilities(model: LossyModel) -> str:
-    """SHA-256 of the integers that choose probabilities: names, shapes and little-endian values."""
+def _digest(arrays: dict[str, np.ndarray]) -> str:
+    """SHA-256 of integers: names, shapes and little-endian values."""
     state = hashlib.sha256()
-    for key, value in sorted(_integers(model).items()):
+    for key, value in sorted(arrays.items()):
         state.update(f"{key} {value.dtype.str} {value.shape}\n".encode())
         state.update(np.ascontiguousarray(value).tobytes())
     return state.hexdigest()
 
 
-def _integers(model: LossyModel) -> dict[str, np.ndarray]:
-    """Everything that a decoder needs to choose the same probabilities, as it is saved."""
-    parts = {f"tables.{name}": tables.to_arrays() for name, tables in model.tables.items()}
-    parts |= {f"networks.{name}": network.arrays() for name, network in model.networks.items()}
-    return {f"{part}.{key}": value for part, arrays in parts.items() for key, value in arrays.items()}
-
-
-def _rebuild(metadata: dict[str, str], arrays: dict) -> LossyModel:
-    """The model that metadata describes, with its parameters and tables taken from `arrays`."""
-    model = architectures()[metadata["model"]](**json.loads(metadata["widths"]))
-    for stream in json.loads(metadata["streams"]):
-        kind = MixtureTables if stream == "r" else Tables
-        model.tables[stream] = kind.from_arrays(_take(arrays, f"tables.{stream}."))
-    for name in json.loads(metadata["networks"]):
-        model.networks[name] = FixedPointNetwork.from_arrays(_take(arrays, f"networks.{name}."))
+def _rebuild(metadata: dict[str, str], arrays: dict[str, Any]) -> Model:
+    """The model that metadata describes, with its parameters and frozen parts taken from `arrays`."""
+    model = architecture(metadata["architecture"])(**json.loads(metadata["widths"]))
+    for name, kind in json.loads(metadata["frozen"]).items():
+        model.frozen[name] = KINDS[kind].from_arrays(_take(arrays, f"{FROZEN}{name}."))
     model.load_state_dict(arrays)
     return model
 
 
-def _take(arrays: dict, prefix: str) -> dict[str, np.ndarray]:
+def _take(arrays: dict[str, Any], prefix: str) -> dict[str, np.ndarray]:
     """Move what is named `prefix` + something out of `arrays`, as NumPy arrays by something."""
     names = [name for name in arrays if name.startswith(prefix)]
     return {name.removeprefix(prefix): arrays.pop(name).numpy() for name in names}
 
 
-def save(model: LossyModel, name: str, path: Path, card: dict) -> None:
-    """Freeze a copy of `model` and write weights, tables and card; `path` ends in .safetensors.
+def save(model: Model, architecture: str, path: Path, card: dict) -> None:
+    """Freeze a copy of `model` and write weights, frozen parts and card; `path` ends in .safetensors.
 
     Convolutions are kept in float16, which halves the file, and are rounded to it before all else.
+    Raises ValueError for an architecture that is not in `MODELS`.
     """
+    if architecture not in MODELS:
+        raise ValueError(f"model: {architecture!r}; there are {', '.join(MODELS)}")
     model = copy.deepcopy(model)
     state = {key: value.detach().float().cpu() for key, value in model.state_dict().items()}
     state = {key: value.half() if value.ndim == 4 else value for key, value in state.items()}
     model.load_state_dict(state)
     model.freeze()
-    arrays = {key: value.numpy() for key, value in state.items()} | _integers(model)
+    arrays = {key: value.numpy() for key, value in state.items()}
+    arrays |= {FROZEN + key: value for key, value in model.frozen.to_arrays().items()}
+    write(model, architecture, path, arrays, card)
+
+
+def write(model: Model, architecture: str, path: Path, arrays: dict[str, np.ndarray], card: dict) -> None:
+    """Write parameters and frozen parts of a frozen model, as they are, and its card."""
     # safetensors writes memory as it lies: a channels-last weight would come back scrambled.
     arrays = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
     metadata = {
-        "model": name,
-        "widths": json.dumps(
-            {letter: getattr(model, letter) for letter in "NMC" if hasattr(model, letter)}
-        ),
-        "streams": json.dumps(list(model.tables)),
-        "networks": json.dumps(list(model.networks)),
+        "architecture": architecture,
+        "widths": json.dumps(model.widths),
+        "frozen": json.dumps({name: type(part).__name__ for name, part in model.frozen.items()}),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(arrays, path, metadata)
     path.chmod(0o644)  # it is written for its owner only
+    setting = model.setting
+    described = {"setting": setting.name, "promises": model.promise(setting.finest) is not None}
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    path.with_suffix(".json").write_text(json.dumps({**card, "sha256": digest}, indent=1) + "\n")
+    card = {**card, **described, "sha256": digest}
+    path.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n")

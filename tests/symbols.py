@@ -13,13 +13,13 @@ import codec_lib as cl
 from codec_lib import container, data, weights
 
 
-def symbols_of(file: bytes) -> str:
-    """SHA-256 of all integers of a file's streams, as little-endian int32 in order of their names."""
-    header, sections = container.read(file)
-    model = weights.load(header.model).model
-    latents = model.read(sections, header.quality, header.height, header.width)
+def symbols_of(data: bytes) -> str:
+    """SHA-256 of all integers of a file's sections, as little-endian int32 in order of their names."""
+    file = container.read(data)
+    header, model = file.header, weights.load(file.header.model).model
+    integers = model.read(file.take(file.names), header.value, header.height, header.width)
     state = hashlib.sha256()
-    for _, values in sorted(latents.items()):
+    for _, values in sorted(integers.items()):
         state.update(values.numpy().astype("<i4").tobytes())
     return state.hexdigest()
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 
-class ResidualBlock(nn.Module):
+class PartialResidualBlock(nn.Module):
     """x + 1x1(leaky(3x3(x))) on the first `channels` of x, at equal size; the others pass.
 
     It begins close to doing nothing. A row of the output depends on `reach` more rows on either side.

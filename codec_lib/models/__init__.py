@@ -1,26 +1,30 @@
-"""One file for each published system, in the letters of its paper."""
+"""One file for each published system, in the letters of its paper.
+
+`MODELS` is the register: a model that is not in it cannot be trained or loaded. The name is that of the
+architecture, as weights record it; files of pictures record the name of the weights.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from codec_lib.models.base import Model
+
+DEFAULT = "flagship"  # the weights that encode unless others are asked for
+MODELS = {
+    "flagship": "codec_lib.models.flagship:Flagship",
+    "context": "codec_lib.models.context:Context",
+    "checkerboard": "codec_lib.models.context:Checkerboard",
+    "hyperprior": "codec_lib.models.scale_hyperprior:ScaleHyperprior",
+    "factorized": "codec_lib.models.factorized_prior:FactorizedPrior",
+    "autoencoder": "codec_lib.models.compressive_autoencoder:CompressiveAutoencoder",
+    "near-lossless": "codec_lib.models.near_lossless:NearLossless",
+}
 
 
-def architectures() -> dict[str, type]:
-    """The models that can be trained and coded with, by the name they have in a file's header."""
-    from codec_lib.models.near_lossless import NearLossless
-
-    return lossy_architectures() | {"near-lossless": NearLossless}
-
-
-def lossy_architectures() -> dict[str, type]:
-    """Those of them that take a quality."""
-    from codec_lib.models.compressive_autoencoder import CompressiveAutoencoder
-    from codec_lib.models.context import Checkerboard, Context
-    from codec_lib.models.factorized_prior import FactorizedPrior
-    from codec_lib.models.flagship import Flagship
-    from codec_lib.models.scale_hyperprior import ScaleHyperprior
-
-    return {
-        "flagship": Flagship,
-        "hyperprior": ScaleHyperprior,
-        "context": Context,
-        "checkerboard": Checkerboard,
-        "factorized": FactorizedPrior,
-        "autoencoder": CompressiveAutoencoder,
-    }
+def architecture(name: str) -> "type[Model]":
+    """The class of an architecture; ValueError for a name that is not in `MODELS`."""
+    if name not in MODELS:
+        raise ValueError(f"model: {name!r}; there are {', '.join(MODELS)}")
+    module, _, class_name = MODELS[name].partition(":")
+    return getattr(import_module(module), class_name)

@@ -1,144 +1,205 @@
-"""What every model shares: the result of a training pass, and pictures of any size.
+"""The protocol of every codec, and the codecs that are two transforms with a prior between them.
+
+A codec is one class. Whatever encodes, decodes, trains, measures or stores it knows it as a `Model` and
+knows nothing else of it: no name, no class, no section of a file. A new system is a file in this folder, a line
+in `MODELS`, and weights.
 
 A transform that halves the picture four times needs sides that divide by 16. `pad` repeats the last
 row and column until they do, which costs next to no bits, and `crop` takes the picture back out.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from codec_lib import picture
-from codec_lib.entropy import rans
-from codec_lib.entropy.pmf import Tables
-from codec_lib.errors import section
-from codec_lib.fixed_point import FixedPointNetwork
+from codec_lib.exact.frozen import Frozen
 from codec_lib.layers.bands import in_bands
 from codec_lib.layers.gain import GainUnit
+from codec_lib.priors.base import Prior, Sections
+from codec_lib.setting import QUALITY, Setting
+from codec_lib.training.objectives import Objective, Output, RateDistortionObjective
 
-Streams = dict[str, bytes]
-OUTER = 3  # layers that work at the largest sizes: a convolution, its activation, and the next one
-GPU_CODER = find_spec("triton") is not None  # PyTorch for CUDA brings Triton along, but not everywhere
+if TYPE_CHECKING:
+    from codec_lib.training.settings import Settings
 
-
-@dataclass
-class Output:
-    """`x_hat` (B, 3, H, W), about [0, 1]; `bits`: for each stream the bits of each picture, (B,)."""
-
-    x_hat: Tensor
-    bits: dict[str, Tensor]
-
-    def bpp(self) -> Tensor:
-        """Bits per pixel of each picture, all streams together, shape (B,)."""
-        return sum(self.bits.values()) / self.x_hat.shape[-2:].numel()
-
-    def mse(self, x: Tensor) -> Tensor:
-        """Mean squared error of each picture against x, on the scale of x, shape (B,)."""
-        return (self.x_hat - x).square().flatten(1).mean(1)
+Finish = Callable[[Tensor], Tensor]
 
 
-def unchanged(x: Tensor) -> Tensor:
-    """x."""
-    return x
+class Model(nn.Module, ABC):
+    """A codec, from 8-bit levels to the sections of a file and back.
 
-
-def samples(x: Tensor) -> Tensor:
-    """Levels, uint8, as float32 in [0, 1]; what is no uint8 comes back as it is."""
-    return x.float().div_(255) if x.dtype == torch.uint8 else x
-
-
-class LossyModel(nn.Module):
-    """Base of the lossy codecs. Subclasses set `stride` and write the four methods below.
-
-    `tables` and `networks`, the integers that choose probabilities, are empty until `freeze` has made
-    them; coding needs them, training does not.
+    Attributes:
+        setting: the number that an encoder is asked for; files grow from its coarsest to its finest.
+        widths: the arguments that build such a model again.
+        frozen: the integers that choose probabilities, by name: empty until `freeze`, or until weights
+            are loaded. Coding needs them, training does not.
+        best_effort: 0, or how hard the encoder can try.
     """
 
-    stride: int
-    unit = 1.0  # what a 1 in the integers of y stands for
-    N: int
-    M: int
-    g_a: nn.Sequential
-    g_s: nn.Sequential
-    gain: GainUnit
+    setting: Setting
+    best_effort: int = 0
 
-    def __init__(self):
+    def __init__(self, **widths: int):
         super().__init__()
-        self.tables: dict[str, Tables] = {}
-        self.networks: dict[str, FixedPointNetwork] = {}
+        self.widths = widths
+        self.frozen = Frozen()
+
+    @abstractmethod
+    def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
+        """The names of a file's sections in groups: the first k groups give a picture, for every k >= 1."""
+
+    @abstractmethod
+    def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
+        """The sections of one picture, uint8 (1, 3, H, W) of any size, in the order of `stages`.
+
+        effort is 0 to `best_effort`.
+        """
+
+    @abstractmethod
+    def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
+        """The picture, uint8 (1, 3, height, width), from the sections of the first stages, or of all.
+
+        Raises SectionError when one does not fit the declared size.
+        """
+
+    def promise(self, setting: float) -> int | None:
+        """The largest error of any sample of a whole file; None where nothing is promised."""
+        return None
+
+    @abstractmethod
+    def freeze(self) -> "Model":
+        """Make what `frozen` holds from the trained parameters, and return the model."""
+
+    @abstractmethod
+    def objective(self, settings: "Settings") -> Objective:
+        """What training minimizes: who is trained, by which optimizer, on which loss."""
+
+    def start_from(self, other: nn.Module) -> None:
+        """Begin training with the parameters of a model of the same kind and widths.
+
+        Raises RuntimeError for one that does not fit.
+        """
+        self.load_state_dict(other.state_dict())
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are."""
+        return next(self.parameters()).device
+
+
+class TransformCodec(Model):
+    r"""Two transforms, a gain for each channel and quality, and a prior of what is coded.
+
+        x --> g_a --> y --*m--> prior --> y_hat --*m'--> g_s --> x_hat
+
+    Subclasses give the parts to `__init__`, and say by `downsampling` how much smaller y is than x. `outer`
+    layers at both ends are applied in bands of `band_rows` rows of the picture, None means all of them:
+    these work at the largest sizes.
+    """
+
+    setting = QUALITY
+    downsampling = 16
+    outer: int | None = 3  # a convolution, its activation, and the next one
+    band_rows = 128  # 64 and 256 took 3 to 13 % longer, for 512 rows and for 1536
+
+    def __init__(
+        self, g_a: nn.Sequential, prior: Prior, g_s: nn.Sequential, initial_gain: float, **widths: int
+    ):
+        super().__init__(**widths)
+        self.g_a, self.prior, self.g_s = g_a, prior, g_s
+        self.gain = GainUnit(prior.M, initial_gain)
+        self.frozen = prior.frozen
+
+    @property
+    def stride(self) -> int:
+        """What the sides of a picture have to divide by."""
+        return self.downsampling * self.prior.reduction
+
+    def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
+        return (self.prior.sections,)
 
     def forward(self, x: Tensor, quality: Tensor) -> Output:
         """Training pass (noise) or, in eval mode, what coding would give (rounding).
 
         x is (B, 3, H, W) in [0, 1] with sides that divide by `stride`, quality (B,) in [1, 8].
         """
-        raise NotImplementedError
+        y_hat, bits = self.latents(x, quality)
+        if self.training and self._is_prior_alone():
+            return Output(x, bits)
+        return Output(self.g_s(y_hat).float(), bits)
 
-    @property
-    def widths(self) -> dict[str, int]:
-        """The arguments that build such a model again."""
-        return {"N": self.N, "M": self.M}
+    def latents(self, x: Tensor, quality: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """What g_s gets (B, M, h, w), and each section's bits, (B,): with noise in training."""
+        gain, inverse = self.gain(quality)
+        y_hat, bits = self.prior(self.g_a(x).float() * gain, gain)
+        return y_hat * inverse, bits
 
-    def start_from(self, other: nn.Module) -> None:
-        """Begin training with the parameters of a model of the same kind and widths."""
-        self.load_state_dict(other.state_dict())
+    def freeze(self) -> "TransformCodec":
+        self.prior.freeze(self.gain)
+        return self
 
-    def freeze(self) -> "LossyModel":
-        """Make the integer tables and networks from the trained parameters, and return the model."""
-        raise NotImplementedError
-
-    def compress(self, x: Tensor, quality: float) -> Streams:
-        """Real bytes for one picture x (1, 3, H, W) of any size, in [0, 1] or as levels, uint8."""
-        raise NotImplementedError
-
-    def read(self, streams: Streams, quality: float, height: int, width: int) -> dict[str, Tensor]:
-        """The integers of every stream: the half of the decoder that is exact on every machine.
-
-        Raises BitstreamError when a stream does not fit the declared size.
-        """
-        raise NotImplementedError
+    def objective(self, settings: "Settings") -> Objective:
+        return RateDistortionObjective(self, settings)
 
     @torch.inference_mode()
-    def decompress(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
-        """The picture (1, 3, height, width), clamped to [0, 1], from the bytes of `compress`.
-
-        Raises BitstreamError as `read` does.
-        """
-        y_hat = self._scaled_latents(streams, quality, height, width)
-        return crop(self.synthesize(y_hat), height, width).clamp_(0, 1)
+    def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
+        gain, _ = self.gain(self.quality_tensor(setting))
+        return self.prior.encode(self.analyze(pad(levels, self.stride)) * gain, setting)
 
     @torch.inference_mode()
-    def decompress_levels(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
-        """The same as levels, uint8: in far less memory, since no float picture is ever whole."""
-        y_hat = self._scaled_latents(streams, quality, height, width)
+    def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:
+        """The integers of every section: the half of the decoder that is exact on every machine.
+
+        Raises SectionError when one does not fit the declared size.
+        """
+        rows, columns = (-(-side // self.stride) * self.prior.reduction for side in (height, width))
+        return self.prior.decode(sections, setting, (rows, columns))
+
+    @torch.inference_mode()
+    def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
+        y_hat = self._scaled_latents(sections, setting, height, width)
         return crop(self.synthesize(y_hat, picture.quantize), height, width)
 
-    def _scaled_latents(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
-        y_hat = self.read(streams, quality, height, width)["y"]
-        _, inverse = self.gain(self.quality_tensor(quality))
-        return (y_hat * (inverse * self.unit)).contiguous(memory_format=torch.channels_last)
+    @torch.inference_mode()
+    def reconstruct(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
+        """The same as floats (1, 3, height, width), clamped to [0, 1] but not rounded to levels."""
+        y_hat = self._scaled_latents(sections, setting, height, width)
+        return crop(self.synthesize(y_hat), height, width).clamp_(0, 1)
+
+    def _scaled_latents(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
+        y_hat = self.read(sections, setting, height, width)["y"]
+        _, inverse = self.gain(self.quality_tensor(setting))
+        return (y_hat * (inverse * self.prior.unit)).contiguous(memory_format=torch.channels_last)
 
     def analyze(self, x: Tensor) -> Tensor:
-        """y (B, M, h, w) of samples or levels x: g_a, its outer layers in bands."""
-        outer = self.g_a[:OUTER]
-        return self.g_a[OUTER:](in_bands(outer, x, lambda band: outer(samples(band))))
+        """y (B, M, h, w) of levels, uint8, or of floats in [0, 1]: g_a, its outer layers in bands."""
+        outer = self.g_a[: self.outer]
+        inner = self.g_a[len(outer) :]
+        return inner(in_bands(outer, x, lambda band: outer(samples(band)), self.band_rows))
 
-    def synthesize(self, y_hat: Tensor, finish: Callable[[Tensor], Tensor] = unchanged) -> Tensor:
+    def synthesize(self, y_hat: Tensor, finish: Finish | None = None) -> Tensor:
         """x_hat (B, 3, H, W): g_s, its outer layers in bands, each of which is finished by itself."""
-        outer = self.g_s[-OUTER:]
-        return in_bands(outer, self.g_s[:-OUTER](y_hat), lambda band: finish(outer(band)))
+        count = len(self.g_s) if self.outer is None else self.outer
+        inner, outer = self.g_s[:-count], self.g_s[-count:]
+        return in_bands(outer, inner(y_hat), lambda band: finish(outer(band)) if finish else outer(band), self.band_rows)
 
     def quality_tensor(self, quality: float) -> Tensor:
-        """One quality as the (1,) tensor that gain units take, on the model's device."""
-        return torch.tensor([quality], device=next(self.parameters()).device)
+        """One quality as the float32 (1,) tensor that gain units take, on the model's device."""
+        return torch.tensor([quality], dtype=torch.float32, device=self.device)
 
-    def grid(self, height: int, width: int, stride: int) -> tuple[int, int]:
-        """Size of a latent at 1 / stride of the padded picture."""
-        rows, columns = -(-height // self.stride), -(-width // self.stride)
-        return rows * self.stride // stride, columns * self.stride // stride
+    def _is_prior_alone(self) -> bool:
+        """Whether nothing but the prior is trained: no picture depends on that, so none has to be made."""
+        trained = {name.split(".")[0] for name, p in self.named_parameters() if p.requires_grad}
+        return trained == {"prior"}
+
+
+def samples(x: Tensor) -> Tensor:
+    """Levels, uint8, as float32 in [0, 1]; what is no uint8 comes back as it is."""
+    return x.to(torch.float32).div_(255) if x.dtype == torch.uint8 else x
 
 
 def pad(x: Tensor, stride: int) -> Tensor:
@@ -155,39 +216,3 @@ def pad(x: Tensor, stride: int) -> Tensor:
 def crop(x: Tensor, height: int, width: int) -> Tensor:
     """The upper left (height, width) part of x."""
     return x[..., :height, :width]
-
-
-def channel_indexes(shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """Tables of a stream whose every channel has one: (1, H, rows, columns)."""
-    return torch.arange(shape[1], dtype=torch.int32, device=device)[:, None, None].expand(tuple(shape))
-
-
-def write_symbols(symbols: Tensor, indexes: Tensor, tables: Tables) -> bytes:
-    """A stream of integers, in channel, row, column order, each with a row of the tables.
-
-    symbols and indexes have the same number of elements; where they are on a GPU they are coded there.
-    """
-    symbols, indexes = symbols.flatten().to(torch.int32), indexes.flatten()
-    if symbols.is_cuda and GPU_CODER:
-        from codec_lib.entropy import rans_triton
-
-        return rans_triton.encode(symbols[None], indexes[None], tables)[0]
-    return rans.encode(symbols.cpu().numpy(), indexes.cpu().numpy(), tables)
-
-
-def read_symbols(name: str, streams: Streams, indexes: Tensor, tables: Tables) -> Tensor:
-    """The int32 symbols of stream `name`, in the shape and on the device of their indexes.
-
-    Raises BitstreamError that names the stream.
-    """
-    flat = indexes.flatten()
-    with section(name):
-        if flat.is_cuda and GPU_CODER:
-            from codec_lib.entropy import rans_triton
-
-            symbols = rans_triton.decode([streams[name]], flat[None], tables)
-        else:
-            symbols = torch.from_numpy(rans.decode(streams[name], flat.cpu().numpy(), tables)).to(
-                flat.device
-            )
-    return symbols.view(indexes.shape)

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from codec_lib.density.scale_mixture import GaussianScaleMixture
 from codec_lib.layers.convolution import conv
-from codec_lib.models.channel_prior import ChannelPriorModel
+from codec_lib.models.base import TransformCodec
+from codec_lib.priors.channel import ChannelPrior
 
 
 class ResidualBlock(nn.Module):
@@ -38,24 +39,23 @@ def subpixel(inputs: int, outputs: int) -> nn.Module:
     return nn.Sequential(conv(inputs, 4 * outputs, kernel=3, stride=1), nn.PixelShuffle(2))
 
 
-class CompressiveAutoencoder(ChannelPriorModel):
+class CompressiveAutoencoder(TransformCodec):
     """Theis 2017 with widths N (at 1/2), 2 N (at 1/4) and M latents (at 1/8), and gain units."""
 
-    stride = 8
+    downsampling = 8
 
     def __init__(self, N: int = 32, M: int = 64):
-        super().__init__(M, initial_gain=4.0)
-        self.N = N
-        self.g_a = nn.Sequential(
+        g_a = nn.Sequential(
             conv(3, N), nn.LeakyReLU(0.2),  # (B, N, H/2, W/2)
             conv(N, 2 * N), nn.LeakyReLU(0.2),  # (B, 2N, H/4, W/4)
             *(ResidualBlock(2 * N) for _ in range(3)),
             conv(2 * N, M),  # (B, M, H/8, W/8)
         )  # fmt: skip
-        self.g_s = nn.Sequential(
+        g_s = nn.Sequential(
             subpixel(M, 2 * N),
             *(ResidualBlock(2 * N) for _ in range(3)),
             subpixel(2 * N, N), nn.LeakyReLU(0.2),
             subpixel(N, 3),
         )  # fmt: skip
-        self.density = GaussianScaleMixture(M)
+        prior = ChannelPrior(M, GaussianScaleMixture(M))
+        super().__init__(g_a, prior, g_s, initial_gain=4.0, N=N, M=M)

@@ -15,25 +15,23 @@ from torch import nn
 from codec_lib.density.factorized import FactorizedDensity
 from codec_lib.layers.convolution import conv, deconv
 from codec_lib.layers.gdn import GDN
-from codec_lib.models.channel_prior import ChannelPriorModel
+from codec_lib.models.base import TransformCodec
+from codec_lib.priors.channel import ChannelPrior
 
 
-class FactorizedPrior(ChannelPriorModel):
+class FactorizedPrior(TransformCodec):
     """Balle 2017 with N channels inside, M channels of latents, and gain units."""
 
-    stride = 16
-
     def __init__(self, N: int = 96, M: int = 256):
-        super().__init__(M, initial_gain=4.0)
-        self.N = N
-        self.g_a = nn.Sequential(
+        g_a = nn.Sequential(
             conv(3, N, kernel=9, stride=4), GDN(N),  # (B, N, H/4, W/4)
             conv(N, N), GDN(N),  # (B, N, H/8, W/8)
             conv(N, M, bias=False),  # (B, M, H/16, W/16)
         )  # fmt: skip
-        self.g_s = nn.Sequential(
+        g_s = nn.Sequential(
             deconv(M, N), GDN(N, inverse=True),
             deconv(N, N), GDN(N, inverse=True),
             deconv(N, 3, kernel=9, stride=4),
         )  # fmt: skip
-        self.density = FactorizedDensity(M)
+        prior = ChannelPrior(M, FactorizedDensity(M))
+        super().__init__(g_a, prior, g_s, initial_gain=4.0, N=N, M=M)

@@ -16,74 +16,65 @@ nothing: as a JPEG of sorts with a learned prior.
 Sources: He et al., "ELIC", CVPR 2022 (residual blocks instead of GDN); Cui et al., CVPR 2021 (gain units).
 """
 
-from collections.abc import Callable
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from codec_lib.density import gaussian
+from codec_lib.exact.order import CHECKERBOARD
 from codec_lib.layers.affine import Affine
-from codec_lib.layers.bands import in_bands
 from codec_lib.layers.dct import BLOCK, block_transform, pair_transform
-from codec_lib.layers.order import CHECKERBOARD
-from codec_lib.layers.residual import ResidualBlock
-from codec_lib.models.base import samples, unchanged
-from codec_lib.models.context import ContextModel
-from codec_lib.models.context_prior import ContextPrior
-from codec_lib.quantize import RateDistortion
+from codec_lib.layers.residual import PartialResidualBlock
+from codec_lib.models.base import TransformCodec
+from codec_lib.priors.context import ContextPrior
+from codec_lib.quantize import RateDistortionQuantizer
 
 OUTER_BLOCKS, INNER_BLOCKS = 3, 2  # at 1/8 and at 1/16 of the size
 WIDE = 192  # channels at 1/16 that blocks and contexts see, the lowest frequencies at the start
-BAND = 512  # rows of the picture at once; each band needs 64 more on either side
 UNIT = 4.0  # what networks see is (x - 1/2) UNIT
 DISTORTION_WEIGHT = 30.0  # bits that a squared step of a latent is worth to the encoder
 INITIAL_GAIN = 1.25  # of quality 4
 
 
-class Flagship(ContextModel):
+class Flagship(TransformCodec):
     """N channels at an eighth of the size, M of latents."""
+
+    outer = None
+    band_rows = 512  # each band needs 64 more on either side
 
     def __init__(self, N: int = 128, M: int = 320):
         wide = min(M, WIDE)
         shape = gaussian.HEAVY_TAILED
-        quantizer = RateDistortion(gaussian.costs(shape), DISTORTION_WEIGHT)
+        quantizer = RateDistortionQuantizer(gaussian.costs(shape), DISTORTION_WEIGHT)
         prior = ContextPrior(M, order=CHECKERBOARD, seen=wide, shape=shape, quantizer=quantizer)
-        super().__init__(prior, INITIAL_GAIN)
-        self.N = N
-        self.g_a = nn.Sequential(
+        g_a = nn.Sequential(
             Affine(UNIT, -UNIT / 2),
             nn.PixelUnshuffle(BLOCK), nn.Conv2d(3 * BLOCK**2, N, 1),
-            *(ResidualBlock(N) for _ in range(OUTER_BLOCKS)),
+            *(PartialResidualBlock(N) for _ in range(OUTER_BLOCKS)),
             nn.PixelUnshuffle(2), nn.Conv2d(4 * N, M, 1),
-            *(ResidualBlock(wide) for _ in range(INNER_BLOCKS)),
+            *(PartialResidualBlock(wide) for _ in range(INNER_BLOCKS)),
             nn.Conv2d(M, M, 1),
         )  # fmt: skip
-        self.g_s = nn.Sequential(
+        g_s = nn.Sequential(
             nn.Conv2d(M, M, 1),
-            *(ResidualBlock(wide) for _ in range(INNER_BLOCKS)),
+            *(PartialResidualBlock(wide) for _ in range(INNER_BLOCKS)),
             nn.Conv2d(M, 4 * N, 1), nn.PixelShuffle(2),
-            *(ResidualBlock(N) for _ in range(OUTER_BLOCKS)),
+            *(PartialResidualBlock(N) for _ in range(OUTER_BLOCKS)),
             nn.Conv2d(N, 3 * BLOCK**2, 3, padding=1), nn.PixelShuffle(BLOCK),
             Affine(1 / UNIT, 0.5),
         )  # fmt: skip
-        self._start_as_a_block_transform()
-
-    def analyze(self, x: Tensor) -> Tensor:
-        return in_bands(self.g_a, x, lambda band: self.g_a(samples(band)), BAND)
-
-    def synthesize(self, y_hat: Tensor, finish: Callable[[Tensor], Tensor] = unchanged) -> Tensor:
-        return in_bands(self.g_s, y_hat, lambda band: finish(self.g_s(band)), BAND)
+        super().__init__(g_a, prior, g_s, INITIAL_GAIN, N=N, M=M)
+        self._start_as_a_block_transform(N, M)
 
     @torch.no_grad()
-    def _start_as_a_block_transform(self) -> None:
-        blocks, frequency = block_transform(self.N)
-        pairs = pair_transform(frequency, self.M)
+    def _start_as_a_block_transform(self, N: int, M: int) -> None:
+        blocks, frequency = block_transform(N)
+        pairs = pair_transform(frequency, M)
         centre = torch.zeros(3, 3)
         centre[1, 1] = 1
         last = self.g_s[-3].weight * 0.1 + blocks.T[:, :, None, None] * centre
         starts = {
-            self.g_a[2]: blocks, self.g_a[OUTER_BLOCKS + 4]: pairs, self.g_a[-1]: torch.eye(self.M),
-            self.g_s[0]: torch.eye(self.M), self.g_s[INNER_BLOCKS + 1]: pairs.T, self.g_s[-3]: last,
+            self.g_a[2]: blocks, self.g_a[OUTER_BLOCKS + 4]: pairs, self.g_a[-1]: torch.eye(M),
+            self.g_s[0]: torch.eye(M), self.g_s[INNER_BLOCKS + 1]: pairs.T, self.g_s[-3]: last,
         }  # fmt: skip
         for layer, weight in starts.items():
             layer.weight.copy_(weight if weight.ndim == 4 else weight[:, :, None, None])

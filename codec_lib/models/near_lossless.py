@@ -3,58 +3,176 @@ r"""Near-lossless coding: a lossy layer, and a residual that bounds the error of
     x --> lossy layer --+--> x_tilde, 8 bits       r = x - x_tilde,  r_hat = quantize(r, tau)
                         +--> u, features           x_hat = clip(x_tilde + r_hat),  |x - x_hat| <= tau
 
-r_hat is coded pixel by pixel under mixtures of logistics. Their parameters come from u and from
-the residuals around that are decoded already, C(r_hat), through a network that works on each pixel alone:
+The lossy layer is a hyperprior codec at one quality, with a second head. It alone is the first stage of a
+file, a preview; how the residual is coded is in `ResidualPrior`.
 
-    u + C(r_hat) --+--> lossless   --> mu, sigma, beta, pi      tau = 0
-                   +--> corrected  --> the same, given tau      tau > 0, the bias correction
-
-One set of weights serves every tau: P(r_hat) is a sum of P(r), the difference of two values of one
-cumulative function. But C has learned from exact residuals and reads quantized ones when tau > 0; so a
-second network has learned to predict the exact residual from them.
-
-The lossy layer is a hyperprior codec at one quality, with a second head.
+A residual is relative to x_tilde, so unlike a lossy codec's synthesis transform this one has to give the
+same integers on both sides. Its fixed-point form is cut in three, to be applied in bands: `inner` up to a
+quarter of the size, `outer` up to the features at half of it, `picture` up to levels.
 
 Source: Bai et al., "Learning scalable l-infinity-constrained near-lossless image compression via joint
-lossy image and residual compression", CVPR 2021; pixel-wise network and slanted order of its successor,
-TPAMI 2024.
+lossy image and residual compression", CVPR 2021; its successor, TPAMI 2024.
 """
+
+import copy
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from codec_lib.density import logistic_mixture
-from codec_lib.density.logistic_mixture import Mixture
-from codec_lib.entropy.mixture import Alphabet, MixtureTables
 from codec_lib.errors import section
-from codec_lib.layers.conditional import ConditionalConv2d
-from codec_lib.layers.convolution import conv
-from codec_lib.layers.masked import CausalConv2d
-from codec_lib.models.base import Output, Streams
-from codec_lib.models.integer_near_lossless import (
-    PICTURE_UNIT,
-    QUALITY,
-    RESIDUAL_UNIT,
-    TRAINED_TAU,
-    integer_networks,
-    reconstruct,
-)
-from codec_lib.models.residual_coder import (
-    CENTRE,
-    HEAD,
-    LEAK,
-    SURROUND,
-    WINDOW,
-    ResidualCoder,
-    read_head,
-    write_head,
-)
+from codec_lib.exact.fixed_point import FRACTION_BITS, convert
+from codec_lib.exact.frozen import Frozen
+from codec_lib.models.base import Model
 from codec_lib.models.scale_hyperprior import ScaleHyperprior
+from codec_lib.priors.base import Sections
+from codec_lib.priors.residual import TRAINED_TAU, ResidualPrior, full_precision
 from codec_lib.quantize import near_lossless, straight_through
+from codec_lib.setting import TAU
+from codec_lib.training.objectives import Objective, Output, Player, validation_pictures
+from codec_lib.training.optimizers import muon
 
-LINEAR = 3 * logistic_mixture.COMPONENTS  # means also get a linear prediction
-SLOPE = 2.0**-LEAK
+if TYPE_CHECKING:
+    from codec_lib.training.settings import Settings
+
+QUALITY = 1.0  # of the lossy layer
+NETWORK_ROWS = 64  # rows that a network gives at once: convolutions of float64 copy every window
+INNER = 4  # layers of g_s that work at a quarter of the size and below
+
+
+class NearLossless(Model):
+    """The codec of Bai et al. on a hyperprior codec with N and M, and C channels for each pixel."""
+
+    setting = TAU
+
+    def __init__(self, N: int = 64, M: int = 256, C: int = 96):
+        super().__init__(N=N, M=M, C=C)
+        self.lossy = ScaleHyperprior(N, M)
+        self.frozen = self.lossy.frozen  # one for all parts
+        self.prior = ResidualPrior(N, C, self.frozen)
+
+    @property
+    def stride(self) -> int:
+        """What the sides of a picture have to divide by in training."""
+        return self.lossy.stride
+
+    def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
+        return (*self.lossy.stages(QUALITY), (self.prior.section,))
+
+    def promise(self, setting: float) -> int:
+        return int(setting)
+
+    def start_from(self, other: nn.Module) -> None:
+        """Begin training with the parameters of another such model, or of its lossy layer.
+
+        A correction that has not been trained yet begins as the network for exact residuals.
+        """
+        if isinstance(other, ScaleHyperprior):
+            return self.lossy.start_from(other)
+        super().start_from(other)
+        self.prior.start_correction()
+
+    def freeze(self) -> "NearLossless":
+        self.lossy.freeze()
+        freeze_synthesis(self.lossy)
+        self.prior.freeze()
+        return self
+
+    def objective(self, settings: "Settings") -> Objective:
+        return NearLosslessObjective(self, settings)
+
+    @torch.inference_mode()
+    def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
+        """The sections of a picture; three equal colours are coded as one.
+
+        Raises RuntimeError should a sample be off by more than tau, before anybody relies on the file.
+        """
+        tau, (height, width) = int(setting), levels.shape[-2:]
+        x = levels[0].to(torch.int32)
+        colours = 1 if (x == x[:1]).all() else 3
+        sections = self.lossy.compress(levels, QUALITY)
+        y_hat = self.lossy.read(sections, QUALITY, height, width)["y"]
+        x_tilde, features = reconstruct(self.frozen, y_hat, colours)
+        r_hat = near_lossless(x - x_tilde[:, :height, :width].int(), tau)
+        sections[self.prior.section] = self.prior.encode(r_hat, x_tilde, features, tau, colours)
+        worst = (add(x_tilde, r_hat) - x).abs().max().item()
+        if worst > tau:
+            raise RuntimeError(f"near-lossless: a sample is off by {worst}, allowed is {tau}")
+        return sections
+
+    @torch.inference_mode()
+    def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:
+        """The integers of every section, residuals in levels, and x_tilde, to which they are added.
+
+        Raises SectionError when one does not fit the declared size.
+        """
+        integers = self.lossy.read(sections, QUALITY, height, width)
+        with section(self.prior.section):
+            data = sections[self.prior.section]
+            x_tilde, features = reconstruct(self.frozen, integers["y"], self.prior.colours(data))
+            r = self.prior.decode(data, x_tilde, features, int(setting), (height, width))
+        return integers | {"r": r, "x_tilde": x_tilde}
+
+    @torch.inference_mode()
+    def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
+        if self.prior.section in sections:
+            integers = self.read(sections, setting, height, width)
+            return add(integers["x_tilde"], integers["r"])[None].to(torch.uint8)
+        y_hat = self.lossy.read(sections, QUALITY, height, width)["y"]
+        return reconstruct(self.frozen, y_hat, 3)[0][None, :, :height, :width]
+
+    def forward(self, x: Tensor, tau: int = 0) -> Output:
+        """Training pass: x_hat is x_tilde; bits of y, z and of the residual r, exact or within tau.
+
+        x (B, 3, H, W) holds multiples of 1/255, or levels if it is uint8; its sides divide by `stride`.
+        """
+        x = x.float() / 255 if x.dtype == torch.uint8 else x
+        x_tilde, features, bits = self.lossy_layer(x)
+        bits[self.prior.section] = self.prior(255 * x - x_tilde, x_tilde, features, tau)
+        return Output(x_tilde / 255, bits)
+
+    def lossy_layer(self, x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """x_tilde (B, 3, H, W) in levels, features (B, N, H/2, W/2), bits of y and z."""
+        is_trained = next(self.lossy.parameters()).requires_grad
+        quality = torch.full((len(x),), QUALITY, dtype=torch.float32, device=x.device)
+        with full_precision(x), torch.set_grad_enabled(is_trained and torch.is_grad_enabled()):
+            y_hat, bits = self.lossy.latents(x, quality)
+            features = self.lossy.g_s[:-1](y_hat)
+            x_tilde = (self.lossy.g_s[-1](features) * 255).clamp(0, 255)
+        return straight_through(x_tilde), features, bits
+
+
+@torch.no_grad()
+def freeze_synthesis(lossy: ScaleHyperprior) -> None:
+    """Add to what is frozen: y_hat to features at half the size, in two parts, and those to levels."""
+    _, inverse = lossy.gain(lossy.quality_tensor(QUALITY))
+    last = copy.deepcopy(lossy.g_s[-1])
+    last.weight.mul_(255)
+    last.bias.mul_(255)
+    lossy.frozen |= {
+        "inner": convert(lossy.g_s[:INNER], scale=inverse.flatten()),
+        "outer": convert(lossy.g_s[INNER:-1], fraction=FRACTION_BITS),
+        "picture": convert(nn.Sequential(last), fraction=FRACTION_BITS),
+    }
+
+
+@torch.inference_mode()
+def reconstruct(frozen: Frozen, y_hat: Tensor, colours: int) -> tuple[Tensor, Tensor]:
+    """x_tilde uint8 (3, H', W') and features int32 (N, H'/2, W'/2), exact on every machine.
+
+    For one colour, grey, x_tilde is the green of the three.
+    """
+    inner = frozen.network("inner").in_bands(y_hat, NETWORK_ROWS)
+    features = frozen.network("outer").in_bands(inner, NETWORK_ROWS)
+    levels = frozen.network("picture").in_bands(features, NETWORK_ROWS, to_levels)[0]
+    if colours == 1:
+        levels = levels[1:2].expand(3, -1, -1).contiguous()
+    return levels, features[0]
+
+
+def to_levels(integers: Tensor) -> Tensor:
+    """Integers that stand for 2**-12 levels, rounded to uint8."""
+    return integers.mul(2.0**-FRACTION_BITS).add_(0.5).floor_().clamp_(0, 255).to(torch.uint8)
 
 
 def add(x_tilde: Tensor, r_hat: Tensor) -> Tensor:
@@ -63,194 +181,38 @@ def add(x_tilde: Tensor, r_hat: Tensor) -> Tensor:
     return (x_tilde[:, :height, :width].int() + r_hat).clamp_(0, 255)
 
 
-def full_precision(x: Tensor) -> torch.autocast:
-    """Context in which mixed precision is off: half a level is much where a residual is predicted."""
-    return torch.autocast(x.device.type, enabled=False)
+class NearLosslessObjective(Objective):
+    """R_y + R_z + R_r + lambda 255^2 MSE of the lossy layer, for exact residuals.
 
+    Where the bias correction alone is trained, it gets a tau of its own for each batch.
+    """
 
-class PixelNetwork(nn.ModuleList):
-    """1x1 convolutions with leaky ReLUs before and between: (B, C, H, W) to (B, OUTPUTS, H, W)."""
+    def __init__(self, model: NearLossless, settings: "Settings"):
+        self.model, self.settings = model, settings
 
-    def chain(self, *setting: int) -> nn.Sequential:
-        """The plain convolutions and what is between them; the leaky ReLU before them is left out."""
-        layers = [layer.at(*setting) if setting else layer for layer in self]
-        between = [module for layer in layers for module in (nn.LeakyReLU(SLOPE), layer)]
-        return nn.Sequential(*between[1:])
+    def players(self) -> list[Player]:
+        return [Player(self.model, muon(self.model, self.settings), self.loss)]
 
-    def forward(self, h: Tensor, *setting: int) -> Tensor:
-        for layer in self[:-1]:
-            h = layer(F.leaky_relu(h, SLOPE), *setting)
-        with full_precision(h):
-            return self[-1](F.leaky_relu(h.float(), SLOPE), *setting)
+    def train(self) -> None:
+        """Put what is trained into training mode; a frozen lossy layer rounds as it does in coding."""
+        self.model.train()
+        if not any(p.requires_grad for p in self.model.lossy.parameters()):
+            self.model.lossy.eval()
 
-
-class NearLossless(nn.Module):
-    """The codec of Bai et al. on a hyperprior codec with N and M, and C channels for each pixel."""
-
-    stride = ScaleHyperprior.stride
-
-    def __init__(self, N: int = 64, M: int = 256, C: int = 96):
-        super().__init__()
-        self.widths = {"N": N, "M": M, "C": C}
-        self.C = C
-        self.lossy = ScaleHyperprior(N, M)
-        self.features = nn.Conv2d(N, 4 * C, 1)  # at half the size: (B, 4 C, H/2, W/2)
-        self.surround = conv(3, C + LINEAR, SURROUND, 1)  # what x_tilde looks like around the pixel
-        self.context = CausalConv2d(3, C + LINEAR, WINDOW)
-        sizes = [(C, C), (C, C), (C, C), (C, logistic_mixture.OUTPUTS)]
-        self.lossless = PixelNetwork(nn.Conv2d(*size, 1) for size in sizes)
-        self.corrected = PixelNetwork(ConditionalConv2d(*size, TRAINED_TAU) for size in sizes)
-        self._start_with_a_linear_predictor()
-        self.tables, self.networks = self.lossy.tables, self.lossy.networks  # the layer reads its own there
-
-    def start_from(self, other: nn.Module) -> None:
-        """Begin training with the parameters of another such model, or of its lossy layer.
-
-        A correction that has not been trained yet begins as the network for exact residuals.
-        """
-        if isinstance(other, ScaleHyperprior):
-            self.lossy.load_state_dict(other.state_dict())
-            return
-        self.load_state_dict(other.state_dict())
-        if all(layer.is_new() for layer in self.corrected):
-            for layer, plain in zip(self.corrected, self.lossless, strict=True):
-                layer.start_from(plain)
+    def loss(self, model: nn.Module, x: Tensor) -> tuple[Tensor, str]:
+        tau = int(torch.randint(1, TRAINED_TAU + 1, ())) if self.model.prior.is_correction_alone() else 0
+        out = model((255 * x).round().to(torch.uint8), tau)  # levels survive mixed precision, floats do not
+        return (out.bpp() + self.settings.distortion * 255**2 * out.mse(x)).mean(), out.summary(x)
 
     @torch.no_grad()
-    def freeze(self) -> "NearLossless":
-        """Make the integer tables and networks from the trained parameters, and return the model."""
-        self.lossy.freeze()
-        self.tables, self.networks = self.lossy.tables, self.lossy.networks
-        self.tables["r"] = MixtureTables.make()
-        self.networks |= integer_networks(self)
-        return self
-
-    @torch.inference_mode()
-    def compress(self, x: Tensor, tau: int) -> Streams:
-        """Real bytes for one picture x (1, 3, H, W) of levels, uint8, or multiples of 1/255, of any size.
-
-        Three equal colours are coded as one.
-        """
-        levels = (x if x.dtype == torch.uint8 else (x * 255).round())[0].to(torch.int32)
-        colours = 1 if (levels == levels[:1]).all() else 3
-        streams = self.lossy.compress(x, QUALITY)
-        height, width = levels.shape[1:]
-        y_hat = self.lossy.read(streams, QUALITY, height, width)["y"]
-        x_tilde, features = reconstruct(self.networks, y_hat, colours)
-        r_hat = near_lossless(levels - x_tilde[:, :height, :width].int(), tau)
-        symbols = (r_hat // (2 * tau + 1)).flatten(1)
-        ends = torch.stack((symbols.amin(1).clamp(max=0), symbols.amax(1).clamp(min=0)), 1)
-        alphabet = Alphabet(tau, ends.long().cpu().numpy())
-        coder = self._coder(x_tilde, features, (height, width), alphabet)
-        streams["r"] = write_head(alphabet, colours) + coder.encode(r_hat, colours)
-        worst = (add(x_tilde, r_hat) - levels).abs().max().item()
-        if worst > tau:
-            raise RuntimeError(f"near-lossless: a sample is off by {worst}, allowed is {tau}")
-        return streams
-
-    @torch.inference_mode()
-    def read(self, streams: Streams, quality: float, height: int, width: int) -> dict[str, Tensor]:
-        """The integers of every stream, residuals in levels, and x_tilde, to which they are added.
-
-        There is but one `quality`. Raises BitstreamError when a stream does not fit the declared size.
-        """
-        found = self.lossy.read(streams, QUALITY, height, width)
-        with section("r"):
-            alphabet, colours = read_head(streams["r"])
-            x_tilde, features = reconstruct(self.networks, found["y"], colours)
-            coder = self._coder(x_tilde, features, (height, width), alphabet)
-            return found | {"r": coder.decode(streams["r"][HEAD:], colours), "x_tilde": x_tilde}
-
-    @torch.inference_mode()
-    def decompress(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
-        """The picture (1, 3, height, width), multiples of 1/255; BitstreamError as `read` raises it."""
-        return self.decompress_levels(streams, quality, height, width).float() / 255
-
-    @torch.inference_mode()
-    def decompress_levels(self, streams: Streams, quality: float, height: int, width: int) -> Tensor:
-        """The same as levels, uint8."""
-        found = self.read(streams, quality, height, width)
-        return add(found["x_tilde"], found["r"])[None].to(torch.uint8)
-
-    @torch.inference_mode()
-    def preview(self, streams: Streams, height: int, width: int) -> Tensor:
-        """x_tilde uint8 (1, 3, height, width): the lossy layer alone, without a look at the residual."""
-        y_hat = self.lossy.read(streams, QUALITY, height, width)["y"]
-        return reconstruct(self.networks, y_hat, 3)[0][None, :, :height, :width]
-
-    def _coder(self, x_tilde, features, size, alphabet) -> ResidualCoder:
-        return ResidualCoder(self.networks, self.tables["r"], x_tilde, features, size, alphabet)
-
-    def forward(self, x: Tensor, tau: int = 0) -> Output:
-        """Training pass: x_hat is x_tilde; bits of y, z and of the residual r, exact or within tau.
-
-        x (B, 3, H, W) holds multiples of 1/255, or levels if it is uint8; its sides divide by `stride`. In
-        training, tau > 0 means the cost of the exact residual where the context is quantized: what
-        the correction learns.
-        """
-        x = x.float() / 255 if x.dtype == torch.uint8 else x
-        x_tilde, features, bits = self.layer(x)
-        r = 255 * x - x_tilde
-        h = self.surroundings(x_tilde, features)
-        if tau == 0:
-            bits["r"] = logistic_mixture.bits(r, x_tilde, self.mixture(h, r))
-        else:
-            r_hat = near_lossless(r.detach().round(), tau)
-            mixture = self.mixture(h, r_hat, tau)
-            coded = (r.detach(), 0) if self.training else (r_hat, tau)
-            bits["r"] = logistic_mixture.bits(coded[0], x_tilde, mixture, coded[1], known=r_hat)
-        return Output(x_tilde / 255, bits)
-
-    def layer(self, x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """The lossy layer: x_tilde (B, 3, H, W) in levels, features at half the size, bits of y and z."""
-        is_trained = next(self.lossy.parameters()).requires_grad
-        quality = torch.full((len(x),), QUALITY, device=x.device)
-        with full_precision(x), torch.set_grad_enabled(is_trained and torch.is_grad_enabled()):
-            y_hat, bits = self.lossy.latents(x, quality)
-            features = self.lossy.g_s[:-1](y_hat)
-            x_tilde = (self.lossy.g_s[-1](features) * 255).clamp(0, 255)
-        return straight_through(x_tilde), features, bits
-
-    def surroundings(self, x_tilde: Tensor, features: Tensor) -> Tensor:
-        """u (B, C + LINEAR, H, W): all that is known before the residual."""
-        phases = F.pixel_shuffle(self.features(features), 2)
-        with full_precision(x_tilde):
-            u = self.surround((x_tilde - CENTRE) / PICTURE_UNIT)
-        return torch.cat((u[:, : self.C] + phases, u[:, self.C :]), 1)
-
-    def mixture(self, u: Tensor, r_hat: Tensor, tau: int = 0, correct: bool = True) -> Mixture:
-        """The distribution of every pixel's residual, given u and the residuals before it."""
-        with full_precision(u):
-            h = u + self.context(r_hat / RESIDUAL_UNIT)
-        if tau and correct:
-            h = h.detach()  # the correction adapts to the context, not the context to it
-            outputs = self.corrected(h[:, : self.C], min(tau, TRAINED_TAU) - 1)
-        else:
-            outputs = self.lossless(h[:, : self.C])
-        means = outputs[:, :LINEAR] + h[:, self.C :]
-        return Mixture.from_outputs(torch.cat((means, outputs[:, LINEAR:]), 1))
-
-    @torch.no_grad()
-    def _start_with_a_linear_predictor(self) -> None:
-        """Begin where JPEG-LS is: predict x from the left, the upper and the upper left neighbour.
-
-        In terms of the residual r = x - x_tilde: add what the neighbours predict of r to what the
-        neighbours in x_tilde predict, minus x_tilde. Colours after the first predict their difference.
-        """
-        neighbours = {(0, -1): 0.7, (-1, 0): 0.7, (-1, -1): -0.4}
-        r_taps, x_taps = torch.zeros(WINDOW, WINDOW), torch.zeros(SURROUND, SURROUND)
-        for (i, j), share in neighbours.items():
-            r_taps[WINDOW // 2 + i, WINDOW // 2 + j] = share
-            x_taps[SURROUND // 2 + i, SURROUND // 2 + j] = (
-                share * PICTURE_UNIT / logistic_mixture.MEAN_UNIT / 2
-            )
-        x_taps[SURROUND // 2, SURROUND // 2] = -x_taps.sum()
-        colours = torch.eye(3) - logistic_mixture.BETA * torch.eye(3).roll(1, 0).tril()
-        colours = colours.repeat_interleave(logistic_mixture.COMPONENTS, 0)[:, :, None, None]
-        self.context.weight[self.C :] = colours * r_taps
-        self.surround.weight[self.C :] = colours * x_taps
-        self.surround.bias[self.C :] = 0
-        self.context.bias[self.C :] = 0
-        for network in (self.lossless, self.corrected):
-            network[-1].weight.mul_(0.1)
-            network[-1].bias.copy_(logistic_mixture.initial_bias())
+    def validate(self, folder: str) -> tuple[float, dict[str, float]]:
+        """Mean bits per sub-pixel of what is trained, over pictures and tau; the same for each tau."""
+        self.model.eval()
+        points, pictures = {}, list(validation_pictures(folder, self.model.device))
+        outs: list[Output] = []
+        for tau in (1, 3, 5) if self.model.prior.is_correction_alone() else (0,):
+            outs = [self.model(x, tau) for x in pictures]
+            points[f"bpsp_{tau}"] = round(sum(out.bpp().item() / 3 for out in outs) / len(outs), 4)
+        psnr = sum(-10 * out.mse(x).log10().item() for out, x in zip(outs, pictures, strict=True))
+        self.train()
+        return sum(points.values()) / len(points), points | {"psnr": round(psnr / len(outs), 3)}

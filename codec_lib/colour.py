@@ -1,0 +1,83 @@
+"""Pillow's modes to samples of grey or RGB, with or without alpha; the table is in `picture.py`."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageCms
+
+KEPT = ("1", "L", "LA", "P", "PA", "RGB", "RGBX", "RGBA")
+CONVERTED = {"La": "LA", "RGBa": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "HSV": "RGB", "LAB": "RGB"}
+THROUGH_PROFILE = ("CMYK", "LAB")  # those that no profile of grey or RGB describes
+ALLOWED = "grey or RGB of 8 or 16 bits, with or without alpha"
+
+
+def samples(image: Image.Image, deep: np.ndarray | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """uint8 or uint16 (H, W, C) with C = 1 to 4, and a note on each thing that was changed.
+
+    Args:
+        image: loaded, in any mode.
+        deep: the samples instead of the image's own, uint16 (H, W, C).
+    Raises:
+        ValueError: a mode that does not say how bright its samples are.
+    """
+    if deep is not None:
+        found = deep
+    elif image.mode in KEPT:
+        found = np.asarray(image.convert(_target(image)))
+    elif image.mode in CONVERTED:
+        converted, note = _converted(image)
+        return np.asarray(converted), (note,)
+    elif image.mode.startswith("I;16"):
+        found = np.asarray(image).astype(np.uint16)
+    elif image.mode == "I":
+        found = _sixteen(np.asarray(image))
+    else:
+        raise ValueError(f"image: mode {image.mode}; allowed is {ALLOWED}")
+    found = found[:, :, None] if found.ndim == 2 else found
+    key = image.info.get("transparency")
+    if key is None or found.shape[2] in (2, 4) or image.mode in ("P", "PA"):
+        return found, ()
+    return _keyed(found, key)
+
+
+def _target(image: Image.Image) -> str:
+    """Which of L, LA, RGB and RGBA holds all of an image in one of the modes `KEPT`."""
+    if image.mode in ("P", "PA"):
+        return "RGBA" if image.has_transparency_data else "RGB"
+    return {"1": "L", "RGBX": "RGB"}.get(image.mode, image.mode)
+
+
+def _keyed(found: np.ndarray, key) -> tuple[np.ndarray, tuple[str, ...]]:
+    """With an alpha channel, where one colour, `key`, is transparent."""
+    colour = np.atleast_1d(np.asarray(key))
+    if colour.dtype.kind not in "iu" or colour.shape != found.shape[2:]:
+        return found, (f"transparency {key!r} is no colour of the picture; left out",)
+    opaque = (found != colour).any(axis=2, keepdims=True)
+    return np.concatenate([found, opaque * found.dtype.type(np.iinfo(found.dtype).max)], axis=2), ()
+
+
+def _sixteen(found: np.ndarray) -> np.ndarray:
+    """32-bit integers that hold 16-bit samples, as Pillow opens some PNG, PGM and TIFF files."""
+    if found.min() < 0 or found.max() > 65535:
+        raise ValueError(
+            f"image: mode I, samples from {found.min()} to {found.max()}; allowed is 0 to 65535"
+        )
+    return found.astype(np.uint16)
+
+
+def _converted(image: Image.Image) -> tuple[Image.Image, str]:
+    """An image in one of the modes `CONVERTED`, and a note; CMYK goes through its profile if it can."""
+    target = CONVERTED[image.mode]
+    if image.mode == "LAB":
+        return _to_srgb(image, ImageCms.createProfile("LAB")), "LAB became sRGB"
+    if image.mode == "CMYK" and (profile := image.info.get("icc_profile")):
+        try:
+            through = _to_srgb(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+            return through, "CMYK became sRGB through its profile"
+        except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+            return image.convert(target), "CMYK became RGB without its profile, which does not fit"
+    return image.convert(target), f"{image.mode} became {target}"
+
+
+def _to_srgb(image: Image.Image, profile) -> Image.Image:
+    return ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")

@@ -1,0 +1,110 @@
+"""Sixteen bits where Pillow gives eight.
+
+Pillow has no mode for colours of more than 8 bits a sample. It opens such files as 8 bits and says
+nothing. What a file holds is in its header, and for PNG and TIFF Pillow's decoder can be told which
+byte of each sample to take: the raw mode RGB;16B takes the first, RGB;16L the second. Reading a file
+once with each gives all 16 bits. In a binary PPM the samples lie there as they are.
+"""
+
+import math
+import re
+import sys
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+TWO_BYTES = re.compile(r"(RGB|RGBX|RGBA);16([BLN])")  # byte order: big, little, this machine's
+BITS_PER_SAMPLE, PLANAR = 258, 284  # tags of TIFF
+
+
+def raw_mode(image: Image.Image) -> str:
+    """How a file stores its samples, in Pillow's words; "" where it does not say, as after loading."""
+    tiles = getattr(image, "tile", None)
+    arguments = tiles[0][3] if tiles else ""
+    first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
+    return first if isinstance(first, str) else ""
+
+
+def read(
+    image: Image.Image, data: bytes, load: Callable[[bytes, str], Image.Image]
+) -> tuple[np.ndarray | None, str | None]:
+    """The samples of a file that Pillow would load as fewer bits, and what is lost all the same.
+
+    Args:
+        image: the file, opened and not yet loaded.
+        data: its bytes.
+        load: opens them again and loads them in another raw mode.
+    Returns:
+        uint16 (H, W, C), or None where Pillow loads what there is; and what `lost` says.
+    """
+    raw = raw_mode(image)
+    if image.format == "PPM" and image.tile[0][0] == "ppm" and image.tile[0][3] == ("RGB", 65535):
+        width, height = image.size
+        stored = np.frombuffer(data, ">u2", 3 * width * height, image.tile[0][2])
+        return stored.reshape(height, width, 3).astype(np.uint16), None
+    if raw == "LA;16B":  # four bytes a pixel: RGBA takes them all
+        return np.array(load(data, "RGBA")).view(">u2").astype(np.uint16), None
+    if raw == "I;12":
+        grey = np.asarray(load(data, raw))[:, :, None]
+        return np.rint(grey * (65535 / 4095)).astype(np.uint16), lost(image, data)
+    if not (found := TWO_BYTES.fullmatch(raw)):
+        return None, lost(image, data)
+    channels, order = found.groups()
+    first, second = (np.asarray(load(data, f"{channels};16{byte}")) for byte in "BL")
+    if order == "L" or (order == "N" and sys.byteorder == "little"):
+        first, second = second, first
+    return (first.astype(np.uint16) << 8) | second, None
+
+
+def lost(image: Image.Image, data: bytes = b"") -> str | None:
+    """What a file holds that Pillow, loading it, would not give: "10 bits a sample", or None.
+
+    Args:
+        image: opened and not yet loaded.
+        data: the file, as far as it is at hand.
+    """
+    raw = raw_mode(image)
+    bits = 12 if raw == "I;12" else 8
+    match image.format:
+        case "PPM" if raw in ("L", "I", "RGB") and isinstance(image.tile[0][3], tuple):
+            maxval = image.tile[0][3][1]
+            bits = 8 if maxval == (65535 if image.mode == "I" else 255) else math.log2(maxval + 1)
+        case "JPEG2000":
+            bits = _jpeg2000_bits(data)
+            if bits == 16 and image.mode.startswith("I;16"):
+                return None
+        case "AVIF" | "HEIF":
+            bits = max(_heif_bits(data), int(image.info.get("bit_depth") or 8))
+        case _ if re.search(";16[BLN]$", raw) and not raw.startswith("I"):
+            bits = 16
+    return f"{bits:.3g} bits a sample" if bits != 8 else None
+
+
+def refuse_split_planes(image: Image.Image) -> None:
+    """ValueError for a TIFF of 16-bit colours with one plane after the other, which Pillow misreads."""
+    if image.format == "TIFF" and image.tag_v2.get(PLANAR) == 2 and len(image.getbands()) > 1:
+        bits = max(image.tag_v2.get(BITS_PER_SAMPLE, (1,)))
+        if bits > 8:
+            raise ValueError(f"{bits} bits a sample in one plane after the other; allowed is interleaved")
+
+
+def _jpeg2000_bits(data: bytes) -> int:
+    """The most bits of any component, from the SIZ segment of the codestream; 8 if there is none."""
+    start = data.find(b"\xff\x4f\xff\x51")
+    count = int.from_bytes(data[start + 40 : start + 42], "big")
+    if start < 0 or not count:
+        return 8
+    return max((byte & 127) + 1 for byte in data[start + 42 : start + 42 + 3 * count : 3])
+
+
+def _heif_bits(data: bytes) -> int:
+    """The most bits of any item of an AVIF or HEIF file, from its codec configurations."""
+    start = data.find(b"meta")
+    properties = data[start : start + int.from_bytes(data[max(start - 4, 0) : start], "big")]
+    bits = [8]
+    for found in re.finditer(b"av1C..(.)", properties, re.DOTALL):
+        bits.append({0x40: 10, 0x60: 12}.get(found[1][0] & 0x60, 8))
+    for found in re.finditer(b"hvcC.{17}(.)", properties, re.DOTALL):
+        bits.append(8 + (found[1][0] & 7))
+    return max(bits)

@@ -1,0 +1,1 @@
+"""Rate, distortion and the codecs to beat: real bytes of real files."""

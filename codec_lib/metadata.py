@@ -1,0 +1,136 @@
+"""What a picture's numbers mean, and where they come from: colour profile, EXIF and XMP.
+
+A section holds the bytes compressed by zlib. Of both what is packed and what is unpacked at most
+`LIMIT` bytes are allowed, so that a short section cannot fill the memory. The most common profile,
+sRGB, is recognised by what it does to colours, not by its bytes, of which there are dozens: it costs
+one byte. A profile that is anything else is kept as it is.
+
+>>> profile = srgb()
+>>> pack("icc", profile)
+b'\\x00'
+>>> unpack("icc", b"\\0", "RGB") == profile
+True
+"""
+
+import io
+import zlib
+from functools import cache
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from codec_lib.errors import BitstreamError
+
+OPTIONAL = ("icc", "exif", "xmp")
+INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # the names that Pillow gives them
+LIMIT = 4 << 20
+SRGB = b"\0"  # no zlib stream starts like this
+ORIENTATION = 0x0112
+
+
+def collect(info: dict, mode: str, keep: tuple[str, ...]) -> tuple[dict[str, bytes], list[str]]:
+    """The sections of those kinds in `keep` that Pillow's `info` has, and notes on what is left out.
+
+    `mode` is the picture's, as coded. EXIF loses its orientation, which has been applied.
+    """
+    sections, notes = {}, []
+    for name in keep:
+        data = info.get(INFO[name])
+        if not isinstance(data, bytes) or not data:
+            continue
+        try:
+            sections[name] = pack(name, _upright(data) if name == "exif" else data, mode)
+        except ValueError as error:
+            notes.append(f"{error}; left out")
+    return sections, notes
+
+
+def pack(name: str, data: bytes, mode: str = "RGB") -> bytes:
+    """The bytes of a section. ValueError for too many, or a profile that does not fit the mode."""
+    if problem := _misfit(name, data, mode):
+        raise ValueError(f"{name}: {problem}")
+    return SRGB if name == "icc" and is_srgb(data) else zlib.compress(data, 9)
+
+
+def unpack(name: str, section: bytes, mode: str) -> bytes:
+    """What `pack` was given, or for sRGB a profile that means the same; BitstreamError for else."""
+    if name == "icc" and section == SRGB:
+        data = srgb()
+    else:
+        stream = zlib.decompressobj()
+        try:
+            data = stream.decompress(section, LIMIT + 1)
+        except zlib.error as error:
+            raise BitstreamError(f"section {name}: damaged zlib stream ({error})") from None
+        if len(data) <= LIMIT and not stream.eof:
+            raise BitstreamError(f"section {name}: zlib stream of {len(section)} bytes ends too early")
+        if stream.unused_data:
+            raise BitstreamError(f"section {name}: {len(stream.unused_data)} bytes after its zlib stream")
+    if problem := _misfit(name, data, mode):
+        raise BitstreamError(f"section {name}: {problem}")
+    return data
+
+
+def is_srgb(profile: bytes) -> bool:
+    """Whether a profile changes no colour by more than one level of 8 bits when taken for sRGB.
+
+    Only a matrix with three curves can pass: a profile with tables may do something else in another
+    program. Of a profile that cannot be read the answer is no.
+    """
+    try:
+        read = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        tables = any(used_in or used_out for used_in, used_out, _ in read.profile.clut.values())
+        if read.profile.xcolor_space.strip() != "RGB" or tables or not read.profile.is_matrix_shaper:
+            return False
+        colours = _colours()
+        target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+        seen = ImageCms.profileToProfile(
+            Image.fromarray(colours), read, target, ImageCms.Intent.RELATIVE_COLORIMETRIC
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError, AttributeError):
+        return False
+    return int(np.abs(np.asarray(seen).astype(int) - colours).max()) <= 1
+
+
+@cache
+def srgb() -> bytes:
+    """The sRGB profile that LittleCMS makes, with a date of its own so that it is always the same."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[24:36] = bytes.fromhex("07d0 0001 0001 0000 0000 0000")  # 2000-01-01
+    return bytes(profile)
+
+
+def _colours() -> np.ndarray:
+    """uint8 (1, N, 3): a lattice of colours, then every level of grey and of each primary."""
+    steps = np.linspace(0, 255, 18).astype(np.uint8)
+    lattice = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
+    levels = np.arange(256, dtype=np.uint8)[:, None]
+    ramps = [levels * np.array(which, np.uint8) for which in ((1, 1, 1), (1, 0, 0), (0, 1, 0), (0, 0, 1))]
+    return np.concatenate([lattice, *ramps])[None]
+
+
+def _misfit(name: str, data: bytes, mode: str) -> str | None:
+    """Why these bytes cannot go with a picture of this mode, or None."""
+    if len(data) > LIMIT:
+        return f"more than {LIMIT} bytes"
+    if name == "icc":
+        space = data[16:20].decode("latin-1")  # as the header of a profile has it
+        fitting = "GRAY" if mode.startswith("L") else "RGB "
+        if len(data) < 128 or data[36:40] != b"acsp":
+            return f"{len(data)} bytes that are no colour profile"
+        if space != fitting:
+            return f"a profile of {space.strip()!r}; {mode} takes one of {fitting.strip()!r}"
+    return None
+
+
+def _upright(exif: bytes) -> bytes:
+    """EXIF without its orientation; ValueError if it cannot be read."""
+    try:
+        parsed = Image.Exif()
+        parsed.load(exif)
+        if ORIENTATION not in parsed:
+            return exif
+        del parsed[ORIENTATION]
+        return parsed.tobytes()
+    except Exception as error:  # Pillow raises what its parser runs into
+        raise ValueError(f"exif: cannot be read ({error})") from None

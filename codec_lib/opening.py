@@ -1,0 +1,161 @@
+"""Files, bytes and open files to a loaded Pillow image, or one line that says why not.
+
+Pillow's plugins raise whatever they run into, and its limit on pixels is one variable of the whole
+process. Here every failure becomes a ValueError, and the limit is that of our own files, whatever the
+application has set.
+"""
+
+import io
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from codec_lib import depth
+from codec_lib.container import MAX_PIXELS, MAX_SIDE
+
+File = bytes | bytearray | memoryview | BinaryIO | str | os.PathLike
+
+SOURCES = "a path, bytes, a file opened as binary, a PIL image, an array and a tensor"
+GREY_STEPS = {"L;2": 85, "L;4": 17}  # what Pillow scales the samples by, but not the transparent one
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A picture as Pillow loads it, upright.
+
+    `deep` holds the samples, uint16 (H, W, C), where Pillow's image has fewer bits of them. `lost` says
+    what the file has and neither holds, such as "10 bits a sample". Each of `notes` is one line.
+    """
+
+    image: Image.Image
+    deep: np.ndarray | None
+    lost: str | None
+    notes: tuple[str, ...]
+
+
+def open_picture(source: Image.Image | File) -> Opened:
+    """The first picture of a file, or an image that the application opened or made.
+
+    A file open as binary is read from where it is, and left open. The application's own image is left
+    as it is; of one that is loaded nobody knows how many bits its file had.
+
+    Raises OSError for a file that cannot be read, ValueError for what is no picture.
+    """
+    if not isinstance(source, Image.Image):
+        return _from_file(source)
+    check_size(*source.size)
+    with _one_line("a Pillow image"), _own_limit():
+        lost = depth.lost(source)
+        return Opened(ImageOps.exif_transpose(source), None, lost, _frames(source))
+
+
+def _from_file(source: File) -> Opened:
+    data, name = _contents(source)
+    with _one_line(name), _own_limit():
+        image = Image.open(io.BytesIO(data))
+    with image:
+        check_size(*image.size)
+        with _one_line(name), _own_limit():
+            depth.refuse_split_planes(image)
+            scale = GREY_STEPS.get(depth.raw_mode(image), 1)
+            deep, lost = depth.read(image, data, _load)
+            upright = ImageOps.exif_transpose(image)
+            notes = _frames(image)
+    if isinstance(upright.info.get("transparency"), int):
+        upright.info["transparency"] *= scale
+    return Opened(upright, deep, lost, notes)
+
+
+def check_size(width: int, height: int) -> None:
+    """ValueError for a picture larger than a file of ours may be, or without pixels."""
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE and width * height <= MAX_PIXELS):
+        allowed = f"sides to {MAX_SIDE} and 1 to {MAX_PIXELS} pixels"
+        raise ValueError(f"image: {width} x {height}; allowed are {allowed}")
+
+
+def _contents(source: File) -> tuple[bytes, str]:
+    """All bytes of a source, and what to call it."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        data = bytes(source)
+        return data, f"{len(data)} bytes"
+    if isinstance(source, str | os.PathLike):
+        path = os.fspath(source)
+        kind = os.stat(path).st_mode
+        if not (stat.S_ISREG(kind) or stat.S_ISFIFO(kind)):
+            raise ValueError(f"image: {path} is no file")
+        with open(path, "rb") as file:
+            return file.read(), f"{path}"
+    if not callable(getattr(source, "read", None)):
+        raise ValueError(f"image: {type(source).__name__}; allowed are {SOURCES}")
+    data = source.read()
+    if not isinstance(data, bytes):
+        raise ValueError(f"image: a file that gives {type(data).__name__}; allowed is one opened as binary")
+    return data, f"a file of {len(data)} bytes"
+
+
+def _load(data: bytes, raw: str) -> Image.Image:
+    """The file once more, loaded in another raw mode, upright."""
+    with Image.open(io.BytesIO(data)) as image:
+        tiles = []
+        for tile in image.tile:
+            others = tile.args[1:] if isinstance(tile.args, tuple) else None
+            tiles.append(tile._replace(args=raw if others is None else (raw, *others)))
+        image.tile = tiles
+        return ImageOps.exif_transpose(image)
+
+
+def _frames(image: Image.Image) -> tuple[str, ...]:
+    """A note on the frames or pages of which this is one. Counting them may lose its place in the file."""
+    try:
+        count = int(getattr(image, "n_frames", 1))
+        number = min(image.tell(), count - 1) + 1
+    except Exception:  # its file is closed, or damaged behind this frame
+        return ()
+    return (f"frame {number} of {count}; the others are left out",) if count > 1 else ()
+
+
+@contextmanager
+def _one_line(name: str) -> Iterator[None]:
+    """Whatever a plugin raises becomes a ValueError of one line; a lack of memory is not its fault."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except UnidentifiedImageError:
+        raise ValueError(f"image: {name} is not a picture that Pillow reads") from None
+    except Exception as error:
+        reason = " ".join(f"{error}".split())[:200] or type(error).__name__
+        raise ValueError(f"image: {name} cannot be read ({reason})") from None
+
+
+class _Limit:
+    """Pillow's limit on pixels as it is while any thread reads here, and as it was before."""
+
+    def __init__(self):
+        self.lock, self.readers, self.before = threading.Lock(), 0, None
+
+
+_limit = _Limit()
+
+
+@contextmanager
+def _own_limit() -> Iterator[None]:
+    """Pillow takes pictures up to our size, in whatever thread; the last one out puts its limit back."""
+    with _limit.lock:
+        if not _limit.readers:
+            _limit.before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MAX_PIXELS
+        _limit.readers += 1
+    try:
+        yield
+    finally:
+        with _limit.lock:
+            _limit.readers -= 1
+            if not _limit.readers and Image.MAX_IMAGE_PIXELS == MAX_PIXELS:
+                Image.MAX_IMAGE_PIXELS = _limit.before

@@ -1,0 +1,237 @@
+r"""A prior of latents that looks at what is decoded already: mean and scale from z and from neighbours.
+
+    y --> h_a --> z --> Q --> z_hat --> h_s --> psi
+                                                 |
+    y_hat so far --> context ------------------->+--> entropy parameters --> mu, sigma of the next places
+
+Every latent is y_hat = Q(y - mu) + mu: its symbol is what the mean missed, coded under N(0, sigma^2) or
+a `UnitMixture` of that scale.
+The places of an `Order` are decoded step by step; each step sees the latents of the steps before.
+
+In training all of this is floats; `freeze` turns it into networks in fixed point, and mu into multiples
+of 2^-12. Encoder and decoder walk through the same steps with them (`ContextWalk`).
+
+Sources: Minnen, Balle, Toderici, "Joint autoregressive and hierarchical priors for learned image
+compression", NeurIPS 2018; He et al., CVPR 2021 (two steps).
+"""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from codec_lib.density import gaussian
+from codec_lib.density.factorized import FactorizedDensity
+from codec_lib.entropy import rans
+from codec_lib.errors import BitstreamError, section
+from codec_lib.exact.canvas import Canvas
+from codec_lib.exact.fixed_point import ACTIVATION_LIMIT, FRACTION_BITS, convert, leaky
+from codec_lib.exact.frozen import Frozen
+from codec_lib.exact.order import CHECKERBOARD, Order
+from codec_lib.layers.convolution import conv, deconv
+from codec_lib.layers.gain import GainUnit
+from codec_lib.layers.masked import MaskedConv2d
+from codec_lib.priors.base import Prior, Sections
+from codec_lib.priors.symbols import channel_indexes, read_symbols, write_symbols
+from codec_lib.quantize import Rounding, noise, straight_through
+
+LEAK = 3  # leaky ReLU has slope 2**-3
+WINDOW = 5  # side of what a place sees
+CHUNK = 1024  # places whose distributions are computed at once: symbols are in this order in the stream
+PSI_ROWS = 64  # rows of psi that are computed at once
+SYMBOL_LIMIT = 2**13  # symbols and means are clamped, so that y_hat stays below ACTIVATION_LIMIT
+LIMIT = SYMBOL_LIMIT << FRACTION_BITS
+LOG_SIGMA = -3.0, 6.0  # what networks can ask for; the tables go from 0.11 to 256
+
+
+def activation() -> nn.LeakyReLU:
+    """The one that networks in fixed point can have."""
+    return nn.LeakyReLU(2.0**-LEAK)
+
+
+class ContextPrior(Prior):
+    """p(y) of M channels, with H channels of hyper-latents at a quarter of y's size and K inside.
+
+    Of what is decoded, contexts show the first `seen` channels, or all. `shape` is that of the symbols'
+    distributions, and `quantizer` makes the symbols, once the network is trained.
+    """
+
+    sections = ("z", "y")
+    reduction = 4
+    unit = 2.0**-FRACTION_BITS
+
+    def __init__(
+        self,
+        M: int,
+        H: int = 96,
+        K: int = 128,
+        order: Order = CHECKERBOARD,
+        seen: int | None = None,
+        shape: gaussian.UnitMixture = gaussian.NORMAL,
+        quantizer: Rounding | None = None,
+    ):
+        super().__init__()
+        self.M, self.H, self.order, self.seen, self.shape = M, H, order, seen or M, shape
+        self.quantizer = quantizer or Rounding()
+        self.has_two_steps = order is CHECKERBOARD
+        self.h_a = nn.Sequential(
+            nn.Conv2d(M, H, 1), activation(),
+            conv(H, H, kernel=3), activation(),
+            conv(H, H, kernel=3),
+        )  # fmt: skip
+        self.h_s = nn.Sequential(deconv(H, H), activation(), deconv(H, K))
+        self.context = MaskedConv2d(self.seen, K, WINDOW, order.taps(WINDOW), bias=False)
+        self.entropy_parameters = nn.Sequential(
+            nn.Conv2d(K, K, 1), activation(), nn.Conv2d(K, K, 1), activation()
+        )
+        self.mean, self.log_sigma = nn.Conv2d(K, M, 1), nn.Conv2d(K, M, 1)
+        self.density_z = FactorizedDensity(H)
+        with torch.no_grad():
+            for head, start in ((self.mean, 0.0), (self.log_sigma, 1.0)):
+                head.weight.mul_(0.3)
+                head.bias.fill_(start)
+
+    def forward(self, y: Tensor, gain: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        z = self.h_a(y).float()
+        z_hat = noise(z) if self.training else z.round()
+        psi = self.h_s(z_hat)
+        mu, log_sigma = self._in_two_steps(y, psi) if self.has_two_steps else self._at_once(y, psi)
+        sigma = log_sigma.clamp(*LOG_SIGMA).exp()
+        symbols = self._symbols(y - mu, sigma)  # pixels see rounding, the rate sees noise
+        if self.training:
+            bits = gaussian.bits(noise(y - mu), sigma, self.shape)
+        else:
+            table = gaussian.scale_table().to(sigma)[gaussian.indexes(sigma).long()]
+            bits = gaussian.bits(symbols, table, self.shape)
+        return symbols + mu, {"z": self.density_z.bits(z_hat), "y": bits}
+
+    def distribution(self, psi: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """mu and log sigma of every place (B, M, h, w), from psi and what is decoded; zero is not."""
+        h = self.entropy_parameters(
+            nn.functional.leaky_relu(psi + self.context(seen[:, : self.seen]), 2.0**-LEAK)
+        )
+        return self.mean(h).float(), self.log_sigma(h).float()
+
+    def _in_two_steps(self, y: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
+        """Checkerboard: what the first places get from nothing, and the others from those."""
+        first = (torch.arange(y.shape[2])[:, None] + torch.arange(y.shape[3])) % 2 == 0
+        first = first.to(y.device)
+        before = mu, log_sigma = self.distribution(psi, torch.zeros_like(y))
+        symbols = self._symbols(y - mu, log_sigma.clamp(*LOG_SIGMA).exp())
+        seen = torch.where(first, symbols + mu, 0.0)
+        after = self.distribution(psi, seen)
+        return tuple(torch.where(first, a, b) for a, b in zip(before, after, strict=True))
+
+    def _symbols(self, residual: Tensor, sigma: Tensor) -> Tensor:
+        """What is coded of the latents minus their means: rounded in training, with gradients."""
+        if self.training:
+            return straight_through(residual)
+        return self.quantizer(residual, gaussian.indexes(sigma))
+
+    def _at_once(self, y: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
+        """All places at once, from latents that are rounded without their mean: an estimate.
+
+        What a decoder sees, Q(y - mu) + mu, would take as many passes as there are steps.
+        """
+        return self.distribution(psi, noise(y) if self.training else y.round())
+
+    @torch.no_grad()
+    def freeze(self, gains: GainUnit) -> None:
+        borders = gaussian.scale_borders().log()
+        context = nn.Conv2d(self.seen * len(self.order.taps(WINDOW)), self.context.out_channels, 1, bias=False)
+        context.weight.copy_(self.context.gathered_weight())
+        self.frozen |= {
+            "z": self.density_z.tables(torch.ones(1, self.H)),
+            "y": gaussian.tables(self.shape),
+            "h_s": convert(self.h_s),
+            "context": convert(nn.Sequential(context), fraction=FRACTION_BITS),
+            "parameters": convert(self.entropy_parameters, fraction=FRACTION_BITS),
+            "mean": convert(nn.Sequential(self.mean), fraction=FRACTION_BITS),
+            "index": convert(nn.Sequential(self.log_sigma), borders, fraction=FRACTION_BITS),
+        }
+
+    @torch.inference_mode()
+    def encode(self, y: Tensor, quality: float) -> Sections:
+        z_hat = self.h_a(y).round_()
+        walk = ContextWalk(self.order, self.frozen, z_hat, y.shape[1:])
+        symbols, indexes = np.empty(y.numel(), np.int32), np.empty(y.numel(), np.uint8)
+        y, done = y[0].flatten(1), 0
+        for places in walk.places():
+            mu, index = walk.distribution(places)
+            symbol = self.quantizer(y[:, places] - mu * self.unit, index)
+            symbol = symbol.clamp_(-SYMBOL_LIMIT, SYMBOL_LIMIT).to(torch.int32)
+            walk.put(places, symbol, mu)
+            now = slice(done, done := done + symbol.numel())
+            symbols[now], indexes[now] = symbol.flatten().cpu().numpy(), index.flatten().cpu().numpy()
+        z_indexes = channel_indexes(z_hat.shape, z_hat.device)
+        return {
+            "z": write_symbols(z_hat, z_indexes, self.frozen.tables("z")),
+            "y": rans.encode(symbols, indexes, self.frozen.tables("y")),
+        }
+
+    @torch.inference_mode()
+    def decode(self, sections: Sections, quality: float, size: tuple[int, int]) -> dict[str, Tensor]:
+        device = self.mean.weight.device
+        z_shape = 1, self.H, size[0] // self.reduction, size[1] // self.reduction
+        z_hat = read_symbols("z", sections, channel_indexes(z_shape, device), self.frozen.tables("z"))
+        walk = ContextWalk(self.order, self.frozen, z_hat, (self.M, *size))
+        with section("y"):
+            decoder = rans.Decoder(sections["y"], self.M * math.prod(size), self.frozen.tables("y"))
+            for places in walk.places():
+                mu, index = walk.distribution(places)
+                symbol = torch.from_numpy(decoder.read(index.flatten().cpu().numpy())).to(device)
+                if symbol.min() < -SYMBOL_LIMIT or symbol.max() > SYMBOL_LIMIT:
+                    raise BitstreamError(f"latents: a symbol above {SYMBOL_LIMIT}")
+                walk.put(places, symbol.view(index.shape), mu)
+            if decoder.finish() != len(sections["y"]):
+                raise BitstreamError(f"rans: {len(sections['y'])} bytes, expected {decoder.finish()}")
+        return {"z": z_hat, "y": walk.latents()}
+
+
+class ContextWalk:
+    """The steps that encoder and decoder take through latents (M, h, w), and what follows from each.
+
+    Args:
+        order: of the steps.
+        frozen: the integers of a `ContextPrior`.
+        z_hat: integers (1, H, h / 4, w / 4).
+        shape: M, h, w.
+    """
+
+    def __init__(self, order: Order, frozen: Frozen, z_hat: Tensor, shape: tuple[int, ...]):
+        self.order, self.frozen = order, frozen
+        self.psi = frozen.network("h_s").in_bands(z_hat, PSI_ROWS)[0].flatten(1)
+        self.canvas = Canvas(*shape, margin=WINDOW // 2, device=z_hat.device)
+        self.neighbours = self.canvas.distances(order.taps(WINDOW))
+        self.has_context = True
+
+    def places(self) -> Iterator[Tensor]:
+        """Positions in the raster, in the order in which they are coded, a batch at a time."""
+        for number, step in enumerate(self.order.steps(self.canvas.height, self.canvas.width)):
+            self.has_context = number > 0  # places of one step do not see each other
+            yield from step.to(self.psi.device).split(CHUNK)
+
+    @torch.inference_mode()
+    def distribution(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """mu, float64 multiples of 2^-12 as integers, and the table's index, uint8; (M, P) each."""
+        h = self.psi[None, :, None, places].double()
+        if self.has_context:
+            network = self.frozen.network("context")
+            channels = network.inputs // len(self.neighbours)
+            around = self.canvas.bases(places) + self.neighbours[:, None]
+            seen = self.canvas.planes[:channels, around]  # (C, T, P)
+            h += network(seen.flatten(0, 1)[None, :, None])
+        h = leaky(h.clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT), LEAK)
+        h = self.frozen.network("parameters")(h)
+        mu, index = (self.frozen.network(name)(h)[0, :, 0] for name in ("mean", "index"))
+        return mu.clamp_(-LIMIT, LIMIT), index
+
+    def put(self, places: Tensor, symbol: Tensor, mu: Tensor) -> None:
+        """Enter what is decoded at some places."""
+        self.canvas.put(places, (symbol << FRACTION_BITS) + mu.to(torch.int32))
+
+    def latents(self) -> Tensor:
+        """y_hat (1, M, h, w) in multiples of 2^-12, int32."""
+        return self.canvas.whole()[None].contiguous()

@@ -1,0 +1,47 @@
+"""Tensors of symbols to streams of bytes and back, on the device where they are."""
+
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+
+from codec_lib.entropy import rans
+from codec_lib.entropy.pmf import Tables
+from codec_lib.errors import section
+
+GPU_CODER = find_spec("triton") is not None  # PyTorch for CUDA brings Triton along, but not everywhere
+
+
+def channel_indexes(shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """Tables of a stream whose every channel has one: int32 (1, C, rows, columns), like `shape`."""
+    return torch.arange(shape[1], dtype=torch.int32, device=device)[:, None, None].expand(tuple(shape))
+
+
+def write_symbols(symbols: Tensor, indexes: Tensor, tables: Tables) -> bytes:
+    """A stream of integers, in channel, row, column order, each with a row of the tables.
+
+    symbols and indexes have the same number of elements; where they are on a GPU they are coded there.
+    """
+    symbols, indexes = symbols.flatten().to(torch.int32), indexes.flatten()
+    if symbols.is_cuda and GPU_CODER:
+        from codec_lib.entropy import rans_triton
+
+        return rans_triton.encode(symbols[None], indexes[None], tables)[0]
+    return rans.encode(symbols.cpu().numpy(), indexes.cpu().numpy(), tables)
+
+
+def read_symbols(name: str, sections: dict[str, bytes], indexes: Tensor, tables: Tables) -> Tensor:
+    """The int32 symbols of section `name`, in the shape and on the device of their indexes.
+
+    Raises SectionError, which names the section.
+    """
+    flat = indexes.flatten()
+    with section(name):
+        if flat.is_cuda and GPU_CODER:
+            from codec_lib.entropy import rans_triton
+
+            symbols = rans_triton.decode([sections[name]], flat[None], tables)
+        else:
+            decoded = rans.decode(sections[name], flat.cpu().numpy(), tables)
+            symbols = torch.from_numpy(decoded).to(flat.device)
+    return symbols.view(indexes.shape)

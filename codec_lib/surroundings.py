@@ -1,0 +1,95 @@
+"""What an application has set in PyTorch must not change a file: switched aside while coding, and put back.
+
+Reduced precision, autotuning, autocast, a default device: each would give other pixels, and some of them
+other bytes. Some are switches of the whole process. They are touched only if they stand wrong, by the
+first thread that codes, and put back by the last one.
+
+A process that was forked from one that has already coded gets one thread: PyTorch's other threads stayed
+in the parent, and waiting for them would never end. `multiprocessing` with the start method "spawn" has
+no such limit.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from threading import RLock
+from typing import Any
+
+import torch
+
+
+@contextmanager
+def reproducible(device: str) -> Iterator[None]:
+    """Full float32, no autotuning, no autocast: the same bytes and pixels on every run.
+
+    device is "cpu" or "cuda", the one that computes.
+    """
+    with ExitStack() as stack:
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        stack.enter_context(_SWITCHES.set_right(device))
+        yield
+
+
+class _Switches:
+    """The switches of the process, how many threads rely on them, and how they stood before."""
+
+    def __init__(self):
+        self.lock, self.users, self.before = RLock(), 0, []
+
+    @contextmanager
+    def set_right(self, device: str) -> Iterator[None]:
+        with self.lock:
+            self.users += 1
+            for place, name, right in _right(device):
+                stands = getattr(place, name)
+                if stands not in right:
+                    setattr(place, name, right[0])
+                    self.before.append((place, name, stands))
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.users -= 1
+                while self.users == 0 and self.before:
+                    place, name, stood = self.before.pop()
+                    setattr(place, name, stood)
+
+
+_SWITCHES = _Switches()
+
+
+def _right(device: str) -> Iterator[tuple[Any, str, tuple]]:
+    """Where a switch is, its name, and where it may stand."""
+    backends: Any = torch.backends
+    full = ("ieee", "none")
+    if hasattr(backends.cudnn, "conv"):  # PyTorch 2.9 and later
+        places = [backends.mkldnn.conv, backends.mkldnn.matmul]
+        if device == "cuda":
+            places += [backends.cudnn.conv, backends.cuda.matmul]
+        yield from ((place, "fp32_precision", full) for place in places)
+    else:
+        yield _MatmulPrecision(), "value", ("highest",)
+        if device == "cuda":
+            yield backends.cudnn, "allow_tf32", (False,)
+    if device == "cuda":
+        yield backends.cudnn, "benchmark", (False,)
+
+
+class _MatmulPrecision:
+    """PyTorch's functions for the precision of products, as an attribute."""
+
+    @property
+    def value(self) -> str:
+        return torch.get_float32_matmul_precision()
+
+    @value.setter
+    def value(self, precision: str) -> None:
+        torch.set_float32_matmul_precision(precision)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))

@@ -1,0 +1,1 @@
+"""How models are trained: one loop, what a step minimizes, and the crops it sees."""

@@ -1,0 +1,80 @@
+"""Random training crops of a folder's pictures."""
+
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from codec_lib.data import pictures_in
+
+
+class Crops:
+    """An endless stream of random crops of a folder's pictures, all held in memory as uint8.
+
+    Each crop comes from a picture chosen in proportion to its area, mirrored half of the time; half of the
+    crops are scaled, by a random factor from 1/2 to `enlarge`. A share `soft` of them gets colours of half
+    the resolution, as in pictures that have been a JPEG file or a Photo CD once. `seed` fixes the whole
+    sequence.
+    """
+
+    def __init__(
+        self,
+        folders: list[str | Path],
+        size: int,
+        batch: int,
+        seed: int = 0,
+        enlarge: float = 1.0,
+        soft: float = 0.0,
+    ):
+        paths = [path for folder in folders for path in pictures_in(folder)]
+        with ThreadPoolExecutor() as pool:
+            loaded = tqdm(pool.map(_load, paths), total=len(paths), desc="reading", leave=False)
+            self.pictures = [p for p in loaded if min(p.shape[:2]) >= size]
+        if not self.pictures:
+            raise ValueError(f"data: no picture has both sides of {size} pixels or more")
+        self.areas = [p.shape[0] * p.shape[1] for p in self.pictures]
+        self.size, self.batch, self.seed = size, batch, seed
+        self.enlarge, self.soft = enlarge, soft
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Batches (batch, 3, size, size), float32 in [0, 1]."""
+        generator = random.Random(self.seed)
+        while True:
+            chosen = generator.choices(self.pictures, self.areas, k=self.batch)
+            crops = np.stack([self._crop(picture, generator) for picture in chosen])
+            yield torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+
+    def _crop(self, picture: np.ndarray, generator: random.Random) -> np.ndarray:
+        height, width = picture.shape[:2]
+        side = self.size
+        if generator.random() < 0.5:
+            largest = min(2.0, height / self.size, width / self.size)
+            side = int(self.size * generator.uniform(1 / self.enlarge, largest))
+        top = generator.randint(0, height - side)
+        left = generator.randint(0, width - side)
+        crop = picture[top : top + side, left : left + side]
+        if side != self.size:
+            crop = np.asarray(Image.fromarray(crop).resize((self.size, self.size), Image.BICUBIC))
+        if generator.random() < self.soft:
+            crop = soften_colours(crop)
+        return crop[:, ::-1] if generator.random() < 0.5 else crop
+
+
+def soften_colours(picture: np.ndarray) -> np.ndarray:
+    """The picture, uint8 (H, W, 3), with the colours of YCbCr at half the resolution both ways (4:2:0)."""
+    height, width = picture.shape[:2]
+    luma, *colours = Image.fromarray(picture).convert("YCbCr").split()
+    half = [c.resize(((width + 1) // 2, (height + 1) // 2), Image.BOX) for c in colours]
+    full = [c.resize((width, height), Image.BICUBIC) for c in half]
+    return np.asarray(Image.merge("YCbCr", [luma, *full]).convert("RGB"))
+
+
+def _load(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))

@@ -1,0 +1,99 @@
+"""The book-keeping of a training run: its clock, its log, its checkpoint, its best weights so far."""
+
+import csv
+import json
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from codec_lib import weights
+from codec_lib.models.base import Model
+from codec_lib.training.objectives import Objective
+from codec_lib.training.settings import Settings
+
+
+class Logbook:
+    """Of one run into the folder settings.out."""
+
+    def __init__(self, settings: Settings, objective: Objective):
+        self.settings, self.objective = settings, objective
+        self.folder = Path(settings.out)
+        self.weights_path = self.folder / f"{settings.model}.safetensors"
+        self.checkpoint = self.folder / "last.ckpt"
+        self.step, self.earlier, self.best = 0, 0.0, math.inf
+        self.started = self.checked = time.monotonic()
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def minutes(self) -> float:
+        """Minutes of training, those before an interruption included."""
+        return self.earlier + (time.monotonic() - self.started) / 60
+
+    def progress(self) -> float:
+        """Share of the budget that is used, from 0 to 1."""
+        if self.settings.steps is not None:
+            return self.step / self.settings.steps
+        return self.minutes() / self.settings.minutes
+
+    def check_is_due(self) -> bool:
+        """Whether the last validation is as long ago as the settings say."""
+        return time.monotonic() - self.checked >= 60 * self.settings.check_minutes
+
+    def check(self, fabric: Any, model: Model) -> None:
+        """Validate, add a line to the log, and keep the weights if they are the best so far."""
+        self.checked = time.monotonic()
+        row: dict[str, float] = {"step": self.step, "minutes": round(self.minutes(), 2)}
+        cost = -math.inf
+        if self.settings.validation:
+            cost, points = self.objective.validate(self.settings.validation)
+            row |= {"cost": round(cost, 5), **points}
+            print(row, flush=True)
+        is_new = not (self.folder / "log.csv").exists()
+        with open(self.folder / "log.csv", "a", newline="") as file:
+            writer = csv.DictWriter(file, row)
+            if is_new:
+                writer.writeheader()
+            writer.writerow(row)
+        if cost <= self.best:
+            self.best = cost
+            hardware = {"device": str(fabric.device), "threads": torch.get_num_threads()}
+            card = {
+                "settings": asdict(self.settings),
+                "training": row | hardware,
+                "before": history(self.settings.start),
+            }
+            weights.save(model, self.settings.model, self.weights_path, card)
+
+    def save(self, fabric: Any, players: list[tuple]) -> None:
+        """Write the checkpoint to resume from: under another name first, so that one is always whole."""
+        state = _state(players) | {"step": self.step, "minutes": self.minutes(), "best": self.best}
+        draft = self.checkpoint.with_suffix(".new")
+        fabric.save(draft, state)
+        if fabric.is_global_zero:
+            draft.replace(self.checkpoint)
+
+    def resume(self, fabric: Any, players: list[tuple]) -> int:
+        """Load the checkpoint if there is one; returns the step it was written at, else 0."""
+        if self.checkpoint.exists():
+            rest = fabric.load(self.checkpoint, _state(players))
+            self.step, self.earlier, self.best = rest["step"], rest["minutes"], rest["best"]
+        return self.step
+
+
+def _state(players: list[tuple]) -> dict[str, Any]:
+    """Modules and optimizers of all players, by names for a checkpoint."""
+    modules = {f"module.{k}": module for k, (module, _) in enumerate(players)}
+    return modules | {f"optimizer.{k}": optimizer for k, (_, optimizer) in enumerate(players)}
+
+
+def history(start: str | None) -> list[dict]:
+    """Settings and training of the runs that led to the weights a run starts from, the first one first."""
+    path = weights.find(start).with_suffix(".json") if start else None
+    if path is None or not path.exists():
+        return []
+    card = json.loads(path.read_text())
+    last = {key: card[key] for key in ("settings", "training") if key in card}
+    return [*card.get("before", []), last]

@@ -1,0 +1,111 @@
+"""One training loop for every model; what a step minimizes and how it is validated is its objective's.
+
+The learning rate falls linearly to zero over the time budget, after a short warm-up.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+from codec_lib import weights
+from codec_lib.models import architecture
+from codec_lib.models.base import Model
+from codec_lib.training.crops import Crops
+from codec_lib.training.logbook import Logbook
+from codec_lib.training.settings import Settings
+
+BAR = "{l_bar}{bar}| {elapsed} {postfix}"
+
+
+def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path:
+    """Train, or resume where `out`/last.ckpt stopped, until the time budget is used up.
+
+    `build` makes the model from its widths; unless given, it is the class that settings.model names.
+
+    Runs on one device, or on several processes under `torchrun`. Writes into the folder `out`:
+    `last.ckpt` (to resume), `log.csv`, and MODEL.safetensors with its card whenever validation has
+    become better (without a validation folder: at every check).
+
+    Returns:
+        The path of the weights.
+    Raises:
+        ValueError: unknown model or part of it, or no pictures of sufficient size.
+    """
+    from lightning_fabric import Fabric
+
+    build = build or architecture(settings.model)
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    fabric = Fabric(
+        accelerator="auto" if settings.device == "auto" else settings.device.replace("cuda", "gpu"),
+        devices=processes,
+        strategy="ddp" if processes > 1 else "auto",
+        precision=settings.precision,  # type: ignore[arg-type]  # Fabric refuses what it does not know
+    )
+    fabric.launch()
+    torch.manual_seed(settings.seed)
+    model = build(**settings.widths)
+    if settings.start:
+        model.start_from(weights.load(settings.start).model)
+    _train_only(model, settings.only)
+    objective = model.to(memory_format=torch.channels_last).objective(settings)
+    players = objective.players()
+    wrapped = [fabric.setup(player.module, player.optimizer) for player in players]
+    base_rates = [[group["lr"] for group in optimizer.param_groups] for _, optimizer in wrapped]
+
+    logbook = Logbook(settings, objective)
+    resumed = logbook.resume(fabric, wrapped)
+    seed = settings.seed + fabric.global_rank + 1000 * resumed
+    crops = Crops(settings.data, settings.crop, settings.batch, seed, settings.enlarge, settings.soft)
+    torch.manual_seed(seed)  # noise and qualities: different on every process, and after a restart
+
+    objective.train()
+    bar = tqdm(total=1.0, disable=not fabric.is_global_zero, desc=settings.model, bar_format=BAR)
+    for x in crops:
+        progress = fabric.broadcast(logbook.progress()) if processes > 1 else logbook.progress()
+        if progress >= 1:
+            break
+        x = fabric.to_device(x).contiguous(memory_format=torch.channels_last)
+        notes = []
+        for player, (module, optimizer), rates in zip(players, wrapped, base_rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * schedule(progress, logbook.step)
+            loss, note = player.loss(module, x)
+            fabric.backward(loss)
+            fabric.clip_gradients(module, optimizer, max_norm=1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            notes.append(f"loss {loss.item():.3f} {note}")
+        logbook.step += 1
+        bar.update(progress - bar.n)
+        bar.set_postfix_str(f"step {logbook.step} " + ", ".join(notes), refresh=False)
+        if fabric.is_global_zero and logbook.check_is_due():
+            logbook.check(fabric, model)
+            logbook.save(fabric, wrapped)
+        fabric.barrier()
+    if fabric.is_global_zero:
+        logbook.check(fabric, model)
+    logbook.save(fabric, wrapped)
+    bar.close()
+    return logbook.weights_path
+
+
+def schedule(progress: float, step: int) -> float:
+    """Factor on the learning rates: 100 steps of warm-up, then linearly down to zero."""
+    return min(1.0, (step + 1) / 100) * max(0.0, 1 - progress)
+
+
+def _train_only(model: nn.Module, parts: list[str]) -> None:
+    """Leave all parameters as they are but those of some modules, named as in `named_modules`."""
+    if not parts:
+        return
+    known = dict(model.named_modules())
+    if unknown := set(parts) - set(known):
+        names = ", ".join(name for name, _ in model.named_children())
+        raise ValueError(f"only: {', '.join(sorted(unknown))}; the parts are {names}")
+    model.requires_grad_(False)
+    for part in parts:
+        known[part].requires_grad_(True)

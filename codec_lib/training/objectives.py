@@ -1,0 +1,139 @@
+"""What training minimizes: players, each of which is trained by an optimizer of its own on a loss of its own.
+
+Most codecs have one player, the model. Two that take turns, such as a decoder and a discriminator, or the
+networks before and after a standard codec, are two players of one objective, and need no other loop.
+
+`RateDistortionObjective`, of lossy codecs: R + lambda 255^2 MSE, all qualities at once. Each picture of a
+batch gets a quality of its own, drawn evenly from [1, 8], and the lambda that goes with it. The loss of a
+picture is divided by lambda^0.55: rate grows about like that, so every quality counts by the share of its
+bits that it could save, not by their number.
+
+Source: Balle et al., ICLR 2018.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from codec_lib import data, picture
+from codec_lib.layers.gain import rate_weight
+from codec_lib.training.optimizers import muon
+from codec_lib.training.settings import Settings
+
+RATE_EXPONENT = 0.55
+LAMBDA_REFERENCE = 0.013
+EVERY = 3  # validation takes every third picture of its folder
+
+
+@dataclass
+class Output:
+    """`x_hat` (B, 3, H, W), about [0, 1]; `bits`: for each section the bits of each picture, (B,)."""
+
+    x_hat: Tensor
+    bits: dict[str, Tensor]
+
+    def bpp(self) -> Tensor:
+        """Bits per pixel of each picture, all sections together, shape (B,)."""
+        return torch.stack(list(self.bits.values())).sum(0) / self.x_hat.shape[-2:].numel()
+
+    def mse(self, x: Tensor) -> Tensor:
+        """Mean squared error of each picture against x, on the scale of x, shape (B,)."""
+        return (self.x_hat - x).square().flatten(1).mean(1)
+
+    def summary(self, x: Tensor) -> str:
+        """Rate and PSNR of a batch x, for a progress bar."""
+        return f"bpp {self.bpp().mean().item():.3f} PSNR {-10 * self.mse(x).mean().log10().item():.2f}"
+
+
+@dataclass
+class Player:
+    """What is trained, by which optimizer, on which loss.
+
+    `loss` maps the module, or a wrapper around it that trains on several processes, and a batch x
+    (B, 3, H, W) in [0, 1] to a scalar and a few words for the progress bar.
+    """
+
+    module: nn.Module
+    optimizer: Optimizer
+    loss: Callable[[nn.Module, Tensor], tuple[Tensor, str]]
+
+
+class Objective(ABC):
+    """What a training run minimizes, and by what a validation chooses weights."""
+
+    @abstractmethod
+    def players(self) -> list[Player]:
+        """Those who are trained, in the order of their turns in a step; the first one is the model."""
+
+    @abstractmethod
+    def train(self) -> None:
+        """Put all that is trained into training mode."""
+
+    @abstractmethod
+    def validate(self, folder: str) -> tuple[float, dict[str, float]]:
+        """A cost, of which the smallest is the best, and figures for the log, over a folder's pictures."""
+
+
+class RateDistortionObjective(Objective):
+    """Rate and distortion of a lossy model, at all qualities or at one."""
+
+    def __init__(self, model: nn.Module, settings: Settings):
+        self.model, self.settings = model, settings
+        one = settings.quality
+        self.qualities = (2.0, 4.0, 6.0, 7.5) if one is None else (one,)  # of a validation
+
+    def players(self) -> list[Player]:
+        return [Player(self.model, muon(self.model, self.settings), self.loss)]
+
+    def train(self) -> None:
+        self.model.train()
+
+    def loss(self, model: nn.Module, x: Tensor) -> tuple[Tensor, str]:
+        """The loss of one batch, each picture at a quality of its own."""
+        quality = 1 + 7 * torch.rand(len(x), device=x.device)
+        if self.settings.quality is not None:
+            quality = torch.full_like(quality, self.settings.quality)
+        loss, out = rate_distortion(model, x, quality)
+        return loss, out.summary(x)
+
+    @torch.no_grad()
+    def validate(self, folder: str) -> tuple[float, dict[str, float]]:
+        """Mean over pictures and qualities of log2(R + lambda 255^2 MSE), and mean bpp / PSNR a quality.
+
+        With real rounding but estimated bits.
+        """
+        self.model.eval()
+        device = next(self.model.parameters()).device
+        cost, points, pictures = 0.0, {}, list(validation_pictures(folder, device))
+        for quality in self.qualities:
+            weight, bpp, psnr = float(rate_weight(quality)), 0.0, 0.0
+            for x in pictures:
+                out = self.model(x, torch.tensor([quality], dtype=torch.float32, device=device))
+                out.x_hat = out.x_hat.clamp(0, 1)
+                mse = out.mse(x).item()
+                cost += math.log2(weight * 255**2 * mse + out.bpp().item())
+                bpp += out.bpp().item() / len(pictures)
+                psnr -= 10 * math.log10(mse) / len(pictures)
+            points |= {f"bpp_{quality}": round(bpp, 4), f"psnr_{quality}": round(psnr, 3)}
+        self.train()
+        return cost / len(pictures) / len(self.qualities), points
+
+
+def rate_distortion(model: nn.Module, x: Tensor, quality: Tensor) -> tuple[Tensor, Output]:
+    """The loss of one batch x (B, 3, H, W) at qualities (B,), a scalar, and the model's output."""
+    out = model(x, quality)
+    weight = rate_weight(quality)
+    cost = weight * 255**2 * out.mse(x) + out.bpp()
+    return (cost * (weight / LAMBDA_REFERENCE) ** -RATE_EXPONENT).mean(), out
+
+
+def validation_pictures(folder: str, device: torch.device | str = "cpu") -> Iterator[Tensor]:
+    """Every third picture of a folder, (1, 3, H, W) in [0, 1], cut to sides that divide by 64."""
+    for path in data.pictures_in(folder)[::EVERY]:
+        x = picture.to_tensor(picture.load(path)).to(device)
+        yield x[..., : x.shape[-2] // 64 * 64, : x.shape[-1] // 64 * 64]

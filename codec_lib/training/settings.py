@@ -1,0 +1,54 @@
+"""Everything that a training run depends on, in one place: the command line is made from it."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Settings:
+    """A training run. It is kept in the run's checkpoint and in the model card.
+
+    Args:
+        model: architecture: %(models)s
+        data: folders of pictures to train on
+        out: folder for checkpoint, log and weights
+        validation: folder of pictures that choose the best weights
+        minutes: time budget, unless `steps` is given
+        steps: stop after so many steps, whatever the clock says
+        batch: pictures a step and process
+        crop: side of the square crops, in pixels
+        lr: learning rate of the weight matrices
+        lr_other: learning rate of everything else
+        enlarge: the largest factor that crops are scaled by; the smallest is 1/2
+        soft: share of the crops with colours of half the resolution, 0 to 1
+        seed: of parameters, crops and noise
+        widths: arguments that build the model, such as '{"N": 64, "M": 256}'
+        start: a model's name or weights file to begin from, of the same widths
+        only: parts of the model that are trained, such as prior or prior.lossless; all if none is named
+        quality: of lossy models: the only one that is trained; all unless given
+        distortion: lambda of near-lossless models
+        precision: 32-true, bf16-mixed or 16-mixed
+        device: cpu, cuda or auto
+        check_minutes: between validations, each of which saves a checkpoint
+    """
+
+    model: str
+    data: list[str]
+    out: str
+    validation: str | None = None
+    minutes: float = 10.0
+    steps: int | None = None
+    batch: int = 8
+    crop: int = 128
+    lr: float = 0.005
+    lr_other: float = 1e-3
+    enlarge: float = 1.0
+    soft: float = 0.0
+    seed: int = 0
+    widths: dict[str, int] = field(default_factory=dict)
+    start: str | None = None
+    only: list[str] = field(default_factory=list)
+    quality: float | None = None
+    distortion: float = 0.001
+    precision: str = "bf16-mixed"
+    device: str = "auto"
+    check_minutes: float = 5.0
