@@ -14,7 +14,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/.installed
 NOTEBOOKS := $(sort $(wildcard book/*.ipynb))
 CELL_TIMEOUT := 900
-TEST_STEPS := lint test-unit lint-notebooks test-notebooks test-docstrings book check-site
+TEST_STEPS := lint test-unit lint-notebooks test-notebooks test-docstrings book check-site test-browser
 
 # One thread a process: two processes run side by side, and sums do not depend on the core count.
 export OMP_NUM_THREADS ?= 1
@@ -78,6 +78,14 @@ linkcheck: $(STAMP)
 
 check-site: $(STAMP)
 	$(BIN)/python -m tools.check_site _build/html
+
+# Debian's own Chromium, where it may be installed. Without a browser the tests skip, but not where CI is set.
+test-browser: $(STAMP)
+	@if [[ -z "$$(type -P chromium chromium-browser google-chrome)" && $$EUID -eq 0 ]] \
+		&& grep -qx ID=debian /etc/os-release; then \
+		apt-get update -qq && apt-get install -y -qq chromium || echo "Chromium could not be installed."; \
+	fi
+	$(BIN)/python -m pytest tests/browser -q -m browser -rs
 
 test-long: $(STAMP)
 	$(BIN)/python -m pytest tests -q -m long
