@@ -126,6 +126,9 @@ def decode(
     if stages is None and file.surplus:
         raise BitstreamError(f"file: {file.surplus} bytes after the last section; none allowed")
     names = _names(groups, _checked_stages(stages, len(groups)))
+    if stages is None and len(groups) < (whole := len(_all_groups(file.header, trained))):
+        note = f"stages: the file has {len(groups)} of {whole}; it was truncated"
+        warnings.warn(note, PictureWarning, stacklevel=2)
     beside = [name for name in file.names if name in picture.BESIDE]
     try:
         sections = file.take([*beside, *names])
@@ -187,9 +190,7 @@ def verify(original: picture.Source, data: bytes, *, device: str = "auto") -> Ve
     device = pick_device(device)
     file = container.read(data)
     trained = _weights_of(file.header, device)
-    promise = trained.model.promise(file.header.value)
-    if len(_groups(file, trained)) < len(_all_groups(file.header, trained)):
-        promise = None
+    promise = _promise(file, trained)
     expected = picture.take(original, exact=promise is not None)
     if (expected.size, expected.mode) != ((file.header.width, file.header.height), file.header.mode):
         held = f"{file.header.mode} {(file.header.width, file.header.height)}"
@@ -197,6 +198,15 @@ def verify(original: picture.Source, data: bytes, *, device: str = "auto") -> Ve
     decoded = np.asarray(decode(data, device=device)).astype(int)
     errors = np.abs(expected.samples().astype(int) - decoded)
     return Verification(int(errors.max()), promise)
+
+
+def promise(data: bytes) -> int | None:
+    """The largest error of any sample that a file promises; None for a lossy or a truncated one.
+
+    Raises BitstreamError as `decode` does.
+    """
+    file = container.read(data)
+    return _promise(file, _weights_of(file.header, "cpu"))
 
 
 def inspect(data: bytes) -> Inspection:
@@ -267,6 +277,11 @@ def _weights_of(header: Header, device: str) -> weights.Trained:
     except ValueError as error:
         raise BitstreamError(str(error)) from None
     return trained
+
+
+def _promise(file: File, trained: weights.Trained) -> int | None:
+    is_whole = len(_groups(file, trained)) == len(_all_groups(file.header, trained))
+    return trained.model.promise(file.header.value) if is_whole else None
 
 
 def _all_groups(header: Header, trained: weights.Trained) -> Groups:

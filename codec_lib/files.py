@@ -92,6 +92,11 @@ def write(path: AnyPath, data: bytes) -> None:
         raise type(error)(f"output: {path}: {error.strerror or error}") from error
 
 
+def is_stream(path: AnyPath) -> bool:
+    """Whether an output is no file: standard output, a device, a pipe."""
+    return os.fspath(path) in STANDARD_OUTPUT or _is_special(path)
+
+
 def _is_special(path: AnyPath) -> bool:
     """Whether something is there that is no file: a device, a pipe."""
     return os.path.exists(path) and not os.path.isfile(path)

@@ -22,7 +22,7 @@ import torch
 def reproducible(device: str) -> Iterator[None]:
     """Full float32, no autotuning, no autocast: the same bytes and pixels on every run.
 
-    device is "cpu" or "cuda", the one that computes.
+    device is "cpu" or "cuda", the one that computes. Raises MemoryError where PyTorch runs out of memory.
     """
     with ExitStack() as stack:
         for kind in ("cpu", "cuda"):
@@ -31,7 +31,12 @@ def reproducible(device: str) -> Iterator[None]:
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
         stack.enter_context(_SWITCHES.set_right(device))
-        yield
+        try:
+            yield
+        except RuntimeError as error:  # PyTorch has no type of its own for this on a CPU
+            if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+                raise MemoryError("out of memory") from None
+            raise
 
 
 class _Switches:

@@ -4,66 +4,77 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import numpy as np
+from PIL import Image
 from tqdm.auto import tqdm
 
-from codec_lib import codec, picture
+from codec_lib import codec, picture, weights
 from codec_lib.measure import baselines, metrics
 
 FIGURES = ("bpp", "psnr", "ms_ssim", "encode_s", "decode_s")
 
-Encode = Callable[[object, float], bytes]
-Decode = Callable[[bytes], object]
+Encode = Callable[[Any, float], bytes]
+Decode = Callable[[bytes], Any]
 
 
 def evaluate(
     paths: Sequence[Path],
     encode: Encode,
     decode: Decode,
-    qualities: Sequence[float],
+    values: Sequence[float],
+    setting: str = "quality",
     title: str = "",
 ) -> dict:
-    """Compress every picture at every quality, decode it, and measure.
+    """Compress every picture at every value of a setting, decode it, and measure.
 
     Args:
         paths: picture files; each is taken as 8-bit RGB.
-        encode: (PIL image, quality) -> bytes of a complete file.
+        encode: (PIL image, value) -> bytes of a complete file.
         decode: those bytes -> PIL image or uint8 array.
-        qualities: passed to `encode` as they are.
+        values: passed to `encode` as they are.
+        setting: what the values are of, which is their name in the result.
         title: what the progress bar says.
     Returns:
-        {"rows": [...], "means": [...]}: a row for each picture and quality, and the mean over pictures
-        for each quality, of bpp (from file lengths), psnr (dB), ms_ssim (None for pictures too small
+        {"rows": [...], "means": [...]}: a row for each picture and value, and the mean over pictures
+        for each value, of bpp (from file lengths), psnr (dB), ms_ssim (None for pictures too small
         for it), encode_s and decode_s (seconds).
     """
     rows = []
-    with tqdm(total=len(paths) * len(qualities), desc=title or "evaluating", unit="file") as bar:
+    with tqdm(total=len(paths) * len(values), desc=title or "evaluating", unit="file") as bar:
         for path in paths:
             original = picture.load(path).convert("RGB")
-            for quality in qualities:
-                rows.append({"picture": path.name, **_measure(original, encode, decode, quality)})
+            for value in values:
+                row = {"picture": path.name, setting: value}
+                rows.append(row | _measure(original, lambda x, v=value: encode(x, v), decode))
                 bar.update()
     means = []
-    for quality in qualities:
-        same = [row for row in rows if row["quality"] == quality]
-        means.append({"quality": quality} | {key: _mean(same, key) for key in FIGURES})
+    for value in values:
+        same = [row for row in rows if row[setting] == value]
+        means.append({setting: value} | {key: _mean(same, key) for key in FIGURES})
     return {"rows": rows, "means": means}
 
 
 def evaluate_model(
-    paths: Sequence[Path], model: str, qualities: Sequence[float], device: str = "auto"
+    paths: Sequence[Path], model: str, values: Sequence[float] | None = None, device: str = "auto"
 ) -> dict:
-    """`evaluate` for a trained model of this library; warmed up before anything is timed."""
-    warm = codec.encode(np.zeros((64, 64, 3), np.uint8), model, 4, device)
-    codec.decode(warm, device)
-    return evaluate(
-        paths,
-        lambda image, quality: codec.encode(image, model, quality, device),
-        lambda data: codec.decode(data, device),
-        qualities,
-        model,
-    )
+    """`evaluate` for a trained model of this library; warmed up before anything is timed.
+
+    values are of the model's own setting; eight from its coarsest to its finest unless given. Raises
+    ValueError for one that is out of range.
+    """
+    setting = weights.load(model, codec.pick_device(device)).model.setting
+    values = setting.spread() if values is None else [setting.check(value) for value in values]
+
+    def encode(image: Any, value: float) -> bytes:
+        return codec.encode(image, model, device=device, **{setting.name: value})
+
+    def decode(data: bytes) -> Any:
+        return codec.decode(data, device=device)
+
+    decode(encode(np.zeros((64, 64, 3), np.uint8), values[0]))
+    return evaluate(paths, encode, decode, values, setting.name, model)
 
 
 def evaluate_baseline(paths: Sequence[Path], name: str) -> dict:
@@ -74,19 +85,18 @@ def evaluate_baseline(paths: Sequence[Path], name: str) -> dict:
         lambda image, quality: baselines.encode(name, image, quality),
         lambda data: baselines.decode(name, data),
         baseline.qualities,
-        baseline.label,
+        title=baseline.label,
     )
     return {"settings": baseline.settings, **measured}
 
 
-def _measure(original, encode: Encode, decode: Decode, quality: float) -> dict:
+def _measure(original: Image.Image, encode: Callable[[Any], bytes], decode: Decode) -> dict:
     start = time.perf_counter()
-    data = encode(original, quality)
+    data = encode(original)
     middle = time.perf_counter()
     decoded = decode(data)
     end = time.perf_counter()
     return {
-        "quality": quality,
         "bytes": len(data),
         "bpp": 8 * len(data) / (original.width * original.height),
         "psnr": metrics.psnr(original, decoded),
