@@ -43,4 +43,5 @@ def _first_complaint(text: str) -> str:
     """One line of what is a box of many."""
     lines = [BOX.sub(" ", line).strip() for line in text.splitlines()]
     words = " ".join(line for line in lines[1:] if line)
-    return f"train: {words.split('Argument helptext')[0].split('For full helptext')[0].strip()} (see {PROG} --help)"
+    complaint = re.split("Argument helptext|For full helptext", words)[0].strip()
+    return f"train: {complaint} (see {PROG} --help)"

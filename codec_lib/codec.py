@@ -5,9 +5,10 @@
 >>> picture = cl.decode(data)                                        # doctest: +SKIP
 >>> print(cl.inspect(data))                                          # doctest: +SKIP
 
-A model is known here by the protocol of `codec_lib.models.base.Model` and by nothing else. Its sections come
-in stages: the first ones give a picture already. Beside them a file may hold what the model knows nothing
-of: alpha, a colour profile, the low bytes of 16-bit samples. The latter are one more stage, the last.
+A model is known here by the protocol of `codec_lib.models.base.Model` and by nothing else. Its sections
+come in stages: the first ones give a picture already. Beside them a file may hold what the model knows
+nothing of: alpha, a colour profile, the low bytes of 16-bit samples. The latter are one more stage, the
+last.
 """
 
 import warnings
@@ -19,14 +20,14 @@ import torch
 from PIL import Image
 
 from codec_lib import container, guard, picture, weights
-from codec_lib.container import File, Header, Inspection
-from codec_lib.errors import BitstreamError, PictureWarning, SectionError
+from codec_lib import stages as stages_of
+from codec_lib.container import Inspection
+from codec_lib.errors import BitstreamError, PictureWarning
+from codec_lib.header import MAX_PIXELS, Header
 from codec_lib.models import DEFAULT
 from codec_lib.search import largest_within
 from codec_lib.setting import is_number
 from codec_lib.surroundings import reproducible
-
-Groups = list[tuple[str, ...]]  # the names of a file's sections, stage by stage
 
 
 def encode(
@@ -44,7 +45,8 @@ def encode(
     What it wrote is read back before it returns.
 
     Args:
-        image: a path, an open file or its bytes, a PIL image, a NumPy array, a PyTorch tensor; any size from
+        image: a path, an open file or its bytes, a PIL image, a NumPy array, a PyTorch tensor; any size
+        from
             1x1 up. `codec_lib.picture` has the table of what is kept, converted and refused. Grey comes back
             grey. Alpha is kept without loss, in a section of its own.
         model: a name that `codec-lib models` lists, or the path of a weights file; the flagship unless
@@ -70,7 +72,9 @@ def encode(
     taken = picture.take(image, exact=codec.promise(value) is not None, keep=keep)
     is_deep = taken.mode.endswith(";16")
     if is_deep and (codec.promise(value) or target_bytes is not None):
-        raise ValueError(f"image: mode {taken.mode}; 16 bits a sample are coded with {codec.setting.name} = 0 only")
+        raise ValueError(
+            f"image: mode {taken.mode}; 16 bits a sample are coded with {codec.setting.name} = 0 only"
+        )
     for note in taken.notes:
         warnings.warn(note, PictureWarning, stacklevel=2)
     levels = taken.levels.to(device)
@@ -101,7 +105,7 @@ def encode(
 
 
 def decode(
-    data: bytes, *, stages: int | None = None, device: str = "auto", max_pixels: int = container.MAX_PIXELS
+    data: bytes, *, stages: int | None = None, device: str = "auto", max_pixels: int = MAX_PIXELS
 ) -> Image.Image | np.ndarray:
     """The picture inside the bytes of a `.clc` file, of the original size and mode.
 
@@ -120,24 +124,18 @@ def decode(
         ValueError: a number of stages that the file does not have. TypeError: no bytes.
     """
     device = pick_device(device)
-    file = container.read(data, max_pixels)
-    trained = _weights_of(file.header, device)
-    groups = _groups(file, trained)
+    staged = stages_of.read(data, device, max_pixels)
+    file, header = staged.file, staged.header
     if stages is None and file.surplus:
         raise BitstreamError(f"file: {file.surplus} bytes after the last section; none allowed")
-    names = _names(groups, _checked_stages(stages, len(groups)))
-    if stages is None and len(groups) < (whole := len(_all_groups(file.header, trained))):
-        note = f"stages: the file has {len(groups)} of {whole}; it was truncated"
+    if stages is None and len(staged.groups) < staged.whole:
+        note = f"stages: the file has {len(staged.groups)} of {staged.whole}; it was truncated"
         warnings.warn(note, PictureWarning, stacklevel=2)
-    beside = [name for name in file.names if name in picture.BESIDE]
-    try:
-        sections = file.take([*beside, *names])
-    except SectionError as error:
-        raise _with_hint(error, file, groups) from None
-    header = file.header
-    other = {name: sections.pop(name) for name in list(sections) if name in (*beside, *picture.LAST)}
+    sections = staged.take(staged.check(stages))
+    codeless = (*picture.BESIDE, *picture.LAST)
+    other = {name: sections.pop(name) for name in list(sections) if name in codeless}
     with reproducible(device):
-        levels = trained.model.decompress(sections, header.value, header.height, header.width)
+        levels = staged.trained.model.decompress(sections, header.value, header.height, header.width)
     return picture.restore(levels.cpu(), header.mode, other)
 
 
@@ -154,16 +152,15 @@ def truncate(data: bytes, *, stages: int | None = None, target_bytes: float | No
     """
     if (stages is None) == (target_bytes is None):
         raise ValueError("truncate: stages or target_bytes; exactly one has to be given")
-    file = container.read(data)
-    groups = _groups(file, _weights_of(file.header, "cpu"))
-    beside = [name for name in file.names if name in picture.BESIDE]
-    counts = range(len(groups), 0, -1) if stages is None else [_checked_stages(stages, len(groups))]
-    shorter = b""
-    for count in counts:
-        shorter = container.write(file.header, file.take([*beside, *_names(groups, count)]))
-        if target_bytes is None or len(shorter) <= _checked_target(target_bytes):
-            return shorter
-    raise ValueError(f"target: {target_bytes} bytes; the first stage alone makes {len(shorter)}")
+    staged = stages_of.read(data)
+    if target_bytes is None:
+        count = staged.check(stages)
+    else:
+        sizes = [staged.size(k) for k in range(1, len(staged.groups) + 1)]
+        count = sum(size <= _checked_target(target_bytes) for size in sizes)
+        if count == 0:
+            raise ValueError(f"target: {target_bytes} bytes; the first stage alone makes {sizes[0]}")
+    return container.write(staged.header, staged.take(count))
 
 
 @dataclass(frozen=True)
@@ -187,13 +184,11 @@ def verify(original: picture.Source, data: bytes, *, device: str = "auto") -> Ve
 
     Raises BitstreamError as `decode` does, and ValueError for a picture of another size or mode.
     """
-    device = pick_device(device)
-    file = container.read(data)
-    trained = _weights_of(file.header, device)
-    promise = _promise(file, trained)
+    staged = stages_of.read(data, pick_device(device))
+    header, promise = staged.header, staged.promise
     expected = picture.take(original, exact=promise is not None)
-    if (expected.size, expected.mode) != ((file.header.width, file.header.height), file.header.mode):
-        held = f"{file.header.mode} {(file.header.width, file.header.height)}"
+    if (expected.size, expected.mode) != ((header.width, header.height), header.mode):
+        held = f"{header.mode} {(header.width, header.height)}"
         raise ValueError(f"original: {expected.mode} {expected.size}; the file holds {held}")
     decoded = np.asarray(decode(data, device=device)).astype(int)
     errors = np.abs(expected.samples().astype(int) - decoded)
@@ -205,8 +200,7 @@ def promise(data: bytes) -> int | None:
 
     Raises BitstreamError as `decode` does.
     """
-    file = container.read(data)
-    return _promise(file, _weights_of(file.header, "cpu"))
+    return stages_of.read(data).promise
 
 
 def inspect(data: bytes) -> Inspection:
@@ -238,7 +232,7 @@ def _value(
             name, value = next(iter(given.items()))
             raise ValueError(f"target: {target_bytes} bytes, and {name} {value}; only one can be given")
         _checked_target(target_bytes)
-    if not (is_number(effort) and 0 <= effort <= best and effort == round(effort)):
+    if not (is_number(effort) and effort in range(best + 1)):
         raise ValueError(f"effort: {effort}; {trained.name} takes 0 to {best}")
     return setting.check(given.get(setting.name))
 
@@ -247,73 +241,3 @@ def _checked_target(target: float) -> float:
     if not (is_number(target) and 0 < target < float("inf")):
         raise ValueError(f"target: {target!r} bytes; allowed is any number above 0")
     return target
-
-
-def _checked_stages(stages: int | None, count: int) -> int:
-    if stages is None:
-        return count
-    if not (is_number(stages) and stages == round(stages) and 1 <= stages <= count):
-        raise ValueError(f"stages: {stages}; the file has {count}")
-    return int(stages)
-
-
-def _weights_of(header: Header, device: str) -> weights.Trained:
-    if header.model not in weights.available():  # `load` would also take a path
-        raise BitstreamError(f"model: {header.model!r}; there are {', '.join(weights.available())}")
-    trained = weights.load(header.model, device)
-    if trained.digest != header.weights:
-        raise BitstreamError(
-            f"weights: file needs {header.model} {header.weights}, here is {trained.digest}"
-        )
-    if trained.probabilities != header.probabilities:
-        raise BitstreamError(
-            f"probabilities: file needs {header.probabilities}, here are {trained.probabilities}"
-        )
-    setting = trained.model.setting
-    if header.setting != setting.name:
-        raise BitstreamError(f"setting: {header.setting!r}; {header.model} has {setting.name}")
-    try:
-        setting.check(header.value)
-    except ValueError as error:
-        raise BitstreamError(str(error)) from None
-    return trained
-
-
-def _promise(file: File, trained: weights.Trained) -> int | None:
-    is_whole = len(_groups(file, trained)) == len(_all_groups(file.header, trained))
-    return trained.model.promise(file.header.value) if is_whole else None
-
-
-def _all_groups(header: Header, trained: weights.Trained) -> Groups:
-    """The sections of a whole file, stage by stage."""
-    last = [(name,) for name in picture.required_sections(header.mode) if name in picture.LAST]
-    return [*trained.model.stages(header.value), *last]
-
-
-def _groups(file: File, trained: weights.Trained) -> Groups:
-    """The stages that a file has; BitstreamError unless these are the first ones of a whole file."""
-    groups = _all_groups(file.header, trained)
-    count = 0
-    while count < len(groups) and set(groups[count]) <= set(file.names):
-        count += 1
-    required = set(picture.required_sections(file.header.mode)) - set(picture.LAST)
-    expected = required | set(_names(groups, count))
-    if count == 0 or expected != set(file.names) - set(picture.OPTIONAL):
-        whole = sorted(required | set(_names(groups, len(groups))))
-        raise BitstreamError(f"sections: {sorted(file.names)}; a file of {file.header.model} has {whole}")
-    return groups[:count]
-
-
-def _names(groups: Groups, count: int) -> list[str]:
-    return [name for group in groups[:count] for name in group]
-
-
-def _with_hint(error: SectionError, file: File, groups: Groups) -> SectionError:
-    """The error, and how many stages of the file could be decoded in spite of it."""
-    count = 0
-    while count < len(groups) and set(groups[count]) <= set(file.intact):
-        count += 1
-    if count == 0 or error.section in picture.BESIDE:
-        return error
-    stages = "stage is" if count == 1 else "stages are"
-    return SectionError(error.section, f"{error.reason} ({count} of {len(groups)} {stages} intact)")

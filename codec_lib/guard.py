@@ -21,7 +21,7 @@ SUSPICIOUS = 0.6  # of the squared error at POOR: as much variance inside of blo
 
 
 def is_suspicious(levels: Tensor) -> bool:
-    """Whether the mean variance within blocks of a picture, uint8 (1, 3, H, W), is as large as a bad error."""
+    """Whether a picture, uint8 (1, 3, H, W), varies within blocks as much as a bad error would."""
     x = levels[..., : _whole(levels.shape[-2]), : _whole(levels.shape[-1])].float()
     size = min(BLOCK, x.shape[-2]), min(BLOCK, x.shape[-1])
     variance = F.avg_pool2d(x * x, size) - F.avg_pool2d(x, size) ** 2

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from codec_lib import depth
-from codec_lib.container import MAX_PIXELS, MAX_SIDE
+from codec_lib.header import MAX_PIXELS, MAX_SIDE
 
 File = bytes | bytearray | memoryview | BinaryIO | str | os.PathLike
 

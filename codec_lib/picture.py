@@ -34,8 +34,8 @@ from PIL import Image
 from torch import Tensor
 
 from codec_lib import arrays, colour, metadata, opening, planes
-from codec_lib.container import MODES
 from codec_lib.errors import BitstreamError
+from codec_lib.header import MODES
 from codec_lib.metadata import OPTIONAL
 
 Source = Image.Image | np.ndarray | Tensor | bytes | bytearray | memoryview | BinaryIO | str | os.PathLike

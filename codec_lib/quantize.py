@@ -7,8 +7,8 @@ Rounding has gradient zero almost everywhere. Three ways around that, all of the
 * `straight_through`: really round, and pretend in the backward pass that nothing happened.
 * `soft`: a differentiable mixture of the integers nearby that hardens as the temperature falls.
 
-An encoder need not round to the nearest: `RateDistortionQuantizer` takes the integer that is worth its bits, and no
-decoder has to know.
+An encoder need not round to the nearest: `RateDistortionQuantizer` takes the integer that is worth its
+bits, and no decoder has to know.
 
 Sources: Balle et al., ICLR 2017 (noise); Theis et al., ICLR 2017 (straight through); Agustsson et al.,
 NeurIPS 2017 (soft-to-hard); Sullivan and Wiegand, IEEE Signal Processing Magazine 1998 (rate-distortion

@@ -24,7 +24,9 @@ def is_number(value: Any) -> TypeGuard[float]:
     >>> [is_number(value) for value in (3, np.float32(0.5), True, "3", float("nan"))]
     [True, True, False, False, False]
     """
-    return isinstance(value, Real) and not isinstance(value, bool | np.bool_) and float(value) == float(value)
+    return (
+        isinstance(value, Real) and not isinstance(value, bool | np.bool_) and float(value) == float(value)
+    )
 
 
 @dataclass(frozen=True)

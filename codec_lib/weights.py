@@ -1,7 +1,8 @@
 """Weights on disk: safetensors with the coding integers inside, and a model card beside them.
 
     NAME.safetensors   parameters, convolutions in float16; `frozen.*`, the integers that choose
-                       probabilities; in its metadata the architecture, its widths, the kinds of frozen parts
+                       probabilities; in its metadata the architecture, its widths, the kinds of frozen
+                       parts
     NAME.json          the model card: data, steps, hardware, commit, results, SHA-256 of the file
 
 The name of the weights is that of the file. Architecture and widths are other things: two files of one

@@ -8,9 +8,9 @@ taken in the left tail, where floats keep their digits. Coding needs integer tab
 be one for each real sigma: 64 scales, evenly spaced on a log axis from 0.11 to 256, cost next to
 nothing. A table never depends on data; only its *index* does.
 
-A `UnitMixture` is what stands at every scale: the Gaussian itself, or a mixture of Gaussians that are wider and
-narrower than sigma in fixed ratios. Networks are not always equally sure, so that what they miss is more
-often tiny, and more often large, than one Gaussian says.
+A `UnitMixture` is what stands at every scale: the Gaussian itself, or a mixture of Gaussians that are wider
+and narrower than sigma in fixed ratios. Networks are not always equally sure, so that what they miss is
+more often tiny, and more often large, than one Gaussian says.
 
 Source: Balle et al., ICLR 2018; the scale table is the one of its published code.
 """
@@ -29,7 +29,10 @@ SCALE_MIN, SCALE_MAX, SCALE_LEVELS = 0.11, 256.0, 64
 LIKELIHOOD_MIN = 1e-9
 UnitMixture = tuple[tuple[float, float], ...]  # (weight, width / sigma) of each component; weights sum to 1
 NORMAL: UnitMixture = ((1.0, 1.0),)
-HEAVY_TAILED: UnitMixture = ((0.72, 0.70), (0.28, 1.31))  # fitted to the flagship's symbols in training photos
+HEAVY_TAILED: UnitMixture = (
+    (0.72, 0.70),
+    (0.28, 1.31),
+)  # fitted to the flagship's symbols in training photos
 ESCAPE = 2.0**-23  # as likely as a value outside of its table: an escape symbol and a short code
 
 
@@ -49,10 +52,10 @@ def scale_borders() -> Tensor:
 
 
 def likelihood(y: Tensor, sigma: Tensor, shape: UnitMixture = NORMAL) -> Tensor:
-    """The probability of the unit bin around each y under N(0, sigma^2), or under `shape` of that scale; y, sigma broadcast.
+    """The probability of the unit bin around each y under N(0, sigma^2), or under `shape`.
 
-    sigma below 0.11 counts as 0.11, the result is never below 1e-9; both bounds let gradients
-    through that lead back inside.
+    y and sigma broadcast. sigma below 0.11 counts as 0.11, the result is never below 1e-9; both bounds let
+    gradients through that lead back inside.
     """
     sigma = lower_bound(sigma, SCALE_MIN)
     return lower_bound(_bin(y.abs(), sigma, shape), LIKELIHOOD_MIN)

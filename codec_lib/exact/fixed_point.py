@@ -186,7 +186,9 @@ class FixedPointNetwork:
 
     def in_bands(self, x: Tensor, band: int, finish: Callable[[Tensor], Tensor] = to_int32) -> Tensor:
         """The same, `band` rows of the larger side at a time, each finished by itself: for large x."""
-        geometry = nn.Sequential(*(_without_weights(layer.geometry, layer.weight.shape) for layer in self.layers))
+        geometry = nn.Sequential(
+            *(_without_weights(layer.geometry, layer.weight.shape) for layer in self.layers)
+        )
         return in_bands(geometry, x, lambda rows: finish(self(rows)), band)
 
     @property

@@ -42,7 +42,9 @@ class Frozen(dict[str, Part]):
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """All integers of all parts, under the names PART.ARRAY."""
-        return {f"{name}.{key}": value for name, part in self.items() for key, value in part.to_arrays().items()}
+        return {
+            f"{name}.{key}": value for name, part in self.items() for key, value in part.to_arrays().items()
+        }
 
     def _part(self, name: str, kind: Any) -> Any:
         part = self.get(name)

@@ -24,8 +24,8 @@ are treated at once, as long as the steps come in order.
 
 Sources: van den Oord et al., "Pixel recurrent neural networks", ICML 2016 (masks); Minnen, Balle, Toderici,
 NeurIPS 2018 (context in a raster); He et al., "Checkerboard context model for efficient learned image
-compression", CVPR 2021; Bai et al., "Deep lossy plus residual coding", TPAMI 2024 (the slanted order, called
-3P there).
+compression", CVPR 2021; Bai et al., "Deep lossy plus residual coding", TPAMI 2024 (the slanted order,
+called 3P there).
 """
 
 from collections.abc import Callable

@@ -30,5 +30,5 @@ class MaskedConv2d(nn.Conv2d):
         return F.conv2d(F.pad(x, (reach, reach, reach, self.height - 1 - reach)), weight, self.bias)
 
     def gathered_weight(self) -> Tensor:
-        """The weights (outputs, inputs T, 1, 1) for places whose neighbours lie in a row, channel by channel."""
+        """The weights (outputs, inputs T, 1, 1) for neighbours that lie in a row, channel by channel."""
         return self.weight.detach()[:, :, self.rows, self.columns].flatten(1)[:, :, None, None]

@@ -1,8 +1,8 @@
 """The protocol of every codec, and the codecs that are two transforms with a prior between them.
 
 A codec is one class. Whatever encodes, decodes, trains, measures or stores it knows it as a `Model` and
-knows nothing else of it: no name, no class, no section of a file. A new system is a file in this folder, a line
-in `MODELS`, and weights.
+knows nothing else of it: no name, no class, no section of a file. A new system is a file in this folder, a
+line in `MODELS`, and weights.
 
 A transform that halves the picture four times needs sides that divide by 16. `pad` repeats the last
 row and column until they do, which costs next to no bits, and `crop` takes the picture back out.
@@ -185,7 +185,9 @@ class TransformCodec(Model):
         """x_hat (B, 3, H, W): g_s, its outer layers in bands, each of which is finished by itself."""
         count = len(self.g_s) if self.outer is None else self.outer
         inner, outer = self.g_s[:-count], self.g_s[-count:]
-        return in_bands(outer, inner(y_hat), lambda band: finish(outer(band)) if finish else outer(band), self.band_rows)
+        return in_bands(
+            outer, inner(y_hat), lambda band: finish(outer(band)) if finish else outer(band), self.band_rows
+        )
 
     def quality_tensor(self, quality: float) -> Tensor:
         """One quality as the float32 (1,) tensor that gain units take, on the model's device."""

@@ -140,7 +140,9 @@ class ContextPrior(Prior):
     @torch.no_grad()
     def freeze(self, gains: GainUnit) -> None:
         borders = gaussian.scale_borders().log()
-        context = nn.Conv2d(self.seen * len(self.order.taps(WINDOW)), self.context.out_channels, 1, bias=False)
+        context = nn.Conv2d(
+            self.seen * len(self.order.taps(WINDOW)), self.context.out_channels, 1, bias=False
+        )
         context.weight.copy_(self.context.gathered_weight())
         self.frozen |= {
             "z": self.density_z.tables(torch.ones(1, self.H)),

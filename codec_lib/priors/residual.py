@@ -1,8 +1,8 @@
 r"""The prior of a residual's pixels: mixtures of logistics, given a lossy layer and the pixels before.
 
-The residual r = x - x_tilde, or r_hat, quantized within tau, is coded pixel by pixel. What a pixel's mixture
-is follows from u, what the lossy layer says about it, and from the residuals around that are decoded
-already, C(r_hat), through a network that works on each pixel alone:
+The residual r = x - x_tilde, or r_hat, quantized within tau, is coded pixel by pixel. What a pixel's
+mixture is follows from u, what the lossy layer says about it, and from the residuals around that are
+decoded already, C(r_hat), through a network that works on each pixel alone:
 
     u + C(r_hat) --+--> lossless   --> mu, sigma, beta, pi      tau = 0
                    +--> corrected  --> the same, given tau      tau > 0, the bias correction

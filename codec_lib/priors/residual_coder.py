@@ -175,7 +175,8 @@ class ResidualCoder:
 def neighbours(canvas: Canvas) -> Tensor:
     """How far from a base, in six planes laid end to end, are the numbers that a pixel depends on.
 
-    First the residuals, colour by colour, at the taps of the order; then x_tilde at all places of its window.
+    First the residuals, colour by colour, at the taps of the order; then x_tilde at all places of its
+    window.
     """
     reach = torch.arange(-(SURROUND // 2), SURROUND // 2 + 1)
     causal = canvas.distances(SLANTED.taps(WINDOW))

@@ -1,4 +1,4 @@
-"""What training minimizes: players, each of which is trained by an optimizer of its own on a loss of its own.
+"""What training minimizes: players, each of them trained by its own optimizer on its own loss.
 
 Most codecs have one player, the model. Two that take turns, such as a decoder and a discriminator, or the
 networks before and after a standard codec, are two players of one objective, and need no other loop.
