@@ -26,8 +26,9 @@ import torch
 from tqdm import tqdm
 
 import codec_lib as cl
-from codec_lib import container, data, metrics, picture, weights
-from codec_lib.layers.order import SLANTED, Order
+from codec_lib import container, data, picture, weights
+from codec_lib.measure import metrics
+from codec_lib.exact.order import SLANTED, Order
 from codec_lib.models.base import pad
 from codec_lib.models.context_prior import ContextCoder
 

@@ -19,11 +19,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from codec_lib import metrics, weights
+from codec_lib import weights
+from codec_lib.measure import metrics
 from codec_lib.density import gaussian
 from codec_lib.models.flagship import DISTORTION_WEIGHT, Flagship
-from codec_lib.objective import validation_pictures
-from codec_lib.quantize import RateDistortion, Rounding
+from codec_lib.training.objectives import validation_pictures
+from codec_lib.quantize import RateDistortionQuantizer, Rounding
 
 THEORY = 6 / math.log(2)  # of fine steps and independent latents
 WEIGHTS = (THEORY, 20.0, DISTORTION_WEIGHT, 45.0, 70.0, 100.0)
@@ -39,7 +40,7 @@ def main() -> None:
     trained = weights.load("flagship")
     costs = gaussian.costs(trained.model.prior.shape)
     models = {None: with_quantizer(trained.model, Rounding())}
-    models |= {weight: with_quantizer(trained.model, RateDistortion(costs, weight)) for weight in WEIGHTS}
+    models |= {weight: with_quantizer(trained.model, RateDistortionQuantizer(costs, weight)) for weight in WEIGHTS}
     rates, shapes = {weight: [] for weight in WEIGHTS}, []
     for x in tqdm(list(validation_pictures(options.validation, trained.model))):
         curves = {weight: [point(model, x, q) for q in QUALITIES] for weight, model in models.items()}

@@ -20,8 +20,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from codec_lib import data, evaluate, metrics, picture, weights
-from codec_lib.baselines import BASELINES
+from codec_lib import data, picture, weights
+from codec_lib.measure import evaluate, metrics
+from codec_lib.measure.baselines import BASELINES
 from codec_lib.models.base import pad
 
 QUALITIES = (1, 2, 3, 4, 5, 6, 7, 8)

@@ -27,9 +27,10 @@ from PIL import Image
 from tqdm import tqdm
 
 import codec_lib as cl
-from codec_lib import container, data, lossless_baselines, picture, weights
+from codec_lib import container, data, picture, weights
+from codec_lib.measure import lossless_baselines
 from codec_lib.density import logistic_mixture
-from codec_lib.lossless_baselines import LOSSLESS, prequantize, restore
+from codec_lib.measure.lossless_baselines import LOSSLESS, prequantize, restore
 from codec_lib.quantize import near_lossless
 
 TAUS = (0, 1, 2, 3, 4, 5)

@@ -31,7 +31,8 @@ from codec_lib.density.logistic_mixture import Mixture
 from codec_lib.models.base import Output
 from codec_lib.models.near_lossless import NearLossless
 from codec_lib.quantize import near_lossless
-from codec_lib.train import Settings, train
+from codec_lib.training.loop import train
+from codec_lib.training.settings import Settings
 
 PIXELS = ["features", "surround", "context", "lossless"]  # the parts behind the lossy layer
 TAU = 2  # that one variant is trained for

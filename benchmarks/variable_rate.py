@@ -31,8 +31,9 @@ from tqdm import tqdm
 from codec_lib import data, picture
 from codec_lib.layers.gain import GainUnit, rate_weight
 from codec_lib.models.flagship import INITIAL_GAIN, Flagship
-from codec_lib.objective import validation_pictures
-from codec_lib.train import Settings, train
+from codec_lib.training.objectives import validation_pictures
+from codec_lib.training.loop import train
+from codec_lib.training.settings import Settings
 
 WIDTHS = {"N": 64, "M": 96}
 QUALITIES = (3.0, 6.0)

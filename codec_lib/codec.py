@@ -116,7 +116,8 @@ def decode(
         device: "cpu", "cuda", or "auto" for a GPU where there is one.
         max_pixels: what declares more is refused.
     Returns:
-        A PIL image; for colours or alpha of 16 bits, which Pillow has no mode for, a uint16 array (H, W, C).
+        A PIL image; for colours or alpha of 16 bits, for which Pillow has no mode, a uint16 array (H, W,
+            C).
     Raises:
         BitstreamError: anything that is not an intact file written with weights at hand; the message is
             one line and names the header's field or the section. Time and memory are bounded by the

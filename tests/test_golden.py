@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import codec_lib as cl
-from codec_lib import container, data, metrics, weights
+from codec_lib import container, data, weights
+from codec_lib.measure import metrics
 from tests.symbols import symbols_of
 
 FOLDER = Path(__file__).parent / "golden" / "files"

@@ -51,7 +51,7 @@ def test_a_temperature_must_be_positive():
 
 
 def chosen(y, weight, costs):
-    quantizer = quantize.RateDistortion(costs, weight)
+    quantizer = quantize.RateDistortionQuantizer(costs, weight)
     return quantizer(y, torch.zeros(y.shape, dtype=torch.uint8))
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import codec_lib as cl
-from codec_lib import data, metrics, weights
+from codec_lib import data, weights
+from codec_lib.measure import metrics
 
 MODELS = ("flagship", "hyperprior", "factorized", "autoencoder")
 STEPWISE = ("near-lossless", "flagship", "context", "checkerboard")

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from codec_lib import data, metrics, weights
+from codec_lib import data, weights
+from codec_lib.measure import metrics
 
 MEASURED = data.results("context")
 PUBLISHED = data.results("published_context")["curves"]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from codec_lib import data, metrics, weights
+from codec_lib import data, weights
+from codec_lib.measure import metrics
 from codec_lib.models.flagship import DISTORTION_WEIGHT
 
 KODAK = data.results("kodak")["curves"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from codec_lib import data, weights
-from codec_lib.lossless_baselines import LOSSLESS
+from codec_lib.measure.lossless_baselines import LOSSLESS
 
 TAUS = range(6)
 SAMPLES = 3 * 512 * 768

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 import codec_lib as cl
 from codec_lib import data
-from codec_lib.search import FINEST, largest_within
+from codec_lib.search import largest_within
+from codec_lib.setting import QUALITY, TAU
+
+FINEST = QUALITY.step
 
 
 @given(
@@ -30,11 +33,11 @@ def test_any_growing_size_is_hit_from_below(growth, bend, start, share):
         return bytes(size(quality))
 
     target = int(size(1) + share * (size(8) - size(1)))
-    found = len(largest_within(make, target))
-    assert found <= target
+    length = len(largest_within(make, target))
+    assert length <= target
     grid = [size(1 + k * FINEST) for k in range(int(7 / FINEST) + 1)]
     best = max(s for s in grid if s <= target)
-    assert found >= min(best, 0.995 * target)
+    assert length >= min(best, 0.995 * target)
     assert len(trials) <= 20
 
 
@@ -60,5 +63,16 @@ def test_targets_go_with_alpha_and_not_with_qualities_or_tau():
     for target in (0, -1, float("nan"), "2000"):
         with pytest.raises(ValueError, match="allowed is any number above 0"):
             cl.encode(picture.astype(np.uint8), target_bytes=target)
-    with pytest.raises(ValueError, match="takes tau instead"):
-        cl.encode(picture.astype(np.uint8), "near-lossless", target_bytes=2000)
+
+
+def test_a_setting_that_falls_as_files_grow_is_searched_as_well():
+    made = largest_within(lambda tau: bytes(1000 - 40 * int(tau)), 700, TAU)
+    assert len(made) == 680  # tau = 8; tau = 7 would take 720
+
+
+def test_near_lossless_files_are_hit_by_the_largest_tau_that_is_needed():
+    photo = data.sample("astronaut").crop((100, 0, 164, 64))
+    sizes = {tau: len(cl.encode(photo, "near-lossless", tau=tau)) for tau in (3, 4)}
+    file = cl.encode(photo, "near-lossless", target_bytes=(sizes[3] + sizes[4]) // 2)
+    assert len(file) == sizes[4]
+    assert cl.verify(photo, file).largest_error == 4

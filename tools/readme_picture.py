@@ -11,7 +11,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 import codec_lib as cl
-from codec_lib import baselines, data, metrics
+from codec_lib import data
+from codec_lib.measure import baselines, metrics
 
 OUTPUT = Path(__file__).resolve().parents[1] / "_static" / "readme.png"
 QUALITY = 1.5  # about: few enough bytes for a difference that a small picture shows

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from codec_lib import data, weights
-from codec_lib.evaluate import FIGURES
+from codec_lib.measure.evaluate import FIGURES
 
 DATA = (
     "photographs under free licences: 400 scenes (AVIF, 4:4:4, 41 dB or more) and 400 lossless crops; "

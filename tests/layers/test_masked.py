@@ -4,30 +4,31 @@ import pytest
 import torch
 
 from codec_lib.layers.conditional import ConditionalConv2d
-from codec_lib.layers.masked import SLOPE, CausalConv2d, steps, taps
+from codec_lib.exact.order import LAG, SLANTED
+from codec_lib.layers.masked import MaskedConv2d
 
 
 def step(i: int, j: int) -> int:
-    return SLOPE * i + j
+    return LAG * i + j
 
 
 @pytest.mark.parametrize("kernel", [3, 5, 7, 9])
 def test_taps_are_earlier_in_the_raster_and_in_the_slanted_order(kernel):
-    found = [tuple(tap) for tap in taps(kernel).tolist()]
+    found = [tuple(tap) for tap in SLANTED.taps(kernel).tolist()]
     reach = kernel // 2
     window = [(i, j) for i in range(-reach, reach + 1) for j in range(-reach, reach + 1)]
     assert found == [(i, j) for i, j in window if (i, j) < (0, 0) and step(i, j) < 0]
 
 
 def test_a_picture_takes_as_many_steps_as_there_are_values_of_step():
-    assert steps(5, 9) == len({step(i, j) for i in range(5) for j in range(9)})
+    assert len(SLANTED.steps(5, 9)) == len({step(i, j) for i in range(5) for j in range(9)})
 
 
 def test_only_pixels_behind_a_changed_one_notice_it():
     torch.manual_seed(0)
-    layer = CausalConv2d(2, 4, 7)
+    layer = MaskedConv2d(2, 4, 7, SLANTED.taps(7))
     x = torch.randn(1, 2, 12, 14)
-    before, seen = layer(x), set(map(tuple, taps(7).tolist()))
+    before, seen = layer(x), set(map(tuple, SLANTED.taps(7).tolist()))
     x[0, 1, 5, 6] += 1
     changed = (layer(x) - before).abs().amax((0, 1)) > 0
     for i in range(12):
@@ -36,7 +37,7 @@ def test_only_pixels_behind_a_changed_one_notice_it():
 
 
 def test_weights_outside_of_the_mask_do_nothing():
-    layer = CausalConv2d(1, 1, 5)
+    layer = MaskedConv2d(1, 1, 5, SLANTED.taps(5))
     x = torch.randn(1, 1, 6, 6)
     before = layer(x)
     with torch.no_grad():

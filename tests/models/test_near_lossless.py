@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codec_lib.errors import BitstreamError
-from codec_lib.models import near_lossless, residual_coder
-from codec_lib.models.integer_near_lossless import reconstruct
-from codec_lib.models.near_lossless import NearLossless
+from codec_lib.models.near_lossless import NearLossless, reconstruct
+from codec_lib.priors import residual, residual_coder
 from codec_lib.quantize import near_lossless as quantize
+from codec_lib.setting import TAU
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +21,8 @@ def model():
 
 
 def tensor(levels: np.ndarray) -> torch.Tensor:
-    """(1, 3, H, W) in [0, 1] from (H, W, 3) levels."""
-    return torch.from_numpy(levels.astype(np.uint8)).permute(2, 0, 1)[None].float() / 255
+    """uint8 (1, 3, H, W) from (H, W, 3) levels."""
+    return torch.from_numpy(levels.astype(np.uint8)).permute(2, 0, 1)[None]
 
 
 def picture(kind: str, height: int, width: int, seed: int = 0) -> torch.Tensor:
@@ -40,7 +40,7 @@ def picture(kind: str, height: int, width: int, seed: int = 0) -> torch.Tensor:
 
 
 def largest_error(a: torch.Tensor, b: torch.Tensor) -> int:
-    return int((255 * (a - b)).round().abs().max())
+    return int((a.int() - b.int()).abs().max())
 
 
 @settings(max_examples=25, deadline=None)
@@ -54,20 +54,20 @@ def largest_error(a: torch.Tensor, b: torch.Tensor) -> int:
 def test_every_sample_is_within_tau(model, kind, height, width, tau, seed):
     x = picture(kind, height, width, seed)
     streams = model.compress(x, tau)
-    decoded = model.decompress(streams, 1.0, height, width)
+    decoded = model.decompress(streams, tau, height, width)
     assert largest_error(decoded, x) <= tau
 
 
 def test_the_bound_is_reached(model):
     x = picture("noise", 16, 16)
     for tau in (1, 4):
-        assert largest_error(model.decompress(model.compress(x, tau), 1.0, 16, 16), x) == tau
+        assert largest_error(model.decompress(model.compress(x, tau), tau, 16, 16), x) == tau
 
 
 def test_grey_is_coded_once(model):
     grey, colour = picture("grey", 40, 40), picture("soft", 40, 40)
-    assert residual_coder.read_head(model.compress(grey, 0)["r"])[1] == 1
-    assert residual_coder.read_head(model.compress(colour, 0)["r"])[1] == 3
+    assert model.prior.colours(model.compress(grey, 0)["r"]) == 1
+    assert model.prior.colours(model.compress(colour, 0)["r"]) == 3
 
 
 @torch.inference_mode()
@@ -75,10 +75,10 @@ def coder(model, x, tau):
     """A coder for a picture, and the picture's quantized residual."""
     height, width = x.shape[-2:]
     y_hat = model.lossy.read(model.lossy.compress(x, 1.0), 1.0, height, width)["y"]
-    x_tilde, features = reconstruct(model.networks, y_hat, 3)
-    r_hat = quantize((255 * x[0]).round().int() - x_tilde[:, :height, :width].int(), tau)
+    x_tilde, features = reconstruct(model.frozen, y_hat, 3)
+    r_hat = quantize(x[0].int() - x_tilde[:, :height, :width].int(), tau)
     alphabet = residual_coder.Alphabet(tau, np.array([[-255, 255]] * 3) // (2 * tau + 1))
-    return model._coder(x_tilde, features, (height, width), alphabet), r_hat
+    return residual_coder.ResidualCoder(model.frozen, x_tilde, features, (height, width), alphabet), r_hat
 
 
 @pytest.mark.parametrize("tau", [0, 3])
@@ -101,7 +101,7 @@ def test_the_encoder_writes_the_same_whatever_it_treats_at_once(model, tau, tile
 def test_tiles_cover_every_pixel_once(model, monkeypatch):
     monkeypatch.setattr(residual_coder, "TILE", (8, 12))
     one, _ = coder(model, picture("soft", 21, 26), 0)
-    places = torch.cat([tile.places(tile.order) for tile in one.tiles()])
+    places = torch.cat([tile.places(torch.cat(tile.steps)) for tile in one.tiles()])
     assert torch.equal(places.sort().values, torch.arange(21 * 26))
 
 
@@ -109,12 +109,13 @@ def test_parameters_do_not_depend_on_later_pixels(model):
     """Change one residual: only pixels that are coded later may get other parameters."""
     one, r_hat = coder(model, picture("soft", 12, 17), 0)
     (tile,) = one.tiles()
-    position = {place: k for k, place in enumerate(tile.places(tile.order).tolist())}
+    order = torch.cat(tile.steps)
+    position = {place: k for k, place in enumerate(tile.places(order).tolist())}
 
     @torch.inference_mode()
     def outputs():
-        one.seen[:3, 3:-3, 3:-3] = r_hat
-        return one._given(tile, tile.order, tile.places(tile.order))[1]
+        one.canvas.put(torch.arange(12 * 17), r_hat.flatten(1))
+        return one.given(tile, order, tile.places(order))[1]
 
     before = outputs()
     changed = 6 * 17 + 8
@@ -128,22 +129,22 @@ def test_parameters_do_not_depend_on_later_pixels(model):
 def test_the_lossy_layer_alone_is_a_preview(model):
     x = picture("soft", 30, 50)
     streams = model.compress(x, 2)
-    found = model.read(streams, 1.0, 30, 50)
+    x_tilde = model.read(streams, 2, 30, 50)["x_tilde"]
+    assert model.stages(2) == (("z", "y"), ("r",))
     del streams["r"]
-    preview = model.preview(streams, 30, 50)
-    assert torch.equal(preview[0], found["x_tilde"][:, :30, :50])
+    assert torch.equal(model.decompress(streams, 2, 30, 50)[0], x_tilde[:, :30, :50])
 
 
 def test_exact_on_one_thread_and_two_without_onednn_and_in_another_layout(model):
     x = picture("soft", 65, 40)
     streams = model.compress(x, 1)
-    expected = model.read(streams, 1.0, 65, 40)
+    expected = model.read(streams, 1, 65, 40)
     with torch.backends.mkldnn.flags(enabled=False):
-        assert same(model.read(streams, 1.0, 65, 40), expected)
+        assert same(model.read(streams, 1, 65, 40), expected)
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(3 - min(threads, 2))
-        assert same(model.read(streams, 1.0, 65, 40), expected)
+        assert same(model.read(streams, 1, 65, 40), expected)
     finally:
         torch.set_num_threads(threads)
 
@@ -154,26 +155,26 @@ def same(a: dict, b: dict) -> bool:
 
 @pytest.mark.parametrize(
     "damage",
-    ["empty", "head only", "truncated", "longer", "tau", "colours"],
+    ["empty", "head only", "truncated", "longer", "colours"],
 )
 def test_damaged_residuals_are_refused(model, damage):
     streams = model.compress(picture("soft", 30, 40), 1)
     r = streams["r"]
     streams["r"] = {
-        "empty": b"", "head only": r[:8], "truncated": r[:-30], "longer": r + b"\0\0",
-        "tau": b"\xff" + r[1:], "colours": r[:1] + b"\x02" + r[2:],
+        "empty": b"", "head only": r[:7], "truncated": r[:-30], "longer": r + b"\0\0",
+        "colours": b"\x02" + r[1:],
     }[damage]  # fmt: skip
     with pytest.raises(BitstreamError, match="section r"):
-        model.decompress(streams, 1.0, 30, 40)
+        model.decompress(streams, 1, 30, 40)
 
 
 def test_the_fixed_point_layer_is_close_to_the_float_one(model):
     x = picture("soft", 64, 128)
     with torch.no_grad():
-        expected, _, _ = model.layer(x)
+        expected, _, _ = model.lossy_layer(x.float() / 255)
     y_hat = model.lossy.read(model.lossy.compress(x, 1.0), 1.0, 64, 128)["y"]
-    found, _ = reconstruct(model.networks, y_hat, 3)
-    assert (found[None].float() - expected).abs().max() <= 1
+    levels, _ = reconstruct(model.frozen, y_hat, 3)
+    assert (levels[None].float() - expected).abs().max() <= 1
 
 
 @pytest.mark.parametrize("tau", [0, 2])
@@ -191,8 +192,8 @@ def test_training_reaches_every_parameter():
     model = NearLossless(N=4, M=6, C=8).train()
     x = picture("soft", 64, 64)
     model(x, 0).bpp().mean().backward()
-    without = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is None}
-    assert without <= {"corrected", "lossy"}
+    without = {name for name, p in model.prior.named_parameters() if p.grad is None}
+    assert {name.split(".")[0] for name in without} == {"corrected"}
     missing = {n for n, p in model.lossy.named_parameters() if p.grad is None}
     assert missing == set()
 
@@ -201,10 +202,8 @@ def test_the_correction_learns_alone():
     torch.manual_seed(0)
     model = NearLossless(N=4, M=6, C=8).train()
     model(picture("soft", 64, 64), 3).bits["r"].sum().backward()
-    reached = {
-        name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None and p.grad.any()
-    }
-    assert reached == {"corrected"}
+    reached = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.any()}
+    assert {name.rsplit(".", 2)[0] for name in reached} == {"prior.corrected"}
 
 
 def test_quantized_residuals_are_multiples_of_the_step_and_at_most_tau_away():
@@ -219,5 +218,5 @@ def test_quantized_residuals_are_multiples_of_the_step_and_at_most_tau_away():
 
 def test_a_tau_beyond_training_uses_the_last_correction(model):
     x = picture("soft", 20, 20)
-    assert near_lossless.TRAINED_TAU < 9 <= residual_coder.MAX_TAU
-    assert largest_error(model.decompress(model.compress(x, 9), 1.0, 20, 20), x) <= 9
+    assert residual.TRAINED_TAU < 9 <= TAU.coarsest
+    assert largest_error(model.decompress(model.compress(x, 9), 9, 20, 20), x) <= 9

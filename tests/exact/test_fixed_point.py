@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from codec_lib import fixed_point, weights
+from codec_lib import weights
+from codec_lib.exact import fixed_point
 from codec_lib.density import gaussian
-from codec_lib.fixed_point import FixedPointNetwork, convert
+from codec_lib.exact.fixed_point import FixedPointNetwork, convert
 
 BORDERS = gaussian.scale_borders()
 
@@ -37,7 +38,7 @@ def python_integers(net: FixedPointNetwork, x: np.ndarray) -> np.ndarray:
     """The last layer's sums of a (C, H, W) input with Python's unbounded integers, tap by tap."""
     x = np.clip(x.astype(int), -fixed_point.INPUT_LIMIT, fixed_point.INPUT_LIMIT).astype(object)
     for layer in net.layers:
-        s, weight = layer.shape, layer.weight.astype(object)
+        s, weight = layer.geometry, layer.weight.astype(object)
         inputs, height, width = x.shape
         kernel = weight.shape[-1]
         if s.transposed:
@@ -112,7 +113,7 @@ def test_it_is_the_float_network_but_for_rounding(slope):
 
 
 def test_indexes_do_not_depend_on_how_they_are_computed():
-    net = weights.load("hyperprior").model.networks["h_s"]
+    net = weights.load("hyperprior").model.frozen.network("h_s")
     x = integers(8, 64, 4, 6)
     expected = net(x)
     assert expected.float().std() > 1  # not all the same
@@ -128,7 +129,7 @@ def test_indexes_do_not_depend_on_how_they_are_computed():
 
 
 def test_any_number_that_a_stream_can_hold_is_an_input():
-    net = weights.load("hyperprior").model.networks["h_s"]
+    net = weights.load("hyperprior").model.frozen.network("h_s")
     x = torch.tensor([-(2.0**31), 2.0**31 - 1, 0, 1], dtype=torch.float64).repeat(64).view(1, 64, 2, 2)
     assert net(x).shape == (1, 256, 8, 8)
     assert torch.equal(net(x), net(x.clamp(-(2**12), 2**12)))
@@ -136,7 +137,7 @@ def test_any_number_that_a_stream_can_hold_is_an_input():
 
 def test_the_shipped_integers_are_those_of_the_shipped_weights():
     model = weights.load("hyperprior").model
-    again, stored = convert(model.h_s, BORDERS).arrays(), model.networks["h_s"].arrays()
+    again, stored = convert(model.prior.h_s, BORDERS).to_arrays(), model.frozen.network("h_s").to_arrays()
     assert again.keys() == stored.keys()
     for name in again:
         assert np.array_equal(again[name], stored[name]), name
@@ -144,7 +145,7 @@ def test_the_shipped_integers_are_those_of_the_shipped_weights():
 
 def test_arrays_bring_the_network_back():
     net = convert(network(0.25), BORDERS)
-    again = FixedPointNetwork.from_arrays(net.arrays())
+    again = FixedPointNetwork.from_arrays(net.to_arrays())
     assert torch.equal(again(integers(1, 3, 4, 4)), net(integers(1, 3, 4, 4)))
 
 

@@ -14,9 +14,11 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from codec_lib import data
-from codec_lib.models import architectures
-from codec_lib.objective import RateDistortion
-from codec_lib.train import Settings, schedule, train
+from codec_lib.models import architecture
+from codec_lib.training.objectives import RateDistortionQuantizer
+from codec_lib.training.crops import Crops, soften_colours
+from codec_lib.training.loop import schedule, train
+from codec_lib.training.settings import Settings
 
 pytest.importorskip("lightning_fabric")
 pytest.importorskip("pytorch_optimizer")
@@ -64,7 +66,7 @@ def test_two_processes_end_with_the_same_weights(pictures, tmp_path):
     assert result.returncode == 0, result.stderr[-2000:]
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
     torch.manual_seed(0)
-    start = architectures()["hyperprior"](N=4, M=6).state_dict()
+    start = architecture("hyperprior")(N=4, M=6).state_dict()
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
     assert not torch.equal(first["g_a.0.weight"], start["g_a.0.weight"])
@@ -108,10 +110,10 @@ def test_training_can_start_from_weights(pictures, tmp_path):
 @pytest.mark.parametrize("name", ["hyperprior", "factorized", "autoencoder", "flagship", "context"])
 def test_forty_steps_lower_the_loss_on_one_batch(name):
     torch.manual_seed(0)
-    model = architectures()[name](N=8, M=8)
+    model = architecture(name)(N=8, M=8)
     optimizer = torch.optim.Adam(model.parameters(), 2e-3)
     x = next(iter(crops_of_sample()))
-    objective = RateDistortion(model)
+    objective = RateDistortionQuantizer(model)
     losses = []
     for _ in range(40):
         loss, _ = objective.step(model, x)
@@ -184,6 +186,6 @@ def test_only_the_parts_that_are_named_are_trained(pictures, tmp_path):
 
 def test_one_quality_alone_can_be_trained(pictures, tmp_path):
     path = train(tiny(pictures, tmp_path / "one", quality=3.0))
-    before = architectures()["hyperprior"](**tiny(pictures, tmp_path).widths).gain.log_gain.detach().numpy()
+    before = architecture("hyperprior")(**tiny(pictures, tmp_path).widths).gain.log_gain.detach().numpy()
     changed = (load_file(path)["gain.log_gain"] != before).any(1)
     assert changed.tolist() == [quality == 3 for quality in range(1, 9)]

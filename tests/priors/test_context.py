@@ -6,12 +6,14 @@ import pytest
 import torch
 
 from codec_lib.errors import BitstreamError
-from codec_lib.fixed_point import FRACTION_BITS
-from codec_lib.layers.order import CHECKERBOARD, SLANTED
-from codec_lib.models import context_prior
-from codec_lib.models.context_prior import ContextCoder, ContextPrior, Walk
+from codec_lib.exact.fixed_point import FRACTION_BITS
+from codec_lib.exact.order import CHECKERBOARD, SLANTED
+from codec_lib.layers.gain import GainUnit
+from codec_lib.priors import context
+from codec_lib.priors.context import ContextPrior, ContextWalk
 
 M, H = 6, 4
+ONE = torch.ones(1, M, 1, 1)  # a gain that changes nothing
 ORDERS = {"slanted": SLANTED, "checkerboard": CHECKERBOARD}
 
 
@@ -22,35 +24,29 @@ def prior(request):
     prior = ContextPrior(M, H, 8, ORDERS[request.param]).eval().requires_grad_(False)
     prior.mean.weight.mul_(20)
     prior.context.weight.mul_(3)
+    prior.freeze(GainUnit(M))
     return prior
-
-
-@pytest.fixture(scope="module")
-def coder(prior):
-    return ContextCoder(prior.order, *prior.freeze())
 
 
 def latents(height=8, width=12, seed=0):
     return 6 * torch.randn(1, M, height, width, generator=torch.Generator().manual_seed(seed))
 
 
-def test_decoding_gives_the_latents_back_within_half_a_step(prior, coder):
+def test_decoding_gives_the_latents_back_within_half_a_step(prior):
     y = latents()
-    z_hat = prior.h_a(y).round()
-    streams = coder.encode(y, z_hat)
-    found = coder.decode(streams, z_hat.shape, y.device)
-    assert torch.equal(found["z"].float(), z_hat)
-    y_hat = found["y"] * 2.0**-FRACTION_BITS
+    decoded = prior.decode(prior.encode(y, 4.0), 4.0, y.shape[2:])
+    assert torch.equal(decoded["z"].float(), prior.h_a(y).round())
+    y_hat = decoded["y"] * prior.unit
     assert (y_hat - y).abs().max() <= 0.5 + 1e-4
     assert (y_hat - y_hat.round()).abs().max() > 0.1  # means are no integers
 
 
-def test_steps_see_what_a_pass_over_all_places_sees(prior, coder):
+def test_steps_see_what_a_pass_over_all_places_sees(prior):
     y = latents()
     z_hat = prior.h_a(y).round()
-    y_hat = coder.decode(coder.encode(y, z_hat), z_hat.shape, y.device)["y"]
-    walk = Walk(prior.order, coder.networks, z_hat, y.shape[1:])
-    complete = Walk(prior.order, coder.networks, z_hat, y.shape[1:])
+    y_hat = prior.decode(prior.encode(y, 4.0), 4.0, y.shape[2:])["y"]
+    walk = ContextWalk(prior.order, prior.frozen, z_hat, y.shape[1:])
+    complete = ContextWalk(prior.order, prior.frozen, z_hat, y.shape[1:])
     everywhere = torch.arange(y.shape[2] * y.shape[3])
     integers = y_hat[0].double().flatten(1)
     if prior.order is SLANTED:
@@ -60,25 +56,24 @@ def test_steps_see_what_a_pass_over_all_places_sees(prior, coder):
         complete.put(first, torch.zeros_like(integers[:, first]).int(), integers[:, first])
     mu, index = complete.distribution(everywhere)
     for places in walk.places():
-        found = walk.distribution(places)
-        assert torch.equal(found[0], mu[:, places])
-        assert torch.equal(found[1], index[:, places])
-        walk.put(places, torch.zeros_like(found[0]).int(), integers[:, places])
+        own_mu, own_index = walk.distribution(places)
+        assert torch.equal(own_mu, mu[:, places])
+        assert torch.equal(own_index, index[:, places])
+        walk.put(places, torch.zeros_like(own_mu).int(), integers[:, places])
 
 
-def test_chunks_change_the_order_of_symbols_only(prior, coder, monkeypatch):
+def test_chunks_change_the_order_of_symbols_only(prior, monkeypatch):
+    y = latents()
+    whole = prior.decode(prior.encode(y, 4.0), 4.0, y.shape[2:])["y"]
+    monkeypatch.setattr(context, "CHUNK", 5)
+    assert torch.equal(prior.decode(prior.encode(y, 4.0), 4.0, y.shape[2:])["y"], whole)
+
+
+def test_the_integers_follow_the_floats(prior):
     y = latents()
     z_hat = prior.h_a(y).round()
-    whole = coder.decode(coder.encode(y, z_hat), z_hat.shape, y.device)["y"]
-    monkeypatch.setattr(context_prior, "CHUNK", 5)
-    assert torch.equal(coder.decode(coder.encode(y, z_hat), z_hat.shape, y.device)["y"], whole)
-
-
-def test_the_integers_follow_the_floats(prior, coder):
-    y = latents()
-    z_hat = prior.h_a(y).round()
-    y_hat = coder.decode(coder.encode(y, z_hat), z_hat.shape, y.device)["y"]
-    walk = Walk(prior.order, coder.networks, z_hat, y.shape[1:])
+    y_hat = prior.decode(prior.encode(y, 4.0), 4.0, y.shape[2:])["y"]
+    walk = ContextWalk(prior.order, prior.frozen, z_hat, y.shape[1:])
     places = prior.order.steps(*y.shape[2:])[-1]
     before = torch.cat(prior.order.steps(*y.shape[2:])[:-1])
     integers = y_hat[0].double().flatten(1)
@@ -90,31 +85,28 @@ def test_the_integers_follow_the_floats(prior, coder):
     assert (walk.distribution(places)[0] * 2.0**-FRACTION_BITS - expected).abs().max() < 0.01
 
 
-def test_latents_out_of_range_are_clamped_not_wrapped(prior, coder):
+def test_latents_out_of_range_are_clamped_not_wrapped(prior):
     y = latents() * 1e6
-    z_hat = torch.zeros_like(prior.h_a(y))
-    y_hat = coder.decode(coder.encode(y, z_hat), z_hat.shape, y.device)["y"]
-    assert y_hat.abs().max() <= 2 * context_prior.LIMIT
+    y_hat = prior.decode(prior.encode(y, 4.0), 4.0, y.shape[2:])["y"]
+    assert y_hat.abs().max() <= 2 * context.LIMIT
     assert (y_hat.sign() == y.sign())[y.abs() > 1e5].all()
 
 
 @pytest.mark.parametrize("name", ["z", "y"])
 @pytest.mark.parametrize("change", [lambda s: b"", lambda s: s[:-2], lambda s: s + b"\0\0"])
-def test_damage_is_refused(prior, coder, name, change):
+def test_damage_is_refused(prior, name, change):
     y = latents()
-    z_hat = prior.h_a(y).round()
-    streams = coder.encode(y, z_hat)
+    sections = prior.encode(y, 4.0)
     with pytest.raises(BitstreamError, match=f"^section {name}: "):
-        coder.decode({**streams, name: change(streams[name])}, z_hat.shape, y.device)
+        prior.decode({**sections, name: change(sections[name])}, 4.0, y.shape[2:])
 
 
-def test_estimated_bits_are_close_to_the_stream(prior, coder):
+def test_estimated_bits_are_close_to_the_stream(prior):
     y = latents(32, 32)
-    z_hat = prior.h_a(y).round()
-    real = 8 * len(coder.encode(y, z_hat)["y"])
-    assert real == pytest.approx(prior(y)[1]["y"].item(), rel=0.01)
+    real = 8 * len(prior.encode(y, 4.0)["y"])
+    assert real == pytest.approx(prior(y, ONE)[1]["y"].item(), rel=0.01)
 
 
 def test_a_copy_estimates_the_same(prior):
     y = latents(16, 16)
-    assert torch.equal(copy.deepcopy(prior)(y)[0], prior(y)[0])
+    assert torch.equal(copy.deepcopy(prior)(y, ONE)[0], prior(y, ONE)[0])

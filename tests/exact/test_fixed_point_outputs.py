@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from codec_lib import fixed_point
-from codec_lib.fixed_point import FRACTION_BITS, FixedPointNetwork, convert
+from codec_lib.exact import fixed_point
+from codec_lib.exact.fixed_point import FRACTION_BITS, FixedPointNetwork, convert
 from codec_lib.layers.convolution import deconv
 from codec_lib.layers.gdn import GDN
 
@@ -51,7 +51,7 @@ def test_inverse_gdn_is_what_ieee_754_says():
             + int(layer.bias[o])
             for o in range(2)
         ]
-        shifted = [(a + (1 << layer.shape.shift - 1)) >> layer.shape.shift for a in sums]
+        shifted = [(a + (1 << layer.geometry.shift - 1)) >> layer.geometry.shift for a in sums]
         clamped = [max(-fixed_point.NORM_LIMIT, min(fixed_point.NORM_LIMIT, a)) for a in shifted]
         for o in range(2):
             energy = beta[o] + sum(g * v * v for g, v in zip(gamma[o], clamped, strict=True))
@@ -79,7 +79,7 @@ def test_outputs_of_one_network_are_inputs_of_the_next():
 def test_a_network_with_outputs_is_rebuilt_from_its_arrays():
     layers, x = synthesis(), integers(1, 3, 4, 4)
     network = convert(layers, fraction=FRACTION_BITS)
-    again = FixedPointNetwork.from_arrays(network.arrays())
+    again = FixedPointNetwork.from_arrays(network.to_arrays())
     assert again.limit == network.limit == fixed_point.ACTIVATION_LIMIT
     assert torch.equal(again(x * 4096), network(x * 4096))
 

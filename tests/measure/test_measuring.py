@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from codec_lib import baselines, data, evaluate, metrics
+from codec_lib import data
+from codec_lib.measure import baselines, evaluate, metrics
 
 PHOTO = data.sample("astronaut").crop((100, 0, 292, 192))
 

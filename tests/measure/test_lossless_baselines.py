@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from codec_lib import data, lossless_baselines
+from codec_lib import data
+from codec_lib.measure import lossless_baselines
 
 
 @pytest.fixture(scope="module")
