@@ -23,7 +23,7 @@ def samples(image: Image.Image, deep: np.ndarray | None = None) -> tuple[np.ndar
     if deep is not None:
         found = deep
     elif image.mode in KEPT:
-        found = np.asarray(image.convert(_target(image)))
+        found = np.asarray(_plain(image))
     elif image.mode in CONVERTED:
         converted, note = _converted(image)
         return np.asarray(converted), (note,)
@@ -35,16 +35,17 @@ def samples(image: Image.Image, deep: np.ndarray | None = None) -> tuple[np.ndar
         raise ValueError(f"image: mode {image.mode}; allowed is {ALLOWED}")
     found = found[:, :, None] if found.ndim == 2 else found
     key = image.info.get("transparency")
-    if key is None or found.shape[2] in (2, 4) or image.mode in ("P", "PA"):
-        return found, ()
-    return _keyed(found, key)
+    return (found, ()) if key is None or found.shape[2] in (2, 4) else _keyed(found, key)
 
 
-def _target(image: Image.Image) -> str:
-    """Which of L, LA, RGB and RGBA holds all of an image in one of the modes `KEPT`."""
-    if image.mode in ("P", "PA"):
-        return "RGBA" if image.has_transparency_data else "RGB"
-    return {"1": "L", "RGBX": "RGB"}.get(image.mode, image.mode)
+def _plain(image: Image.Image) -> Image.Image:
+    """An image in one of the modes `KEPT` as L, LA, RGB or RGBA."""
+    if image.mode not in ("P", "PA"):
+        return image.convert({"1": "L", "RGBX": "RGB"}.get(image.mode, image.mode))
+    if not isinstance(image.info.get("transparency"), int | bytes | None):
+        image = image.copy()  # a colour is no entry of the palette
+        del image.info["transparency"]
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 def _keyed(found: np.ndarray, key) -> tuple[np.ndarray, tuple[str, ...]]:
