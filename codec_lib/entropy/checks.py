@@ -1,7 +1,8 @@
 """What every coder asks of its arguments: integers, one axis, values that have a meaning."""
 
 import numpy as np
-from numba import njit
+
+from codec_lib.entropy.compiled import compiled
 
 INT32 = np.iinfo(np.int32)
 
@@ -40,7 +41,7 @@ def check_symbols(symbols, indexes: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(symbols)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _all_below(values: np.ndarray, end: int) -> bool:
     """Whether all values are from 0 to end - 1. (NumPy's maximum takes longer to start than to run.)"""
     lowest, highest = 0, -1

@@ -25,8 +25,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import int64, uint64
 
+from codec_lib.entropy.compiled import compiled, inline
 from codec_lib.entropy.rans import header, pack_states, parse_header
-from codec_lib.entropy.rans_loops import LOWEST, PADDING, compiled, inline, pop, push
+from codec_lib.entropy.rans_loops import LOWEST, PADDING, pop, push
 from codec_lib.errors import BitstreamError
 
 K = 5

@@ -15,17 +15,15 @@ is taken from and put into the message before and after (`codec_lib.entropy.esca
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, uint32, uint64
+from numba import uint32, uint64
 
+from codec_lib.entropy.compiled import compiled, inline
 from codec_lib.entropy.pmf import TOTAL, Tables
 
 LOWEST = 1 << 24  # states live in [2**24, 2**40)
 REGISTERS = 4  # lanes of the fast loops
 PADDING = 8  # zero words behind the data, so that four pops may look beyond its end
 BUCKET_BITS = 8  # the upper bits of a slot tell about where in its row the symbol is
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")
-inline = njit(inline="always", error_model="numpy")
 
 
 class Rows(NamedTuple):
