@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import codec_lib as cl
 from codec_lib import data
 
 
@@ -82,7 +84,16 @@ def test_models_lists_the_models_with_their_cards():
         ("encode", "photo.png", "x.clc", "--model", "nothing"),
         ("encode", "photo.png", "x.clc", "--device", "tpu"),
         ("decode", "photo.clc", "x.docx"),
-        ("evaluate", ".", "--model", "hyperprior", "--qualities", "1,two", "--json", "x.json"),
+        ("encode", "photo.png", "x.clc", "--tau", "21"),
+        ("encode", "photo.png", "x.clc", "--tau", "1.5"),
+        ("encode", "photo.png", "x.clc", "--set", "quality"),
+        ("encode", "photo.png", "x.clc", "--set", "quality=four"),
+        ("decode", "photo.clc", "x"),
+        ("truncate", "photo.clc", "x.clc"),
+        ("evaluate", ".", "--model", "hyperprior", "--values", "1,two", "--json", "x.json"),
+        ("train", "nothing", "--data", ".", "--out", "runs"),
+        ("train", "hyperprior", "--out", "runs"),
+        ("train", "hyperprior", "--data", ".", "--out", "runs", "--steps", "two"),
     ],
 )
 def test_a_wrong_command_line_exits_with_2(folder, arguments):
@@ -113,7 +124,9 @@ def test_bad_data_exits_with_1_and_leaves_nothing_behind(folder):
         ("encode", "missing.png", "x.clc"),
         ("encode", "photo.png", "no/such/folder/x.clc"),
         ("encode", "photo.png", "x.clc", "--target-bytes", "100"),
-        ("encode", "photo.png", "x.clc", "--target-bytes", "5000", "--model", "near-lossless"),
+        ("encode", "photo.png", "x.clc", "--set", "iterations=4"),
+        ("encode", "photo.png", "x.clc", "--tau", "2"),
+        ("encode", "photo.png", "x.clc", "--effort", "7"),
         ("decode", "empty.clc", "x.png"),
         ("decode", "cut.clc", "x.png"),
         ("decode", "flipped.clc", "x.png"),
@@ -121,7 +134,6 @@ def test_bad_data_exits_with_1_and_leaves_nothing_behind(folder):
         ("decode", "missing.clc", "x.png"),
         ("inspect", "missing.clc"),
         ("evaluate", "no-folder", "--model", "hyperprior", "--json", "x.json"),
-        ("train", "nothing", "--data", ".", "--out", "runs"),
     ):
         assert_one_line(run(*arguments, cwd=folder), 1)
     assert sorted(p.name for p in folder.iterdir()) == before
@@ -163,7 +175,7 @@ def test_a_read_only_folder_is_refused(folder):
 
 def test_evaluate_writes_rows_and_means(folder):
     result = run(
-        "evaluate", folder, "--model", "factorized", "--qualities", "2,6", "--json", folder / "out.json"
+        "evaluate", folder, "--model", "factorized", "--values", "2,6", "--json", folder / "out.json"
     )
     assert result.returncode == 0, result.stderr
     measured = json.loads((folder / "out.json").read_text())
@@ -182,3 +194,79 @@ def test_two_processes_write_the_same_file_and_decode_the_same_picture(folder):
         run("decode", folder / "0.clc", folder / f"{k}.png", env=environment, check=True)
     first, second = (np.asarray(Image.open(folder / f"{k}.png")).astype(int) for k in range(2))
     assert abs(first - second).max() <= 1  # the synthesis is float: never more than a rounding
+
+
+def test_evaluate_takes_any_model_by_its_own_setting(folder):
+    result = run("evaluate", folder, "--model", "near-lossless", "--values", "3,0", "--json", folder / "o.json")
+    assert result.returncode == 0, result.stderr
+    rows = json.loads((folder / "o.json").read_text())["rows"]
+    assert [row["tau"] for row in rows] == [3, 0]
+    assert rows[1]["psnr"] == float("inf")
+
+
+def test_a_setting_by_its_name(folder):
+    for option in (("--quality", 2), ("--set", "quality=2")):
+        assert run("encode", folder / "photo.png", folder / f"{option[0]}.clc", *option).returncode == 0
+    assert (folder / "--quality.clc").read_bytes() == (folder / "--set.clc").read_bytes()
+
+
+def test_truncate_keeps_the_first_stages(folder):
+    photo, file, short = folder / "photo.png", folder / "photo.clc", folder / "short.clc"
+    assert run("encode", photo, file, "--model", "near-lossless", "--tau", 4).returncode == 0
+    assert run("truncate", file, short, "--stages", 1).returncode == 0
+    assert short.stat().st_size < file.stat().st_size
+    decoded = run("decode", short, folder / "short.png")
+    assert decoded.returncode == 0
+    assert decoded.stderr == "codec-lib: warning: stages: the file has 1 of 2; it was truncated\n"
+    assert run("decode", file, folder / "first.png", "--stages", 1).stderr == ""
+    assert (folder / "first.png").read_bytes() == (folder / "short.png").read_bytes()
+    assert_one_line(run("truncate", file, short, "--target-bytes", 50), 1)
+
+
+def test_streams_go_through_a_pipe(folder):
+    command = f"{sys.executable} -m codec_lib"
+    line = (
+        f"cat photo.png | {command} encode - - --quality 3 | tee photo.clc"
+        f" | {command} decode - - > again.png && {command} inspect - < photo.clc"
+    )
+    result = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=300, cwd=folder)
+    assert result.returncode == 0, result.stderr
+    assert "quality       3" in result.stdout.splitlines()
+    assert Image.open(folder / "again.png").size == (200, 180)
+    assert (folder / "photo.clc").read_bytes() == cl.encode(folder / "photo.png", quality=3)
+
+
+def test_the_original_is_not_overwritten(folder):
+    before = (folder / "photo.png").read_bytes()
+    (folder / "link.png").symlink_to(folder / "photo.png")
+    for output in ("photo.png", "link.png"):
+        assert_one_line(run("encode", folder / "photo.png", folder / output), 1)
+    assert (folder / "photo.png").read_bytes() == before
+
+
+def test_what_happens_to_a_picture_is_said(folder):
+    frames = [Image.new("RGB", (40, 30), (k, 90, 200)) for k in (0, 120, 240)]
+    frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
+    encoded = run("encode", folder / "moving.gif", folder / "moving.clc")
+    assert encoded.returncode == 0
+    assert encoded.stderr == "codec-lib: warning: frame 1 of 3; the others are left out\n"
+    checks = np.indices((64, 64)).sum(0) % 2 * 255
+    Image.fromarray(checks.astype(np.uint8)).save(folder / "checks.png")
+    encoded = run("encode", folder / "checks.png", folder / "checks.clc")
+    assert encoded.returncode == 0
+    assert "near-lossless would keep it" in encoded.stderr
+    assert len(encoded.stderr.splitlines()) == 1
+
+
+def test_a_lossless_file_stays_lossless_where_the_format_can(folder):
+    photo, file = folder / "photo.png", folder / "photo.clc"
+    assert run("encode", photo, file, "--model", "near-lossless").returncode == 0
+    decoded = run("decode", file, folder / "out.webp")
+    assert (decoded.returncode, decoded.stderr) == (0, "")
+    assert np.array_equal(np.asarray(Image.open(folder / "out.webp").convert("RGB")), Image.open(photo))
+    assert "changes samples" in run("decode", file, folder / "out.jpg").stderr
+
+
+def test_a_full_disk_is_one_line():
+    picture = Path(__file__).parents[1] / "_static" / "readme.png"
+    assert_one_line(run("encode", picture, "/dev/full", "--quality", 1), 1)

@@ -35,8 +35,9 @@ def test_a_golden_file_decodes_to_its_symbols_without_onednn(name):
 @files
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_golden_file_decodes_to_its_symbols_on_a_gpu(name):
-    header, sections = container.read((FOLDER / name).read_bytes())
-    arguments = sections, header.quality, header.height, header.width
+    file = container.read((FOLDER / name).read_bytes())
+    header = file.header
+    arguments = file.take(file.names), header.value, header.height, header.width
     here, there = (weights.load(header.model, device).model.read(*arguments) for device in ("cpu", "cuda"))
     assert all(torch.equal(here[key], there[key].cpu()) for key in here)
 

@@ -13,12 +13,10 @@ import torch
 
 import codec_lib as cl
 from codec_lib import data, weights
-from codec_lib.models import lossy_architectures
 from tests.symbols import symbols_of
 
 FOLDER = Path("tests/golden/files")
-QUALITIES = (1, 4.3, 8)
-TAUS = (0, 2, 7)
+VALUES = {"quality": (1, 4.3, 8), "tau": (0, 2, 7)}  # of each setting
 
 
 def main() -> None:
@@ -26,12 +24,11 @@ def main() -> None:
         path.unlink()
     hashes = {}
     for name in weights.available():
-        is_lossy = name in lossy_architectures()
-        for setting in QUALITIES if is_lossy else TAUS:
+        setting = weights.load(name).model.setting.name
+        for value in VALUES[setting]:
             picture = data.sample("astronaut").crop((130, 0, 386, 200))
-            given = {"quality" if is_lossy else "tau": setting}
-            file = cl.encode(picture, model=name, **given, device="cpu")
-            path = FOLDER / f"{name}-{setting}.clc"
+            file = cl.encode(picture, model=name, device="cpu", **{setting: value})
+            path = FOLDER / f"{name}-{value}.clc"
             path.write_bytes(file)
             hashes[path.name] = symbols_of(file)
     versions = {"torch": torch.__version__, "machine": platform.machine(), "symbols": hashes}
