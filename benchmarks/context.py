@@ -14,6 +14,7 @@ rounded to the same values: y_hat = Q(y - mu) + mu.
 """
 
 import argparse
+import copy
 import json
 import platform
 import sys
@@ -27,17 +28,16 @@ from tqdm import tqdm
 
 import codec_lib as cl
 from codec_lib import container, data, picture, weights
-from codec_lib.measure import metrics
 from codec_lib.exact.order import SLANTED, Order
+from codec_lib.measure import metrics
 from codec_lib.models.base import pad
-from codec_lib.models.context_prior import ContextCoder
 
 MODELS = ("hyperprior", "checkerboard", "context")
 QUALITIES = (2, 4, 6)
 TIMED = 4  # the quality of all seconds
 ROUNDS = 3
 SERIAL_PICTURES = 2
-RASTER = Order(SLANTED.taps, lambda i, j: i * (j.max() + 1) + j)  # a step for every place
+RASTER = Order(lambda i, j: i * (j.max() + 1) + j, SLANTED.sees)  # a step for every place
 
 
 def main() -> None:
@@ -82,10 +82,10 @@ def files(path: Path) -> list[dict]:
     original, rows = picture.load(path).convert("RGB"), []
     for name in MODELS:
         for quality in QUALITIES:
-            file = cl.encode(original, name, quality, "cpu")
-            sections = {f"bytes_{s.kind}": s.length for s in container.inspect(file).sections}
+            file = cl.encode(original, name, quality=quality, device="cpu")
+            sections = {f"bytes_{s.name}": s.length for s in container.inspect(file).sections}
             row = {"picture": path.name, "model": name, "quality": quality, "bytes": len(file)}
-            rows.append(row | sections | {"psnr": metrics.psnr(original, cl.decode(file, "cpu"))})
+            rows.append(row | sections | {"psnr": metrics.psnr(original, cl.decode(file, device="cpu"))})
     return rows
 
 
@@ -93,20 +93,21 @@ def seconds(path: Path) -> list[dict]:
     """For each model the median seconds of decoding one picture: its latents, and all of it."""
     original, tasks = picture.load(path).convert("RGB"), {}
     for name in MODELS:
-        file, model = cl.encode(original, name, TIMED, "cpu"), weights.load(name, "cpu").model
-        header, streams = container.read(file)
-        size_of = header.height, header.width
-        tasks[name, "read_s"] = lambda m=model, s=streams, size=size_of: m.read(s, TIMED, *size)
-        tasks[name, "decode_s"] = lambda f=file: cl.decode(f, "cpu")
+        data, model = cl.encode(original, name, quality=TIMED, device="cpu"), weights.load(name).model
+        file = container.read(data)
+        sections, size_of = file.take(file.names), (file.header.height, file.header.width)
+        tasks[name, "read_s"] = lambda m=model, s=sections, size=size_of: m.read(s, TIMED, *size)
+        tasks[name, "decode_s"] = lambda d=data: cl.decode(d, device="cpu")
     taken = {key: [] for key in tasks}
     for task in tasks.values():
         task()  # once for nothing: loops are compiled, memory is there
     for _ in range(ROUNDS):
         for key, task in tasks.items():
             taken[key].append(clock(task))
-    found = {key: median(values) for key, values in taken.items()}
+    medians = {key: median(values) for key, values in taken.items()}
     return [
-        {"picture": path.name, "model": name} | {what: found[name, what] for what in ("read_s", "decode_s")}
+        {"picture": path.name, "model": name}
+        | {what: medians[name, what] for what in ("read_s", "decode_s")}
         for name in MODELS
     ]
 
@@ -117,18 +118,19 @@ def serial(path: Path) -> dict:
     model = weights.load("context", "cpu").model
     gain, _ = model.gain(model.quality_tensor(TIMED))
     y = model.analyze(pad(picture.to_tensor(picture.load(path)), model.stride)) * gain
-    z_hat, found = model.prior.h_a(y).round(), {"picture": path.name, "places": y.shape[2] * y.shape[3]}
+    measured = {"picture": path.name, "places": y.shape[2] * y.shape[3]}
     latents = []
     for name, order in (("wavefront", SLANTED), ("raster", RASTER)):
-        coder = ContextCoder(order, model.tables, model.networks)
-        streams = coder.encode(y, z_hat)
+        prior = copy.copy(model.prior)
+        prior.order = order
+        sections = prior.encode(y, TIMED)
         start = time.perf_counter()
-        latents.append(coder.decode(streams, z_hat.shape, y.device)["y"])
-        found[f"{name}_s"] = time.perf_counter() - start
-        found[f"{name}_steps"] = len(order.steps(*y.shape[2:]))
-        found[f"{name}_bytes_y"] = len(streams["y"])
-    found["latents_that_differ"] = int((latents[0] != latents[1]).sum())
-    return found
+        latents.append(prior.decode(sections, TIMED, y.shape[2:])["y"])
+        measured[f"{name}_s"] = time.perf_counter() - start
+        measured[f"{name}_steps"] = len(order.steps(*y.shape[2:]))
+        measured[f"{name}_bytes_y"] = len(sections["y"])
+    measured["latents_that_differ"] = int((latents[0] != latents[1]).sum())
+    return measured
 
 
 def clock(task: Callable) -> float:
@@ -145,9 +147,9 @@ def size(rows: list[dict], name: str, quality: int) -> dict:
         [row for row in rows if (row["model"], row["quality"]) == (model, quality)]
         for model in (name, MODELS[0])
     )
-    found = {"model": name, "quality": quality} | {key: mean(row[key] for row in same) for key in keys}
-    saved = 1 - found["bytes"] / mean(row["bytes"] for row in theirs)
-    return found | {"saved_percent": 100 * saved}
+    means = {"model": name, "quality": quality} | {key: mean(row[key] for row in same) for key in keys}
+    saved = 1 - means["bytes"] / mean(row["bytes"] for row in theirs)
+    return means | {"saved_percent": 100 * saved}
 
 
 def time_of(rows: list[dict], name: str) -> dict:

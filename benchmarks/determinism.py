@@ -28,8 +28,8 @@ from tqdm import tqdm
 from codec_lib import data, picture, weights
 from codec_lib.density import gaussian
 from codec_lib.entropy.pmf import ideal_bits
-from codec_lib.models import lossy_architectures
 from codec_lib.models.base import pad
+from codec_lib.priors.channel import ChannelPrior
 
 QUALITIES = (1.0, 4.0, 8.0)
 BATCH = 8
@@ -70,20 +70,20 @@ def ways() -> dict[str, Callable]:
     def on_a_gpu(network, z_hat):
         return network(z_hat.cuda()).cpu()
 
-    found = {
+    cpu = {
         "again": plain,
         "two threads": two_threads,
         "without oneDNN": without_onednn,
         "channels-last": channels_last,
         f"batch of {BATCH}": in_a_batch,
     }
-    return found | ({"GPU": on_a_gpu} if torch.cuda.is_available() else {})
+    return cpu | ({"GPU": on_a_gpu} if torch.cuda.is_available() else {})
 
 
 @torch.inference_mode()
 def hyperprior(model, paths: list[Path]) -> dict:
     """Indexes that differ from the plain way's, for the integer and for the float h_s."""
-    float_h_s = copy.deepcopy(model.h_s).to(memory_format=torch.contiguous_format)
+    float_h_s = copy.deepcopy(model.prior.h_s).to(memory_format=torch.contiguous_format)
 
     def float_indexes(z_hat: Tensor) -> Tensor:
         device = next(float_h_s.parameters()).device
@@ -91,7 +91,7 @@ def hyperprior(model, paths: list[Path]) -> dict:
             float_h_s.to(z_hat.device)
         return gaussian.indexes(float_h_s(z_hat))
 
-    networks = {"integer": model.networks["h_s"], "float": float_indexes}
+    networks = {"integer": model.frozen.network("h_s"), "float": float_indexes}
     differing = {kind: {name: 0 for name in ways()} for kind in networks}
     latents = {kind: {name: 0 for name in ways()} for kind in networks}
     bits = dict.fromkeys((*networks, "float, nearest scale"), 0.0)
@@ -103,19 +103,19 @@ def hyperprior(model, paths: list[Path]) -> dict:
         for quality in QUALITIES:
             gain, _ = model.gain(model.quality_tensor(quality))
             y = model.g_a(x) * gain
-            z = model.h_a(y.abs())
+            z = model.prior.h_a(y.abs())
             z_hat = z.round().contiguous()
             y_hat = y.round().int().flatten().numpy()
             symbols += y_hat.size
             for kind, network in networks.items():
                 expected = network(z_hat)
-                bits[kind] += ideal_bits(y_hat, expected.flatten().numpy(), model.tables["y"])
+                bits[kind] += ideal_bits(y_hat, expected.flatten().numpy(), model.frozen.tables("y"))
                 for name, way in ways().items():
                     wrong = int((way(network, z_hat) != expected).sum())
                     differing[kind][name] += wrong
                     latents[kind][name] += wrong > 0
             nearest = torch.bucketize(float_h_s(z_hat).double().contiguous(), between).flatten().numpy()
-            bits["float, nearest scale"] += ideal_bits(y_hat, nearest, model.tables["y"])
+            bits["float, nearest scale"] += ideal_bits(y_hat, nearest, model.frozen.tables("y"))
             # The last bit of every float before the rounding: where z_hat stays, so do all indexes.
             nudged = torch.nextafter(z, torch.full_like(z, torch.inf)).round()
             same = nudged == z_hat
@@ -137,17 +137,19 @@ def hyperprior(model, paths: list[Path]) -> dict:
 def channel_priors(paths: list[Path]) -> dict:
     """The other models' indexes depend on sizes and the quality alone: integers from the start."""
     rows = {}
-    for name in lossy_architectures():
-        model = weights.load(name).model
-        if model.networks:
+    for name in weights.available():
+        prior = getattr(weights.load(name).model, "prior", None)
+        if not isinstance(prior, ChannelPrior):
             continue
+        stride = weights.load(name).model.stride
         rows[name] = {"symbols": 0, "indexes_that_differ": 0}
         for path in paths:
             width, height = picture.load(path).size
             for quality in QUALITIES:
-                expected = model._indexes(quality, *model.grid(height, width, model.stride))
+                size = -(-height // stride), -(-width // stride)
+                expected = prior.indexes(quality, size)
                 with threads(2):
-                    again = model._indexes(quality, *model.grid(height, width, model.stride))
+                    again = prior.indexes(quality, size)
                 rows[name]["symbols"] += expected.numel()
                 rows[name]["indexes_that_differ"] += int((again != expected).sum())
     return rows
@@ -156,18 +158,19 @@ def channel_priors(paths: list[Path]) -> dict:
 def whole_files(name: str, paths: list[Path]) -> dict:
     """Integers of whole files that differ, in models where a symbol depends on all symbols before it."""
     trained, integers = weights.load(name), 0
-    model, is_lossy = trained.model, name in lossy_architectures()
+    model = trained.model
+    values = model.setting.spread(6)
     differing = dict.fromkeys(("two threads", "without oneDNN", "two threads without oneDNN"), 0)
     for k, path in enumerate(tqdm(paths, desc=name, disable=None)):
         x = picture.to_levels(picture.load(path))
-        setting = QUALITIES[k % len(QUALITIES)] if is_lossy else k % 6
-        arguments = model.compress(x, setting), setting if is_lossy else 1.0, *x.shape[-2:]
+        value = values[k % len(values)]
+        arguments = model.compress(x, value), value, *x.shape[-2:]
         expected = model.read(*arguments)  # the decoder step by step
         for way in differing:
             onednn = torch.backends.mkldnn.flags(enabled="oneDNN" not in way)
             with threads(2 if "threads" in way else 1), onednn:
-                found = model.read(*arguments)
-            differing[way] += sum(int((found[key] != expected[key]).sum()) for key in expected)
+                again = model.read(*arguments)
+            differing[way] += sum(int((again[key] != expected[key]).sum()) for key in expected)
         integers += sum(values.numel() for values in expected.values())
     return {
         "weights": trained.digest,

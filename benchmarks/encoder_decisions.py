@@ -2,7 +2,7 @@
 
     python -m benchmarks.encoder_decisions --json results/encoder_decisions.json
 
-The flagship on validation pictures, estimated: for each weight of `quantize.RateDistortion` the BD-rate
+The flagship on validation pictures, estimated: for each weight of `quantize.RateDistortionQuantizer` the BD-rate
 against plain rounding, the mean over pictures; and the bits of y that Gaussian tables would take for the
 same symbols, against the mixture's. The shipped weight was chosen here, and not on Kodak.
 """
@@ -20,11 +20,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from codec_lib import weights
-from codec_lib.measure import metrics
 from codec_lib.density import gaussian
+from codec_lib.measure import metrics
 from codec_lib.models.flagship import DISTORTION_WEIGHT, Flagship
-from codec_lib.training.objectives import validation_pictures
 from codec_lib.quantize import RateDistortionQuantizer, Rounding
+from codec_lib.training.objectives import validation_pictures
 
 THEORY = 6 / math.log(2)  # of fine steps and independent latents
 WEIGHTS = (THEORY, 20.0, DISTORTION_WEIGHT, 45.0, 70.0, 100.0)
@@ -40,9 +40,10 @@ def main() -> None:
     trained = weights.load("flagship")
     costs = gaussian.costs(trained.model.prior.shape)
     models = {None: with_quantizer(trained.model, Rounding())}
-    models |= {weight: with_quantizer(trained.model, RateDistortionQuantizer(costs, weight)) for weight in WEIGHTS}
+    quantizers = {weight: RateDistortionQuantizer(costs, weight) for weight in WEIGHTS}
+    models |= {weight: with_quantizer(trained.model, quantizers[weight]) for weight in WEIGHTS}
     rates, shapes = {weight: [] for weight in WEIGHTS}, []
-    for x in tqdm(list(validation_pictures(options.validation, trained.model))):
+    for x in tqdm(list(validation_pictures(options.validation))):
         curves = {weight: [point(model, x, q) for q in QUALITIES] for weight, model in models.items()}
         for weight in WEIGHTS:
             rates[weight].append(metrics.bd_rate(curves[None], curves[weight]))
@@ -53,8 +54,8 @@ def main() -> None:
         "pictures": len(shapes),
         "qualities": QUALITIES,
         "shipped": DISTORTION_WEIGHT,
-        "bd_rate_psnr_vs_rounding": {f"{weight:.3g}": mean(found) for weight, found in rates.items()},
-        "gaussian_tables_percent": [mean(found) for found in zip(*shapes, strict=True)],
+        "bd_rate_psnr_vs_rounding": {f"{weight:.3g}": mean(values) for weight, values in rates.items()},
+        "gaussian_tables_percent": [mean(values) for values in zip(*shapes, strict=True)],
     }
     options.json.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))
@@ -78,9 +79,9 @@ def excess_of_gaussians(model: Flagship, x: Tensor, quality: float) -> float:
     """Percent more bits that y would take in Gaussian tables, for the same symbols."""
     gain, _ = model.gain(torch.tensor([quality]))
     y, prior = model.g_a(x) * gain, copy.deepcopy(model.prior)
-    _, bits = prior(y)
+    _, bits = prior(y, gain)
     prior.shape = gaussian.NORMAL
-    _, plain = prior(y)
+    _, plain = prior(y, gain)
     return 100 * (plain["y"].item() / bits["y"].item() - 1)
 
 

@@ -28,7 +28,6 @@ from codec_lib.models.base import pad
 QUALITIES = (1, 2, 3, 4, 5, 6, 7, 8)
 # Models that differ from the hyperprior in their prior alone are measured in benchmarks/context.py.
 MODELS = ("flagship", "hyperprior", "factorized", "autoencoder")
-LATENT_STRIDE = 16
 
 
 def main() -> None:
@@ -103,8 +102,8 @@ def decoder(name: str) -> dict[str, float]:
         for layer in model.g_s.modules()
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
     ]
-    rows, columns = model.grid(256, 256, LATENT_STRIDE)
-    x_hat = model.g_s(torch.zeros(1, model.M, rows, columns))
+    side = 256 // model.downsampling
+    x_hat = model.g_s(torch.zeros(1, model.prior.M, side, side))
     for hook in hooks:
         hook.remove()
     return {

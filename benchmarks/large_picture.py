@@ -23,9 +23,9 @@ from PIL import Image
 
 import codec_lib as cl
 from codec_lib import data, weights
-from codec_lib.models import flagship
+from codec_lib.models.flagship import Flagship
 
-BAND = flagship.BAND
+BAND = Flagship.band_rows
 WIDTH, HEIGHT = 12_288, 8_192
 QUALITY = 4
 
@@ -52,14 +52,14 @@ def encode(path: Path) -> dict:
 def decode(path: Path) -> dict:
     start = time.perf_counter()
     decoded = cl.decode(path.read_bytes(), device="cpu")
-    found = finished(start)
+    taken = finished(start)
     mse = np.mean(
         [
             ((a - b.astype(np.float32)) ** 2).mean()
             for a, b in zip(np.asarray(decoded), mosaic(), strict=True)
         ]
     )
-    return found | {"psnr": float(10 * np.log10(255**2 / mse))}
+    return taken | {"psnr": float(10 * np.log10(255**2 / mse))}
 
 
 def seams() -> dict:
@@ -67,9 +67,9 @@ def seams() -> dict:
     part = mosaic()[: 4 * BAND, :1536]
     file = cl.encode(part, quality=QUALITY, device="cpu")
     in_bands = np.asarray(cl.decode(file, device="cpu")).astype(int)
-    flagship.BAND = 4 * BAND
+    Flagship.band_rows = 4 * BAND
     differ = abs(np.asarray(cl.decode(file, device="cpu")) - in_bands)
-    flagship.BAND = BAND
+    Flagship.band_rows = BAND
     return {"samples": part.size, "that_differ": int((differ > 0).sum()), "at_most_by": int(differ.max())}
 
 

@@ -28,8 +28,8 @@ from tqdm import tqdm
 
 import codec_lib as cl
 from codec_lib import container, data, picture, weights
-from codec_lib.measure import lossless_baselines
 from codec_lib.density import logistic_mixture
+from codec_lib.measure import lossless_baselines
 from codec_lib.measure.lossless_baselines import LOSSLESS, prequantize, restore
 from codec_lib.quantize import near_lossless
 
@@ -71,7 +71,7 @@ def codec(paths: list[Path]) -> dict:
             done = time.perf_counter()
             rows.append(
                 {"picture": path.name, "tau": tau, "bytes": len(file), "bpsp": bpsp(len(file), original)}
-                | {f"bytes_{s.kind}": s.length for s in container.inspect(file).sections}
+                | {f"bytes_{s.name}": s.length for s in container.inspect(file).sections}
                 | {"encode_s": encoded - start, "decode_s": done - encoded}
                 | difference(original, decoded)
             )
@@ -103,14 +103,14 @@ def contexts(paths: list[Path]) -> dict:
     trained, rows = weights.load(MODEL), []
     for path in tqdm(paths, unit="picture"):
         x = picture.to_tensor(picture.load(path))
-        x_tilde, features, _ = trained.model.layer(x)
-        u, r = trained.model.surroundings(x_tilde, features), (255 * x).round() - x_tilde
+        x_tilde, features, _ = trained.model.lossy_layer(x)
+        u, r = trained.model.prior.surroundings(x_tilde, features), (255 * x).round() - x_tilde
         for tau in TAUS[1:]:
             r_hat = near_lossless(r, tau)
             ways = {"exact": (r, False), "quantized": (r_hat, False), "corrected": (r_hat, True)}
             row = {"picture": path.name, "tau": tau}
             for way, (seen, correct) in ways.items():
-                mixture = trained.model.mixture(u, seen, tau, correct)
+                mixture = trained.model.prior.mixture(u, seen, tau, correct)
                 bits = logistic_mixture.bits(r_hat, x_tilde, mixture, tau, known=r_hat)
                 row[way] = bits.item() / x.numel()
             rows.append(row)
@@ -138,11 +138,11 @@ def means(rows: list[dict], by: list[str], keys: list[str]) -> list[dict]:
     groups = {}
     for row in rows:
         groups.setdefault(tuple(row[key] for key in by), []).append(row)
-    found = []
+    rows = []
     for group, same in groups.items():
         mean_of = {key: None if same[0][key] is None else mean(row[key] for row in same) for key in keys}
-        found.append(dict(zip(by, group, strict=True)) | mean_of)
-    return found
+        rows.append(dict(zip(by, group, strict=True)) | mean_of)
+    return rows
 
 
 if __name__ == "__main__":

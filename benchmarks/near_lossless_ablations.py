@@ -28,13 +28,18 @@ from tqdm import tqdm
 from codec_lib import data, picture
 from codec_lib.density import logistic_mixture
 from codec_lib.density.logistic_mixture import Mixture
-from codec_lib.models.base import Output
 from codec_lib.models.near_lossless import NearLossless
+from codec_lib.priors.residual import ResidualPrior
 from codec_lib.quantize import near_lossless
 from codec_lib.training.loop import train
 from codec_lib.training.settings import Settings
 
-PIXELS = ["features", "surround", "context", "lossless"]  # the parts behind the lossy layer
+PIXELS = [
+    "prior.features",
+    "prior.surround",
+    "prior.context",
+    "prior.lossless",
+]  # the parts behind the lossy layer
 TAU = 2  # that one variant is trained for
 EVERY = 3  # one of so many Kodak pictures is measured
 
@@ -42,47 +47,59 @@ EVERY = 3  # one of so many Kodak pictures is measured
 class WithoutLossyLayer(NearLossless):
     """x_tilde is a constant, and nothing is known before the first pixel."""
 
-    def layer(self, x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    def lossy_layer(self, x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         batch, _, height, width = x.shape
-        features = x.new_zeros(batch, self.features.in_channels, height // 2, width // 2)
+        features = x.new_zeros(batch, self.prior.features.in_channels, height // 2, width // 2)
         return torch.full_like(x, 128.0), features, {"y": x.new_zeros(batch), "z": x.new_zeros(batch)}
 
 
-class WithoutContext(NearLossless):
+class WithPrior(NearLossless):
+    """Another prior of the residual, with the same parameters."""
+
+    prior_class: type[ResidualPrior]
+
+    def __init__(self, N: int = 64, M: int = 256, C: int = 96):
+        super().__init__(N, M, C)
+        self.prior = self.prior_class(N, C, self.frozen)
+
+
+class NoContext(ResidualPrior):
     """Pixels do not see the residuals before them."""
 
     def mixture(self, u: Tensor, r_hat: Tensor, tau: int = 0, correct: bool = True) -> Mixture:
         return super().mixture(u, torch.zeros_like(r_hat), tau, correct)
 
 
-class WithoutColours(NearLossless):
+class NoColours(ResidualPrior):
     """beta = 0: a colour is not predicted from the ones before it."""
 
     def mixture(self, *arguments) -> Mixture:
-        found = super().mixture(*arguments)
-        found.beta = torch.zeros_like(found.beta)
-        return found
+        mixture = super().mixture(*arguments)
+        mixture.beta = torch.zeros_like(mixture.beta)
+        return mixture
 
 
-class OneComponent(NearLossless):
+class OneComponent(ResidualPrior):
     """K = 1: all weight on the first component."""
 
     def mixture(self, *arguments) -> Mixture:
-        found = super().mixture(*arguments)
-        found.logits = found.logits - 1e4 * (torch.arange(found.logits.shape[1]) > 0)[:, None, None]
-        return found
+        mixture = super().mixture(*arguments)
+        mixture.logits = mixture.logits - 1e4 * (torch.arange(mixture.logits.shape[1]) > 0)[:, None, None]
+        return mixture
 
 
-class Retrained(NearLossless):
+class Retrained(ResidualPrior):
     """The network for exact residuals, trained for one tau with the residuals that its decoder sees."""
 
-    def forward(self, x: Tensor, tau: int = TAU) -> Output:
-        x = x.float() / 255 if x.dtype == torch.uint8 else x
-        x_tilde, features, bits = self.layer(x)
-        r_hat = near_lossless((255 * x).round() - x_tilde.detach(), TAU)
+    def forward(self, r: Tensor, x_tilde: Tensor, features: Tensor, tau: int = TAU) -> Tensor:
+        r_hat = near_lossless(r.detach().round(), TAU)
         mixture = self.mixture(self.surroundings(x_tilde, features), r_hat, TAU, correct=False)
-        bits["r"] = logistic_mixture.bits(r_hat, x_tilde, mixture, TAU, known=r_hat)
-        return Output(x_tilde / 255, bits)
+        return logistic_mixture.bits(r_hat, x_tilde, mixture, TAU, known=r_hat)
+
+
+def with_prior(prior: type[ResidualPrior]) -> type[NearLossless]:
+    """The codec with another prior of the residual."""
+    return type(prior.__name__, (WithPrior,), {"prior_class": prior})
 
 
 @dataclass
@@ -99,13 +116,13 @@ class Variant:
 VARIANTS = {
     "complete": Variant(NearLossless),
     "no lossy layer": Variant(WithoutLossyLayer),
-    "no context": Variant(WithoutContext),
-    "beta = 0": Variant(WithoutColours),
-    "K = 1": Variant(OneComponent),
+    "no context": Variant(with_prior(NoContext)),
+    "beta = 0": Variant(with_prior(NoColours)),
+    "K = 1": Variant(with_prior(OneComponent)),
     "lambda = 0.001": Variant(NearLossless, [], 0.001),
     "lambda = 0": Variant(NearLossless, [], 0.0),
     "lambda = 0.03": Variant(NearLossless, [], 0.03),
-    f"trained for tau = {TAU}": Variant(Retrained, start="near-lossless", lr=0.005),
+    f"trained for tau = {TAU}": Variant(with_prior(Retrained), start="near-lossless", lr=0.005),
 }
 
 

@@ -60,10 +60,10 @@ def main() -> None:
 def over(paths: list[Path], model: str) -> dict[str, float]:
     """Mean and largest seconds of both directions over some pictures."""
     rows = [one(np.asarray(picture.load(path)), model) for path in tqdm(paths, desc=model, leave=False)]
-    found = {}
+    seconds = {}
     for direction, times in zip(("encode", "decode"), zip(*rows, strict=True), strict=True):
-        found |= {direction: statistics.mean(times), f"{direction}_slowest": max(times)}
-    return found
+        seconds |= {direction: statistics.mean(times), f"{direction}_slowest": max(times)}
+    return seconds
 
 
 def one(samples: np.ndarray, model: str) -> tuple[float, float]:

@@ -53,15 +53,16 @@ def seconds(function: Callable) -> float:
 @torch.inference_mode()
 def their_model(model) -> TheirHyperprior:
     """CompressAI's model with the weights of ours; the gains of one quality become part of them."""
-    theirs = TheirHyperprior(model.N, model.M).eval()
+    theirs = TheirHyperprior(model.widths["N"], model.widths["M"]).eval()
 
     def copy(target, source) -> None:
         target.weight.copy_(source.weight)
         target.bias.copy_(source.bias)
 
-    for name in ("g_a", "g_s", "h_a", "h_s"):
+    ours = {"g_a": model.g_a, "g_s": model.g_s, "h_a": model.prior.h_a, "h_s": model.prior.h_s}
+    for name in ours:
         # Their h_s ends with a ReLU, which changes nothing: sigma has a lower bound.
-        for target, source in zip(getattr(theirs, name), getattr(model, name), strict=False):
+        for target, source in zip(getattr(theirs, name), ours[name], strict=False):
             if hasattr(source, "gamma_root"):
                 target.beta.copy_((source.beta + target.beta_reparam.pedestal).sqrt())
                 target.gamma.copy_((source.gamma + target.gamma_reparam.pedestal).sqrt())
@@ -83,13 +84,13 @@ def picture_of(x: torch.Tensor) -> Image.Image:
 def tasks_for(image: Image.Image, ours, theirs) -> dict[tuple[str, str], Callable]:
     """What is timed for one picture, by codec and scope."""
     x, (width, height) = picture.to_tensor(image), image.size
-    file, streams = cl.encode(image, "hyperprior", QUALITY, "cpu"), ours.compress(x, QUALITY)
+    file, streams = cl.encode(image, "hyperprior", quality=QUALITY, device="cpu"), ours.compress(x, QUALITY)
     coded = theirs.compress(x)
     return {
         ("ours", "encode streams"): lambda: ours.compress(x, QUALITY),
-        ("ours", "decode streams"): lambda: ours.decompress(streams, QUALITY, height, width),
-        ("ours", "encode files"): lambda: cl.encode(image, "hyperprior", QUALITY, "cpu"),
-        ("ours", "decode files"): lambda: cl.decode(file, "cpu"),
+        ("ours", "decode streams"): lambda: ours.reconstruct(streams, QUALITY, height, width),
+        ("ours", "encode files"): lambda: cl.encode(image, "hyperprior", quality=QUALITY, device="cpu"),
+        ("ours", "decode files"): lambda: cl.decode(file, device="cpu"),
         ("CompressAI", "encode streams"): lambda: theirs.compress(x),
         ("CompressAI", "decode streams"): lambda: theirs.decompress(coded["strings"], coded["shape"]),
         ("CompressAI", "encode files"): lambda: theirs.compress(picture.to_tensor(image)),
@@ -135,28 +136,28 @@ def parts(path: Path) -> dict[str, float]:
     x = picture.to_tensor(image).contiguous(memory_format=torch.channels_last)
     gain, inverse = model.gain(model.quality_tensor(QUALITY))
     y = model.analyze(x) * gain
-    z_hat, y_hat = model.h_a(y.abs()).round(), y.round()
-    indexes = model.networks["h_s"](z_hat)
-    flat = y_hat.flatten().int().numpy(), indexes.flatten().numpy(), model.tables["y"]
+    z_hat, y_hat = model.prior.h_a(y.abs()).round(), y.round()
+    indexes = model.frozen.network("h_s")(z_hat)
+    flat = y_hat.flatten().int().numpy(), indexes.flatten().numpy(), model.frozen.tables("y")
     stream = rans.encode(*flat)
     inner = model.g_s[:-OUTER](y_hat * inverse)
-    file = cl.encode(image, "hyperprior", QUALITY, "cpu")
+    file = cl.encode(image, "hyperprior", quality=QUALITY, device="cpu")
     outer_x = in_bands(model.g_a[:OUTER], x)
     decoded = model.synthesize(y_hat * inverse)
     steps = {
         "encode: picture to tensor": lambda: picture.to_tensor(image),
         "encode: g_a, outer layers": lambda: in_bands(model.g_a[:OUTER], x),
         "encode: g_a, inner layers": lambda: model.g_a[OUTER:](outer_x),
-        "encode: h_a": lambda: model.h_a(y.abs()),
-        "both: h_s, fixed point": lambda: model.networks["h_s"](z_hat),
+        "encode: h_a": lambda: model.prior.h_a(y.abs()),
+        "both: h_s, fixed point": lambda: model.frozen.network("h_s")(z_hat),
         "encode: rANS": lambda: rans.encode(*flat),
-        "encode: all": lambda: cl.encode(image, "hyperprior", QUALITY, "cpu"),
+        "encode: all": lambda: cl.encode(image, "hyperprior", quality=QUALITY, device="cpu"),
         "decode: rANS": lambda: rans.decode(stream, flat[1], flat[2]),
         "decode: g_s, inner layers": lambda: model.g_s[:-OUTER](y_hat * inverse),
         "decode: g_s, outer layers": lambda: in_bands(model.g_s[-OUTER:], inner),
         "decode: tensor to picture": lambda: picture.from_tensor(decoded, "RGB"),
-        "decode: all": lambda: cl.decode(file, "cpu"),
-        "for comparison: h_s in float32": lambda: model.h_s(z_hat),
+        "decode: all": lambda: cl.decode(file, device="cpu"),
+        "for comparison: h_s in float32": lambda: model.prior.h_s(z_hat),
     }
     return {
         name: 1000 * statistics.median(seconds(step) for _ in range(ROUNDS)) for name, step in steps.items()
@@ -206,7 +207,7 @@ def main() -> None:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "weights": weights.load("hyperprior").digest,
-        "widths": {"N": weights.load("hyperprior").model.N, "M": weights.load("hyperprior").model.M},
+        "widths": weights.load("hyperprior").model.widths,
         "quality": QUALITY,
         "pictures": options.pictures,
         "rounds": ROUNDS,

@@ -31,8 +31,8 @@ from tqdm import tqdm
 from codec_lib import data, picture
 from codec_lib.layers.gain import GainUnit, rate_weight
 from codec_lib.models.flagship import INITIAL_GAIN, Flagship
-from codec_lib.training.objectives import validation_pictures
 from codec_lib.training.loop import train
+from codec_lib.training.objectives import validation_pictures
 from codec_lib.training.settings import Settings
 
 WIDTHS = {"N": 64, "M": 96}
@@ -102,7 +102,7 @@ def measure(variant: Variant, path: Path, validation: str) -> dict[str, dict]:
     model.load_state_dict({key: saved[key].float() for key in model.state_dict()})
     model.eval()
     sets = {
-        "validation": list(validation_pictures(validation, model)),
+        "validation": list(validation_pictures(validation)),
         "kodak": [picture.to_tensor(picture.load(path)) for path in data.kodak()],
     }
     qualities = QUALITIES if variant.quality is None else (variant.quality,)
@@ -128,16 +128,16 @@ def point(model: Flagship, pictures: Iterable[Tensor], quality: float) -> dict[s
 
 def losses(variants: dict[str, dict]) -> dict[str, dict]:
     """For each variable model, set and quality: its cost above the single model's, in percent."""
-    found = {}
+    percent = {}
     for name in (name for name, variant in VARIANTS.items() if variant.quality is None):
-        found[name] = {}
+        percent[name] = {}
         for pictures in ("validation", "kodak"):
-            found[name][pictures] = {}
+            percent[name][pictures] = {}
             for quality, own in variants[name][pictures].items():
                 single = variants[f"only quality {quality}"][pictures][quality]
                 excess = own["cost"] - single["cost"]
-                found[name][pictures][quality] = 100 * excess / single["bpp"]
-    return found
+                percent[name][pictures][quality] = 100 * excess / single["bpp"]
+    return percent
 
 
 if __name__ == "__main__":

@@ -197,7 +197,9 @@ def test_two_processes_write_the_same_file_and_decode_the_same_picture(folder):
 
 
 def test_evaluate_takes_any_model_by_its_own_setting(folder):
-    result = run("evaluate", folder, "--model", "near-lossless", "--values", "3,0", "--json", folder / "o.json")
+    result = run(
+        "evaluate", folder, "--model", "near-lossless", "--values", "3,0", "--json", folder / "o.json"
+    )
     assert result.returncode == 0, result.stderr
     rows = json.loads((folder / "o.json").read_text())["rows"]
     assert [row["tau"] for row in rows] == [3, 0]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codec_lib import container, header
+from codec_lib import header
 from codec_lib.container import inspect, read, write
 from codec_lib.errors import BitstreamError, SectionError
 from codec_lib.header import Header

@@ -10,7 +10,6 @@ from codec_lib import data, weights
 from codec_lib.errors import BitstreamError
 from codec_lib.models import MODELS, architecture
 
-
 WIDTHS = {"near-lossless": {"N": 4, "M": 6, "C": 8}}
 
 
@@ -29,7 +28,9 @@ def test_what_was_saved_is_loaded_whatever_its_memory_layout(name, layout, tmp_p
     levels = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
     value = model.setting.default
     shown = trained.model.decompress(trained.model.compress(levels, value), value, 64, 64)
-    state = {key: value.half().float() if value.ndim == 4 else value for key, value in model.state_dict().items()}
+    state = {
+        key: value.half().float() if value.ndim == 4 else value for key, value in model.state_dict().items()
+    }
     model.load_state_dict(state)
     again = model.freeze().decompress(model.compress(levels, value), value, 64, 64)
     assert (shown.int() - again.int()).abs().max() <= 1
@@ -45,7 +46,11 @@ def test_shipped_weights_are_small_and_match_their_cards(name):
 
 
 def test_a_file_that_lacks_something_is_refused(tmp_path):
-    for metadata in (None, {"architecture": "hyperprior"}, {"architecture": "nothing", "widths": "{}", "frozen": "{}"}):
+    for metadata in (
+        None,
+        {"architecture": "hyperprior"},
+        {"architecture": "nothing", "widths": "{}", "frozen": "{}"},
+    ):
         path = tmp_path / "half.safetensors"
         save_file({"g_a.0.weight": np.zeros(3, np.float32)}, path, metadata)
         with pytest.raises(BitstreamError, match="holds no model"):
@@ -56,7 +61,9 @@ def test_two_weights_of_one_architecture_both_decode(tmp_path, monkeypatch):
     photo = data.sample("astronaut").crop((100, 0, 164, 64))
     for seed, name in enumerate(("mine", "yours")):
         torch.manual_seed(seed)
-        weights.save(architecture("hyperprior")(N=4, M=6), "hyperprior", tmp_path / f"{name}.safetensors", {})
+        weights.save(
+            architecture("hyperprior")(N=4, M=6), "hyperprior", tmp_path / f"{name}.safetensors", {}
+        )
     monkeypatch.setenv("CODEC_LIB_WEIGHTS", str(tmp_path))
     files = {name: cl.encode(photo, name) for name in ("mine", "yours", "hyperprior")}
     for name, file in files.items():

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
 
 Finish = Callable[[Tensor], Tensor]
+OUTER = 3  # layers that work at the largest sizes: a convolution, its activation, and the next one
 
 
 class Model(nn.Module, ABC):
@@ -103,7 +104,7 @@ class TransformCodec(Model):
 
     setting = QUALITY
     downsampling = 16
-    outer: int | None = 3  # a convolution, its activation, and the next one
+    outer: int | None = OUTER
     band_rows = 128  # 64 and 256 took 3 to 13 % longer, for 512 rows and for 1536
 
     def __init__(

@@ -50,11 +50,11 @@ class ChannelPrior(Prior):
         self.frozen["y"] = self.channels.tables(1 / gain.flatten(1))
 
     def encode(self, y: Tensor, quality: float) -> Sections:
-        indexes = self._indexes(quality, y.shape[-2:], y.device)
+        indexes = self.indexes(quality, y.shape[-2:])
         return {"y": write_symbols(y.round(), indexes, self.frozen.tables("y"))}
 
     def decode(self, sections: Sections, quality: float, size: tuple[int, int]) -> dict[str, Tensor]:
-        indexes = self._indexes(quality, size, next(self.parameters()).device)
+        indexes = self.indexes(quality, size)
         return {"y": read_symbols("y", sections, indexes, self.frozen.tables("y"))}
 
     @property
@@ -62,8 +62,8 @@ class ChannelPrior(Prior):
         """The density, as the type checker wants to know it."""
         return self.density  # type: ignore[return-value]
 
-    def _indexes(self, quality: float, size: tuple[int, int], device: torch.device) -> Tensor:
+    def indexes(self, quality: float, size: tuple[int, ...]) -> Tensor:
         """The table of each latent, (1, M, h, w): that of its channel at the nearest level."""
         level = round((quality - 1) * LEVELS_PER_QUALITY)
-        tables = level * self.M + torch.arange(self.M, device=device)
+        tables = level * self.M + torch.arange(self.M, device=next(self.parameters()).device)
         return tables.int()[:, None, None].expand(1, self.M, *size)

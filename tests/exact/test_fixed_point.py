@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from codec_lib import weights
-from codec_lib.exact import fixed_point
 from codec_lib.density import gaussian
+from codec_lib.exact import fixed_point
 from codec_lib.exact.fixed_point import FixedPointNetwork, convert
 
 BORDERS = gaussian.scale_borders()

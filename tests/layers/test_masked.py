@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from codec_lib.layers.conditional import ConditionalConv2d
 from codec_lib.exact.order import LAG, SLANTED
+from codec_lib.layers.conditional import ConditionalConv2d
 from codec_lib.layers.masked import MaskedConv2d
 
 

@@ -15,9 +15,8 @@ from safetensors.numpy import load_file
 
 from codec_lib import data
 from codec_lib.models import architecture
-from codec_lib.training.objectives import RateDistortionQuantizer
-from codec_lib.training.crops import Crops, soften_colours
 from codec_lib.training.loop import schedule, train
+from codec_lib.training.objectives import RateDistortionQuantizer
 from codec_lib.training.settings import Settings
 
 pytest.importorskip("lightning_fabric")
