@@ -22,7 +22,7 @@ def run(arguments: list[str]) -> int:
     from codec_lib.training.loop import train
 
     choices = tyro.extras.literal_type_from_choices(MODELS)
-    positional = Annotated[choices, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
+    positional = Annotated[choices, tyro.conf.Positional]
     options = make_dataclass("Options", [("model", positional)], bases=(Settings,))
     options.__doc__ = Settings.__doc__
     said = io.StringIO()

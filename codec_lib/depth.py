@@ -26,6 +26,11 @@ def raw_mode(image: Image.Image) -> str:
     return first if isinstance(first, str) else ""
 
 
+def stored_mode(image: Image.Image) -> str:
+    """The image's mode, or RGBa for a file not yet loaded whose colours Pillow will divide by alpha."""
+    return "RGBa" if re.match("(RGB|BGR)a", raw_mode(image)) else image.mode
+
+
 def read(
     image: Image.Image, data: bytes, load: Callable[[bytes, str], Image.Image]
 ) -> tuple[np.ndarray | None, str | None]:

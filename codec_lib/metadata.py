@@ -26,6 +26,7 @@ INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # the names that Pi
 LIMIT = 4 << 20
 SRGB = b"\0"  # no zlib stream starts like this
 ORIENTATION = 0x0112
+SRGB_GAMMA = 0.45455  # what PNG files of sRGB give as their exponent
 
 
 def collect(info: dict, mode: str, keep: tuple[str, ...]) -> tuple[dict[str, bytes], list[str]]:
@@ -42,6 +43,10 @@ def collect(info: dict, mode: str, keep: tuple[str, ...]) -> tuple[dict[str, byt
             sections[name] = pack(name, _upright(data) if name == "exif" else data, mode)
         except ValueError as error:
             notes.append(f"{error}; left out")
+    if "icc" in keep and "icc_profile" not in info and "srgb" not in info:
+        gamma = info.get("gamma", SRGB_GAMMA)  # a PNG may say no more than this
+        if isinstance(gamma, int | float) and abs(gamma - SRGB_GAMMA) > 0.01:
+            notes.append(f"gamma: {gamma:g}, and no profile; left out")
     return sections, notes
 
 

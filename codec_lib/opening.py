@@ -31,10 +31,12 @@ class Opened:
     """A picture as Pillow loads it, upright.
 
     `deep` holds the samples, uint16 (H, W, C), where Pillow's image has fewer bits of them. `lost` says
-    what the file has and neither holds, such as "10 bits a sample". Each of `notes` is one line.
+    what the file has and neither holds, such as "10 bits a sample". `mode` is the image's, or RGBa where
+    Pillow divides alpha out of the colours while it loads them. Each of `notes` is one line.
     """
 
     image: Image.Image
+    mode: str
     deep: np.ndarray | None
     lost: str | None
     notes: tuple[str, ...]
@@ -52,8 +54,8 @@ def open_picture(source: Image.Image | File) -> Opened:
         return _from_file(source)
     check_size(*source.size)
     with _one_line("a Pillow image"), _own_limit():
-        lost = depth.lost(source)
-        return Opened(ImageOps.exif_transpose(source), None, lost, _frames(source))
+        mode, lost = depth.stored_mode(source), depth.lost(source)
+        return Opened(ImageOps.exif_transpose(source), mode, None, lost, _frames(source))
 
 
 def _from_file(source: File) -> Opened:
@@ -64,13 +66,14 @@ def _from_file(source: File) -> Opened:
         check_size(*image.size)
         with _one_line(name), _own_limit():
             depth.refuse_split_planes(image)
+            mode = depth.stored_mode(image)
             scale = GREY_STEPS.get(depth.raw_mode(image), 1)
             deep, lost = depth.read(image, data, _load)
             upright = ImageOps.exif_transpose(image)
             notes = _frames(image)
     if isinstance(upright.info.get("transparency"), int):
         upright.info["transparency"] *= scale
-    return Opened(upright, deep, lost, notes)
+    return Opened(upright, mode, deep, lost, notes)
 
 
 def check_size(width: int, height: int) -> None:
@@ -112,7 +115,7 @@ def _load(data: bytes, raw: str) -> Image.Image:
 
 
 def _frames(image: Image.Image) -> tuple[str, ...]:
-    """A note on the frames or pages of which this is one. Counting them may lose its place in the file."""
+    """A note on the frames or pages of which this is one, which is loaded: counting may lose the place."""
     try:
         count = int(getattr(image, "n_frames", 1))
         number = min(image.tell(), count - 1) + 1

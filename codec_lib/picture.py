@@ -39,7 +39,8 @@ from codec_lib.header import MODES
 from codec_lib.metadata import OPTIONAL
 
 Source = Image.Image | np.ndarray | Tensor | bytes | bytearray | memoryview | BinaryIO | str | os.PathLike
-Picture = Source  # until `codec.py` calls `take` and `restore`; with `exact` of `load`, `*_alpha` below
+Picture, PNG_SIGNATURE = Source, planes.PNG_SIGNATURE  # these, `exact` of `load` and `*_alpha` below: until
+# `codec.py` and `tools/damage.py` call `take`, `restore` and `planes`
 
 LAST = ("low",)  # sections that refine a picture which is whole without them
 BESIDE = ("alpha", *OPTIONAL)
@@ -144,11 +145,9 @@ def restore(levels: Tensor, mode: str, sections: dict[str, bytes]) -> Image.Imag
     return picture
 
 
-def load(image: Source, exact: bool = False) -> Image.Image:
+def load(image: Source) -> Image.Image:
     """Any picture as a PIL image of mode L, LA, RGB or RGBA: what `take` makes of it, of 8 bits."""
-    samples, _, _ = _samples(image, exact)
-    if samples.dtype == np.uint16:
-        raise ValueError("image: 16 bits a sample; exact coding takes 8 bits")
+    samples, _, _ = _samples(image, exact=False)
     return _image(samples)
 
 
@@ -194,10 +193,12 @@ def _samples(source: Source, exact: bool) -> tuple[np.ndarray, dict, tuple[str, 
         opened = opening.open_picture(source)
         samples, changes = colour.samples(opened.image, opened.deep)
         lost, info, notes = opened.lost, dict(opened.image.info), opened.notes + changes
-        if opened.image.mode in colour.CONVERTED:
-            converted = f"mode {opened.image.mode}"
-            if opened.image.mode in colour.THROUGH_PROFILE:
-                info.pop("icc_profile", None)
+        if opened.mode in colour.CONVERTED:
+            converted = f"mode {opened.mode}"
+        if opened.mode != opened.image.mode:  # converted by Pillow
+            notes = (*notes, f"{opened.mode} became {opened.image.mode}")
+        if opened.mode in colour.THROUGH_PROFILE:
+            info.pop("icc_profile", None)
     if exact and (lost or converted):
         raise ValueError(f"image: {lost or converted}; exact coding takes {colour.ALLOWED}")
     opening.check_size(samples.shape[1], samples.shape[0])
@@ -210,13 +211,3 @@ def _samples(source: Source, exact: bool) -> tuple[np.ndarray, dict, tuple[str, 
 def _image(samples: np.ndarray) -> Image.Image:
     """uint8 (H, W, C), or uint16 with one channel, as a PIL image."""
     return Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
-
-
-def pack_alpha(image: Image.Image) -> bytes:
-    """The alpha channel as a section."""
-    return planes.pack("alpha", np.asarray(image.getchannel("A")))
-
-
-def unpack_alpha(data: bytes, size: tuple[int, int]) -> Image.Image:
-    """The alpha channel of `size` (width, height); BitstreamError for anything else."""
-    return Image.fromarray(planes.unpack("alpha", data, *size))

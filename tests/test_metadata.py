@@ -123,6 +123,21 @@ def test_an_srgb_chunk_needs_no_section():
     assert picture.take(image).sections == {}
 
 
+@pytest.mark.parametrize(
+    ("info", "notes"),
+    [
+        ({"gamma": 1.0}, ("gamma: 1, and no profile; left out",)),
+        ({"gamma": 0.45455}, ()),
+        ({"gamma": 1.0, "srgb": 0}, ()),
+        ({"gamma": 1.0, "icc_profile": P3}, ()),
+    ],
+)
+def test_a_gamma_that_is_not_that_of_srgb_is_left_out_with_a_note(info, notes):
+    image = gradient()
+    image.info |= info
+    assert picture.take(image).notes == notes
+
+
 @pytest.mark.parametrize("orientation", [None, 1, 6])
 def test_exif_and_xmp_lose_their_orientation_and_nothing_else(orientation):
     exif = Image.Exif()

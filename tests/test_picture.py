@@ -21,9 +21,11 @@ SIXTEEN = {mode: samples.astype(np.uint16) * 251 + 17 for mode, samples in EIGHT
 
 def image(mode: str) -> Image.Image:
     """8 x 6 in any of Pillow's modes, of many colours."""
-    if mode.startswith("I"):
-        deep = Image.fromarray(SIXTEEN["L"])
-        return deep if mode == "I;16" else deep.convert("I").convert(mode)
+    if mode == "I":
+        return Image.fromarray(SIXTEEN["L"].astype(np.int32))
+    if mode.startswith("I;16"):
+        order = {"I;16B": ">u2", "I;16N": "=u2"}.get(mode, "<u2")
+        return Image.frombytes(mode, (8, 6), SIXTEEN["L"].astype(order).tobytes())
     if mode == "F":
         return Image.fromarray(SIXTEEN["L"].astype(np.float32))
     if mode == "LAB":
@@ -229,7 +231,7 @@ def test_sections_of_another_mode_are_refused(mode, names):
 
 @pytest.mark.parametrize("mode", ["", "CMYK", "RGB;8", "A;16", ";16"])
 def test_a_mode_of_nothing_is_refused(mode):
-    with pytest.raises(BitstreamError, match=r"mode: .*; allowed are L, LA, RGB, RGBA, L;16"):
+    with pytest.raises(BitstreamError, match=r"mode: .*; allowed are L, RGB, LA, RGBA, L;16"):
         picture.restore(picture.take(EIGHT["RGB"]).levels, mode, {})
 
 

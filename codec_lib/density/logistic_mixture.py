@@ -21,11 +21,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from codec_lib.entropy import mixture
+from codec_lib.entropy.mixture_density import FRACTION, LEVEL, LOG_SIGMA, K
 from codec_lib.layers.lower_bound import lower_bound
 
-COMPONENTS, OUTPUTS = mixture.K, mixture.OUTPUTS  # mu 15, log sigma 15, beta 15, logits 5
-MEAN_UNIT = 2.0 ** (mixture.FRACTION - mixture.LEVEL)  # a network's output of 1 means so many levels
+COMPONENTS = K
+MEAN_UNIT = 2.0 ** (FRACTION - LEVEL)  # a network's output of 1 means so many levels
 LIKELIHOOD_MIN = 2.0**-16
 LARGEST = 255
 BETA = 0.9  # in an untrained network: how much of a colour's residual the next one shares
@@ -46,7 +46,7 @@ class Mixture:
         batch, _, height, width = outputs.shape
         groups = outputs.float().view(batch, 10, COMPONENTS, height, width)
         mu, log_sigma, beta, logits = groups.split((3, 3, 3, 1), dim=1)
-        return cls(mu * MEAN_UNIT, log_sigma.clamp(*mixture.LOG_SIGMA), beta.tanh(), logits.squeeze(1))
+        return cls(mu * MEAN_UNIT, log_sigma.clamp(*LOG_SIGMA), beta.tanh(), logits.squeeze(1))
 
 
 def initial_bias() -> Tensor:

@@ -14,7 +14,7 @@ def check_indexes(indexes, tables) -> np.ndarray:
         TypeError: not integers.
         ValueError: not one axis, or an index that no row has; the message names it.
     """
-    given = _integers("indexes", indexes)
+    given = integers("indexes", indexes)
     indexes = given if given.dtype.char in "BHi" else given.astype(np.int32)
     if not (_all_below(indexes, len(tables)) and (indexes is given or (indexes == given).all())):
         i = int(((given < 0) | (given >= len(tables))).argmax())
@@ -29,7 +29,7 @@ def check_symbols(symbols, indexes: np.ndarray) -> np.ndarray:
         TypeError: not integers.
         ValueError: another shape than `indexes`, or a value outside of int32.
     """
-    symbols = _integers("symbols", symbols)
+    symbols = integers("symbols", symbols)
     if symbols.shape != indexes.shape:
         raise ValueError(f"symbols: shape {symbols.shape}, expected {indexes.shape} as indexes")
     if symbols.dtype != np.int32:
@@ -50,7 +50,8 @@ def _all_below(values: np.ndarray, end: int) -> bool:
     return lowest == 0 and highest < end
 
 
-def _integers(name: str, values) -> np.ndarray:
+def integers(name: str, values) -> np.ndarray:
+    """Return `values` as an (N,) array of some integer type; TypeError or ValueError if that is not so."""
     values = np.asarray(values)
     if values.shape == (0,):
         values = values.astype(np.int32)  # an empty list has no dtype to speak of

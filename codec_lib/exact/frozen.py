@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from codec_lib.entropy.mixture import MixtureTables
+from codec_lib.entropy.mixture_density import MixtureTables
 from codec_lib.entropy.pmf import Tables
 from codec_lib.exact.fixed_point import FixedPointNetwork
 

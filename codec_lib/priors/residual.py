@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from codec_lib.density import logistic_mixture
 from codec_lib.density.logistic_mixture import Mixture
-from codec_lib.entropy.mixture import MixtureTables
+from codec_lib.entropy.mixture_density import OUTPUTS, MixtureTables
 from codec_lib.exact.fixed_point import FRACTION_BITS, convert
 from codec_lib.exact.frozen import Frozen
 from codec_lib.exact.order import SLANTED
@@ -77,7 +77,7 @@ class ResidualPrior(nn.Module):
         self.features = nn.Conv2d(N, 4 * C, 1)  # at half the size: (B, 4 C, H/2, W/2)
         self.surround = conv(3, C + LINEAR, SURROUND, 1)  # what x_tilde looks like around the pixel
         self.context = MaskedConv2d(3, C + LINEAR, WINDOW, SLANTED.taps(WINDOW))
-        sizes = [(C, C), (C, C), (C, C), (C, logistic_mixture.OUTPUTS)]
+        sizes = [(C, C), (C, C), (C, C), (C, OUTPUTS)]
         self.lossless = PixelNetwork(nn.Conv2d(*size, 1) for size in sizes)
         self.corrected = PixelNetwork(ConditionalConv2d(*size, TRAINED_TAU) for size in sizes)
         self._start_with_a_linear_predictor()

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from codec_lib.entropy import mixture
-from codec_lib.entropy.mixture import Alphabet
+from codec_lib.entropy import mixture, rans_entries
+from codec_lib.entropy.mixture_density import Alphabet
 from codec_lib.errors import BitstreamError
 from codec_lib.exact.canvas import Canvas
 from codec_lib.exact.fixed_point import ACTIVATION_LIMIT, leaky
@@ -116,8 +116,8 @@ class ResidualCoder:
                 if tile.is_in_parts:
                     self.canvas.put(places, flat[:, places])
         message = np.concatenate(entries)
-        data = mixture.encode(message)
-        mixture.check(data, message)
+        data = rans_entries.encode(message)
+        rans_entries.check(data, message)
         return data
 
     @torch.inference_mode()

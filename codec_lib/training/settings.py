@@ -8,7 +8,7 @@ class Settings:
     """A training run. It is kept in the run's checkpoint and in the model card.
 
     Args:
-        model: architecture: %(models)s
+        model: the architecture, one of `codec_lib.models.MODELS`
         data: folders of pictures to train on
         out: folder for checkpoint, log and weights
         validation: folder of pictures that choose the best weights
@@ -21,7 +21,7 @@ class Settings:
         enlarge: the largest factor that crops are scaled by; the smallest is 1/2
         soft: share of the crops with colours of half the resolution, 0 to 1
         seed: of parameters, crops and noise
-        widths: arguments that build the model, such as '{"N": 64, "M": 256}'
+        widths: arguments that build the model, on the command line as N 64 M 256
         start: a model's name or weights file to begin from, of the same widths
         only: parts of the model that are trained, such as prior or prior.lossless; all if none is named
         quality: of lossy models: the only one that is trained; all unless given

@@ -7,12 +7,13 @@ import torch
 
 from codec_lib.density import logistic_mixture as lm
 from codec_lib.density.logistic_mixture import Mixture
+from codec_lib.entropy.mixture_density import OUTPUTS
 
 
 def mixture(pixels: int, seed: int = 0) -> Mixture:
     """The same distribution at every pixel; colours differ and depend on each other."""
     torch.manual_seed(seed)
-    outputs = 0.5 * torch.randn(1, lm.OUTPUTS, 1, 1) + lm.initial_bias()[:, None, None]
+    outputs = 0.5 * torch.randn(1, OUTPUTS, 1, 1) + lm.initial_bias()[:, None, None]
     return Mixture.from_outputs(outputs.expand(-1, -1, 1, pixels))
 
 

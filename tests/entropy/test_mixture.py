@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codec_lib.entropy import mixture
-from codec_lib.entropy.mixture import Alphabet, MixtureTables
+from codec_lib.entropy import mixture, mixture_density, rans_entries
+from codec_lib.entropy.mixture_density import Alphabet, MixtureTables
 from codec_lib.errors import BitstreamError
 
 TABLES = MixtureTables.make()
@@ -16,7 +16,7 @@ def message(seed: int, pixels: int, tau: int, colours: int = 3, spread: float = 
     """Residuals, x_tilde, outputs of a network and an alphabet that fits."""
     random = np.random.default_rng(seed)
     centre = np.repeat([0, 4000, 0, 0], [15, 15, 15, 5])
-    outputs = centre + random.normal(0, 3000 * spread, (pixels, mixture.OUTPUTS))
+    outputs = centre + random.normal(0, 3000 * spread, (pixels, mixture_density.OUTPUTS))
     outputs = outputs.clip(-(2**26), 2**26).astype(np.int32)
     x_tilde = random.integers(0, 256, (pixels, 3)).astype(np.uint8)
     x = np.rint(x_tilde + random.normal(0, noise, (pixels, 3))).clip(0, 255).astype(int)
@@ -39,9 +39,9 @@ def message(seed: int, pixels: int, tau: int, colours: int = 3, spread: float = 
 )
 def test_any_message_comes_back_in_any_pieces(seed, pixels, tau, colours, spread, noise, cut):
     values, x_tilde, outputs, alphabet = message(seed, pixels, tau, colours, spread, noise)
-    found = mixture.entries(values, x_tilde, outputs, alphabet, TABLES)
-    data = mixture.encode(found)
-    mixture.check(data, found)
+    entries = mixture.entries(values, x_tilde, outputs, alphabet, TABLES)
+    data = rans_entries.encode(entries)
+    rans_entries.check(data, entries)
     decoder, again, k = (
         mixture.Decoder(data + b"more", alphabet, TABLES),
         np.empty_like(values),
@@ -55,9 +55,9 @@ def test_any_message_comes_back_in_any_pieces(seed, pixels, tau, colours, spread
 
 def test_the_bytes_are_what_the_frequencies_say():
     values, *given_ = message(0, 20_000, 0)
-    found = mixture.entries(values, *given_, TABLES)
-    ideal = (16 - np.log2((found >> 16).astype(float) + 1)).sum() / 8
-    assert ideal <= len(mixture.encode(found)) <= ideal * 1.0005 + 8
+    entries = mixture.entries(values, *given_, TABLES)
+    ideal = (16 - np.log2((entries >> 16).astype(float) + 1)).sum() / 8
+    assert ideal <= len(rans_entries.encode(entries)) <= ideal * 1.0005 + 8
 
 
 @pytest.mark.parametrize("tau", [0, 1, 6, 14, 20])
@@ -81,7 +81,7 @@ def test_the_symbols_of_a_sample_share_all_slots(below, tau):
 @pytest.mark.parametrize("damage", ["empty", "truncated", "a lane more", "another state"])
 def test_damaged_messages_are_refused(damage):
     values, x_tilde, outputs, alphabet = message(1, 500, 0)
-    data = mixture.encode(mixture.entries(values, x_tilde, outputs, alphabet, TABLES))
+    data = rans_entries.encode(mixture.entries(values, x_tilde, outputs, alphabet, TABLES))
     damaged = {
         "empty": b"",
         "truncated": data[:-20],

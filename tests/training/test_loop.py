@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from codec_lib import data
-from codec_lib.models import architecture
+from codec_lib.models import MODELS, architecture
+from codec_lib.training.crops import Crops, soften_colours
 from codec_lib.training.loop import schedule, train
-from codec_lib.training.objectives import RateDistortionQuantizer
+from codec_lib.training.objectives import Player, RateDistortionObjective
 from codec_lib.training.settings import Settings
 
 pytest.importorskip("lightning_fabric")
@@ -46,12 +48,13 @@ def test_two_processes_end_with_the_same_weights(pictures, tmp_path):
     script = tmp_path / "main.py"
     script.write_text(
         "import os, torch\n"
-        "from codec_lib import train as t\n"
+        "from codec_lib.models import architecture\n"
+        "from codec_lib.training.loop import train\n"
+        "from codec_lib.training.settings import Settings\n"
         "kept = []\n"
-        "make = t.make_optimizer\n"
-        "t.make_optimizer = lambda model, s: kept.append(model) or make(model, s)\n"
-        f"t.train(t.Settings('hyperprior', [{pictures!r}], {str(tmp_path / 'out')!r}, steps=2, batch=2,"
-        " crop=64, widths={'N': 4, 'M': 6}, device='cpu', precision='32-true'))\n"
+        "build = lambda **widths: kept.append(architecture('hyperprior')(**widths)) or kept[0]\n"
+        f"train(Settings('hyperprior', [{pictures!r}], {str(tmp_path / 'out')!r}, steps=2, batch=2,"
+        " crop=64, widths={'N': 4, 'M': 6}, device='cpu', precision='32-true'), build)\n"
         "rank = os.environ['RANK']\n"
         f"torch.save(kept[0].state_dict(), {str(tmp_path)!r} + f'/{{rank}}.pt')\n"
     )
@@ -74,7 +77,7 @@ def test_two_processes_end_with_the_same_weights(pictures, tmp_path):
 def test_a_run_leaves_weights_a_card_a_log_and_a_checkpoint(pictures, tmp_path):
     path = train(tiny(pictures, tmp_path, validation=pictures))
     assert path.name == "hyperprior.safetensors"
-    assert "tables.y.offset" in load_file(path)
+    assert "frozen.y.offset" in load_file(path)
     card = json.loads(path.with_suffix(".json").read_text())
     assert card["settings"]["seed"] == 0
     assert card["training"]["step"] == 2
@@ -102,7 +105,7 @@ def test_training_can_start_from_weights(pictures, tmp_path):
     cards = [json.loads(path.with_suffix(".json").read_text()) for path in (first, again)]
     assert cards[0]["before"] == []
     assert cards[1]["before"] == [{key: cards[0][key] for key in ("settings", "training")}]
-    for name in ("g_a.0.weight", "h_s.4.weight", "density_z.matrices.0"):
+    for name in ("g_a.0.weight", "prior.h_s.4.weight", "prior.density_z.matrices.0"):
         np.testing.assert_allclose(before[name], after[name], atol=1e-6)
 
 
@@ -112,10 +115,10 @@ def test_forty_steps_lower_the_loss_on_one_batch(name):
     model = architecture(name)(N=8, M=8)
     optimizer = torch.optim.Adam(model.parameters(), 2e-3)
     x = next(iter(crops_of_sample()))
-    objective = RateDistortionQuantizer(model)
+    (player,) = model.objective(Settings(name, [], "")).players()
     losses = []
     for _ in range(40):
-        loss, _ = objective.step(model, x)
+        loss, _ = player.loss(model, x)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -135,8 +138,8 @@ def test_the_schedule_warms_up_and_ends_at_zero():
 
 
 def test_crops_are_seeded_and_of_the_asked_size(pictures):
-    first, second = (next(iter(data.Crops([pictures], 64, 5, seed=3))) for _ in range(2))
-    other = next(iter(data.Crops([pictures], 64, 5, seed=4)))
+    first, second = (next(iter(Crops([pictures], 64, 5, seed=3))) for _ in range(2))
+    other = next(iter(Crops([pictures], 64, 5, seed=4)))
     assert first.shape == (5, 3, 64, 64)
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
@@ -144,12 +147,12 @@ def test_crops_are_seeded_and_of_the_asked_size(pictures):
 
 
 def test_crops_may_be_enlarged_and_have_soft_colours(pictures):
-    plain, other = (next(iter(data.Crops([pictures], 64, 8, 3, *more))) for more in ((), (3.0, 1.0)))
+    plain, other = (next(iter(Crops([pictures], 64, 8, 3, *more))) for more in ((), (3.0, 1.0)))
     assert other.shape == plain.shape
     assert not torch.equal(other, plain)
     generator = np.random.default_rng(0)
     noise = generator.integers(0, 256, (33, 47, 3), dtype=np.uint8)
-    soft = data.soften_colours(noise)
+    soft = soften_colours(noise)
     before, after = (np.asarray(Image.fromarray(p).convert("YCbCr")).astype(float) for p in (noise, soft))
     assert soft.shape == noise.shape
     assert after[..., 1:].std() < 0.6 * before[..., 1:].std()
@@ -158,9 +161,9 @@ def test_crops_may_be_enlarged_and_have_soft_colours(pictures):
 
 def test_folders_without_fitting_pictures_are_refused(pictures, tmp_path):
     with pytest.raises(ValueError, match="no pictures"):
-        data.Crops([tmp_path], 64, 1)
+        Crops([tmp_path], 64, 1)
     with pytest.raises(ValueError, match="both sides of 400"):
-        data.Crops([pictures], 400, 1)
+        Crops([pictures], 400, 1)
 
 
 def test_kodak_is_found_by_the_environment_variable(tmp_path, monkeypatch):
@@ -179,6 +182,9 @@ def test_only_the_parts_that_are_named_are_trained(pictures, tmp_path):
     before, after = load_file(first), load_file(again)
     assert np.array_equal(before["g_a.0.weight"], after["g_a.0.weight"])
     assert not np.array_equal(before["g_s.0.weight"], after["g_s.0.weight"])
+    deeper = train(tiny(pictures, tmp_path / "deeper", start=str(first), only=["prior.h_s"]))
+    assert not np.array_equal(before["prior.h_s.0.weight"], load_file(deeper)["prior.h_s.0.weight"])
+    assert np.array_equal(before["prior.h_a.0.weight"], load_file(deeper)["prior.h_a.0.weight"])
     with pytest.raises(ValueError, match="only: g_x; the parts are g_a"):
         train(tiny(pictures, tmp_path / "third", only=["g_x"]))
 
@@ -188,3 +194,42 @@ def test_one_quality_alone_can_be_trained(pictures, tmp_path):
     before = architecture("hyperprior")(**tiny(pictures, tmp_path).widths).gain.log_gain.detach().numpy()
     changed = (load_file(path)["gain.log_gain"] != before).any(1)
     assert changed.tolist() == [quality == 3 for quality in range(1, 9)]
+
+
+class TwoPlayers(RateDistortionObjective):
+    """The analysis is trained on brightness, the synthesis on darkness: two losses that take turns."""
+
+    def players(self):
+        return [
+            Player(part, torch.optim.SGD(part.parameters(), lr=0.1), partial(self.pull, sign))
+            for part, sign in ((self.model.g_a, 1), (self.model.g_s, -1))
+        ]
+
+    @staticmethod
+    def pull(sign, part, x):
+        loss = sign * sum(p.sum() for p in part.parameters())
+        return loss, f"{sign}"
+
+
+def test_two_players_are_trained_by_their_own_losses(pictures, tmp_path):
+    class Model(architecture("hyperprior")):
+        def objective(self, settings):
+            return TwoPlayers(self, settings)
+
+    settings = tiny(pictures, tmp_path, steps=1, precision="32-true")
+    torch.manual_seed(settings.seed)
+    before = Model(**settings.widths).state_dict()
+    after = load_file(train(settings, Model))
+    assert (after["g_a.0.bias"] < before["g_a.0.bias"].numpy()).all()
+    assert (after["g_s.0.bias"] > before["g_s.0.bias"].numpy()).all()
+    assert np.array_equal(after["prior.h_s.0.bias"], before["prior.h_s.0.bias"])
+    train(tiny(pictures, tmp_path, steps=2, precision="32-true"), Model)  # both are resumed
+    assert (load_file(tmp_path / "hyperprior.safetensors")["g_s.0.bias"] > after["g_s.0.bias"]).all()
+
+
+def test_the_command_line_has_every_field_of_the_settings():
+    command = [sys.executable, "-m", "codec_lib", "train", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    for name in Settings.__dataclass_fields__:
+        assert (f"--{name.replace('_', '-')}" in shown) == (name != "model"), name
+    assert all(name in shown for name in MODELS)
