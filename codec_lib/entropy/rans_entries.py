@@ -128,8 +128,9 @@ class Decoder:
         """Let a compiled loop, which knows the distributions, take symbols off.
 
         Args:
-            loop: loop(*arguments, state, words, position) -> (state, position); it stops when the position
-                is past the last word, before the `PADDING`.
+            loop: called with the arguments, then state, words and position; returns state and position. It
+                stops when the position is past the last word, before the `PADDING`.
+            arguments: what else it needs.
         Raises:
             BitstreamError: data is truncated.
         """
