@@ -67,8 +67,8 @@ class Staged:
                 intact += 1
             if intact == 0 or error.section in picture.BESIDE:
                 raise
-            found = f"{intact} of {count} stages {'is' if intact == 1 else 'are'} intact"
-            raise SectionError(error.section, f"{error.reason} ({found})") from None
+            hint = f"{intact} of {count} stages {'is' if intact == 1 else 'are'} intact"
+            raise SectionError(error.section, f"{error.reason} ({hint})") from None
 
     def check(self, stages: int | None) -> int:
         """A number of stages that the file has, all of them for None; ValueError for another."""

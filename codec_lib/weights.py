@@ -107,7 +107,8 @@ def _load(path: Path, changed: int, device: str) -> Trained:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise BitstreamError(f"weights: {path.name} holds no model of this library ({reason})") from None
-    model = model.to(device, torch.float32, memory_format=torch.channels_last).eval().requires_grad_(False)
+    model = model.to(torch.float32).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = model.eval().requires_grad_(False)
     probabilities = _digest(model.frozen.to_arrays())
     return Trained(path.stem, metadata["architecture"], digest[:16], probabilities[:16], model)
 

@@ -260,7 +260,7 @@ def convert(
     modules, layers = list(network), []
     limit = ACTIVATION_LIMIT if fraction else INPUT_LIMIT
     while modules:
-        convolution = modules.pop(0)
+        convolution = _as_convolution(modules.pop(0))
         activation = modules.pop(0) if modules and not _is_convolution(modules[0]) else None
         weight = convolution.weight.detach().double().cpu()
         if not layers:
@@ -277,7 +277,7 @@ def convert(
         geometry = Geometry(
             transposed=int(isinstance(convolution, nn.ConvTranspose2d)),
             stride=convolution.stride[0],
-            padding=convolution.padding[0],
+            padding=int(convolution.padding[0]),
             output_padding=convolution.output_padding[0],
             shift=shift,
             slope=-1 if is_last else _slope(activation),
@@ -294,6 +294,12 @@ def _without_weights(geometry: Geometry, size: tuple[int, ...]) -> nn.Module:
     """A layer of this kernel and stride, without weights."""
     kind = nn.ConvTranspose2d if geometry.transposed else nn.Conv2d
     return kind(1, 1, size[2], geometry.stride, device="meta")
+
+
+def _as_convolution(module: nn.Module) -> nn.Conv2d | nn.ConvTranspose2d:
+    if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        raise ValueError(f"layer: {module}, allowed are Conv2d and ConvTranspose2d")
+    return module
 
 
 def _is_convolution(module: nn.Module) -> bool:
@@ -323,5 +329,5 @@ def _norm(activation: nn.Module | None) -> Norm | None:
     bits -= bits % 2  # the square root halves it
     energy_bits = bits + 2 * NORM_FRACTION_BITS
     shift = NORM_FRACTION_BITS + energy_bits // 2 - FRACTION_BITS
-    integers = (gamma * 2.0**bits).round(), (beta * 2.0**energy_bits).round()
-    return Norm(*(x.numpy().astype(np.int64) for x in integers), np.array([shift]))
+    gamma, beta = (gamma * 2.0**bits).round(), (beta * 2.0**energy_bits).round()
+    return Norm(gamma.numpy().astype(np.int64), beta.numpy().astype(np.int64), np.array([shift]))
