@@ -1,4 +1,5 @@
-"""Whatever an application has set, wherever it calls from: the same bytes, and nothing changed behind it."""
+"""Whatever an application has set, wherever it calls from: the same bytes, and nothing changed behind
+it."""
 
 import multiprocessing
 import os
