@@ -97,7 +97,8 @@ def encode(
             data = write(value)
         else:
             data = largest_within(write, int(target_bytes), codec.setting)
-    if codec.promise(value) is None and guard.is_suspicious(levels):
+        is_suspicious = codec.promise(value) is None and guard.is_suspicious(levels)
+    if is_suspicious:
         psnr = guard.psnr(levels, data, lambda file: decode(file, device=device))
         if psnr < guard.POOR:
             warnings.warn(guard.complaint(trained.name, psnr), PictureWarning, stacklevel=2)

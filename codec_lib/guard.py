@@ -19,7 +19,7 @@ from codec_lib import weights
 
 POOR = 20.0  # dB
 BLOCK, STEP = 8, 4
-PERIOD = 32  # one band of blocks in so many rows is enough to see what a picture is like
+PERIOD = 64  # one band of blocks in so many rows is enough to see what a picture is like
 SUSPICIOUS = 2.0  # times the squared error at POOR: so much variance inside of blocks
 
 

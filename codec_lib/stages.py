@@ -104,8 +104,8 @@ def read(data: bytes, device: str = "cpu", max_pixels: int = MAX_PIXELS) -> Stag
 
 
 def _weights_of(header: Header, device: str) -> weights.Trained:
-    if header.model not in weights.available():  # `load` would also take a path
-        raise BitstreamError(f"model: {header.model!r}; there are {', '.join(weights.available())}")
+    if header.model not in weights.paths():  # `load` would also take a path
+        raise BitstreamError(f"model: {header.model!r}; there are {', '.join(weights.paths())}")
     trained = weights.load(header.model, device)
     if trained.digest != header.weights:
         raise BitstreamError(

@@ -127,18 +127,24 @@ def test_a_pool_of_threads_leaves_every_switch_as_it_was():
         torch.set_float32_matmul_precision("highest")
 
 
+def code_and_fail(switch, seen: list) -> None:
+    with surroundings.reproducible("cpu"):
+        with surroundings.reproducible("cpu"):
+            pass
+        seen.append(switch and switch.fp32_precision)
+        raise KeyError
+
+
 def test_switches_are_put_back_by_the_last_one_and_after_an_error():
     switch = torch.backends.mkldnn.matmul if hasattr(torch.backends.cudnn, "conv") else None
     torch.set_float32_matmul_precision("medium")
     stood = switch.fp32_precision if switch else None
     try:
-        with pytest.raises(KeyError), surroundings.reproducible("cpu"):
-            with surroundings.reproducible("cpu"):
-                pass
-            if switch:
-                assert switch.fp32_precision == "ieee"  # somebody still relies on it
-            raise KeyError
+        seen = []
+        with pytest.raises(KeyError):
+            code_and_fail(switch, seen)
         if switch:
+            assert seen == ["ieee"]  # the outer one still relies on it
             assert switch.fp32_precision == stood
     finally:
         torch.set_float32_matmul_precision("highest")
