@@ -57,6 +57,9 @@ format: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.check_protocol
+	$(BIN)/pyright
 
 test-unit: $(STAMP)
 	$(BIN)/python -m pytest tests -q -n 2 --dist loadfile

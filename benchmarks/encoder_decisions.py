@@ -2,9 +2,9 @@
 
     python -m benchmarks.encoder_decisions --json results/encoder_decisions.json
 
-The flagship on validation pictures, estimated: for each weight of `quantize.RateDistortionQuantizer` the BD-rate
-against plain rounding, the mean over pictures; and the bits of y that Gaussian tables would take for the
-same symbols, against the mixture's. The shipped weight was chosen here, and not on Kodak.
+The flagship on validation pictures, estimated: for each weight of `quantize.RateDistortionQuantizer` the
+BD-rate against plain rounding, the mean over pictures; and the bits of y that Gaussian tables would take
+for the same symbols, against the mixture's. The shipped weight was chosen here, and not on Kodak.
 """
 
 import argparse

@@ -9,17 +9,15 @@ import json
 import math
 import os
 import sys
-import threading
-import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from codec_lib import files, setting
 from codec_lib.errors import PictureWarning
 from codec_lib.models import DEFAULT
+from codec_lib.terminal import clock, fail, show
 
 MODEL_HELP = "a name that `codec-lib models` lists, or a .safetensors file"
 OUT_HELP = "; - is standard output"
@@ -30,12 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     with warnings.catch_warnings():
         warnings.simplefilter("always", PictureWarning)
-        warnings.showwarning = _show
+        warnings.showwarning = show
         try:
             if arguments[:1] == ["train"]:
-                from codec_lib import cli_train
-
-                return cli_train.run(arguments[1:])
+                return _train(arguments[1:])
             options = _parser().parse_args(arguments)
             return options.run(options) or 0
         except (OSError, ValueError, ImportError) as error:  # BitstreamError is a ValueError
@@ -69,7 +65,7 @@ def _encode(options: argparse.Namespace) -> None:
 
         target = options.target_bpp * math.prod(picture.load(source).size) / 8
     keep = () if options.strip else ("icc", *options.keep)
-    with _clock("encoding"):
+    with clock("encoding"):
         data = codec.encode(
             source, options.model, target_bytes=target, effort=options.effort, keep=keep,
             device=options.device, **given,
@@ -89,7 +85,7 @@ def _decode(options: argparse.Namespace) -> None:
         options.error(str(error))
     files.check_output(options.output, options.input)
     data = files.read(options.input)
-    with _clock("decoding"):
+    with clock("decoding"):
         image = codec.decode(data, stages=options.stages, device=options.device)
         is_lossless = options.stages is None and codec.promise(data) == 0
         content, notes = export.to_bytes(image, ending, lossless=is_lossless)
@@ -120,7 +116,7 @@ def _inspect(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from codec_lib import codec
 
-    with _clock("verifying"):
+    with clock("verifying"):
         result = codec.verify(options.original, files.read(options.input), device=options.device)
     print(f"largest error  {result.largest_error}")
     print(f"promised       {'nothing' if result.promise is None else result.promise}")
@@ -140,6 +136,19 @@ def _evaluate(options: argparse.Namespace) -> None:
     files.write(options.json, (json.dumps(measured, indent=1) + "\n").encode())
     for row in measured["means"]:
         print("  ".join(f"{key} {value:.4g}" for key, value in row.items() if value is not None))
+
+
+def _train(arguments: list[str]) -> int:
+    from codec_lib.cli_train import OptionError, parse
+
+    try:
+        settings = parse(arguments)
+    except OptionError as error:
+        return fail(str(error), status=2)
+    from codec_lib.training.loop import train
+
+    print(train(settings))
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -270,39 +279,6 @@ def _check_model(options: argparse.Namespace) -> None:
         weights.find(options.model)
     except ValueError as error:
         options.error(str(error))
-
-
-@contextmanager
-def _clock(what: str) -> Iterator[None]:
-    """Show the seconds on a terminal while something takes longer than two of them."""
-    done = threading.Event()
-
-    def tick() -> None:
-        start = time.monotonic()
-        while not done.wait(2):
-            print(f"\r{what}: {time.monotonic() - start:.0f} s", end="", file=sys.stderr, flush=True)
-
-    thread = threading.Thread(target=tick, daemon=True)
-    if sys.stderr.isatty():
-        thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        if thread.is_alive():
-            thread.join()
-            print("\r\x1b[K", end="", file=sys.stderr)
-
-
-def _show(message: Warning | str, category: type[Warning], *place: Any) -> None:
-    if issubclass(category, PictureWarning):
-        print(f"codec-lib: warning: {message}", file=sys.stderr)
-
-
-def fail(message: str, status: int = 1) -> int:
-    """Say in one line on stderr what is wrong; returns the exit status."""
-    print("codec-lib: " + " ".join(message.split()), file=sys.stderr)
-    return status
 
 
 if __name__ == "__main__":

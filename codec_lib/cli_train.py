@@ -1,4 +1,4 @@
-"""`codec-lib train`: its options are the fields of `Settings`, with the help that is written there."""
+"""The options of `codec-lib train`: the fields of `Settings`, with the help that is written there."""
 
 import io
 import re
@@ -13,30 +13,33 @@ PROG = "codec-lib train"
 BOX = re.compile("[╭╮╰╯│─]+")
 
 
-def run(arguments: list[str]) -> int:
-    """Train as the options say; returns the exit status."""
+class OptionError(Exception):
+    """Options that make no settings; the message is one line."""
+
+
+def parse(arguments: list[str]) -> Settings:
+    """The settings that some options stand for; OptionError for options that make none.
+
+    Raises SystemExit with status 0 after printing the help, ImportError where tyro is missing.
+    """
     try:
         import tyro
     except ImportError:
         raise ImportError("train: tyro is missing; install codec_lib[train]") from None
-    from codec_lib.training.loop import train
-
     choices = tyro.extras.literal_type_from_choices(MODELS)
-    positional = Annotated[choices, tyro.conf.Positional]
-    options = make_dataclass("Options", [("model", positional)], bases=(Settings,))
+    options = make_dataclass(
+        "Options", [("model", Annotated[choices, tyro.conf.Positional])], bases=(Settings,)
+    )
     options.__doc__ = Settings.__doc__
     said = io.StringIO()
     try:
         with redirect_stderr(said):
             parsed = tyro.cli(options, args=arguments, prog=PROG)
     except SystemExit as stop:
-        if not stop.code:
-            return 0  # --help
-        from codec_lib.cli import fail
-
-        return fail(_first_complaint(said.getvalue()), status=2)
-    print(train(Settings(**{field.name: getattr(parsed, field.name) for field in fields(Settings)})))
-    return 0
+        if stop.code:
+            raise OptionError(_first_complaint(said.getvalue())) from None
+        raise
+    return Settings(**{field.name: getattr(parsed, field.name) for field in fields(Settings)})
 
 
 def _first_complaint(text: str) -> str:

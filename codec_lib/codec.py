@@ -47,8 +47,8 @@ def encode(
     Args:
         image: a path, an open file or its bytes, a PIL image, a NumPy array, a PyTorch tensor; any size
         from
-            1x1 up. `codec_lib.picture` has the table of what is kept, converted and refused. Grey comes back
-            grey. Alpha is kept without loss, in a section of its own.
+            1x1 up. `codec_lib.picture` has the table of what is kept, converted and refused. Grey comes
+            back grey. Alpha is kept without loss, in a section of its own.
         model: a name that `codec-lib models` lists, or the path of a weights file; the flagship unless
             given. To decode with weights of your own, let the environment variable CODEC_LIB_WEIGHTS
             name their folder.
@@ -97,7 +97,8 @@ def encode(
             data = write(value)
         else:
             data = largest_within(write, int(target_bytes), codec.setting)
-    if codec.promise(value) is None and guard.is_suspicious(levels):
+        is_suspicious = codec.promise(value) is None and guard.is_suspicious(levels)
+    if is_suspicious:
         psnr = guard.psnr(levels, data, lambda file: decode(file, device=device))
         if psnr < guard.POOR:
             warnings.warn(guard.complaint(trained.name, psnr), PictureWarning, stacklevel=2)

@@ -1,6 +1,7 @@
 """Pillow's modes to samples of grey or RGB, with or without alpha; the table is in `picture.py`."""
 
 import io
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -21,21 +22,21 @@ def samples(image: Image.Image, deep: np.ndarray | None = None) -> tuple[np.ndar
         ValueError: a mode that does not say how bright its samples are.
     """
     if deep is not None:
-        found = deep
+        samples = deep
     elif image.mode in KEPT:
-        found = np.asarray(_plain(image))
+        samples = np.asarray(_plain(image))
     elif image.mode in CONVERTED:
         converted, note = _converted(image)
         return np.asarray(converted), (note,)
     elif image.mode.startswith("I;16"):
-        found = np.asarray(image).astype(np.uint16)
+        samples = np.asarray(image).astype(np.uint16)
     elif image.mode == "I":
-        found = _sixteen(np.asarray(image))
+        samples = _sixteen(np.asarray(image))
     else:
         raise ValueError(f"image: mode {image.mode}; allowed is {ALLOWED}")
-    found = found[:, :, None] if found.ndim == 2 else found
+    samples = samples[:, :, None] if samples.ndim == 2 else samples
     key = image.info.get("transparency")
-    return (found, ()) if key is None or found.shape[2] in (2, 4) else _keyed(found, key)
+    return (samples, ()) if key is None or samples.shape[2] in (2, 4) else _keyed(samples, key)
 
 
 def _plain(image: Image.Image) -> Image.Image:
@@ -48,22 +49,22 @@ def _plain(image: Image.Image) -> Image.Image:
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
-def _keyed(found: np.ndarray, key) -> tuple[np.ndarray, tuple[str, ...]]:
+def _keyed(samples: np.ndarray, key: Any) -> tuple[np.ndarray, tuple[str, ...]]:
     """With an alpha channel, where one colour, `key`, is transparent."""
     colour = np.atleast_1d(np.asarray(key))
-    if colour.dtype.kind not in "iu" or colour.shape != found.shape[2:]:
-        return found, (f"transparency {key!r} is no colour of the picture; left out",)
-    opaque = (found != colour).any(axis=2, keepdims=True)
-    return np.concatenate([found, opaque * found.dtype.type(np.iinfo(found.dtype).max)], axis=2), ()
+    if colour.dtype.kind not in "iu" or colour.shape != samples.shape[2:]:
+        return samples, (f"transparency {key!r} is no colour of the picture; left out",)
+    opaque = (samples != colour).any(axis=2, keepdims=True)
+    return np.concatenate([samples, opaque * samples.dtype.type(np.iinfo(samples.dtype).max)], axis=2), ()
 
 
-def _sixteen(found: np.ndarray) -> np.ndarray:
+def _sixteen(samples: np.ndarray) -> np.ndarray:
     """32-bit integers that hold 16-bit samples, as Pillow opens some PNG, PGM and TIFF files."""
-    if found.min() < 0 or found.max() > 65535:
+    if samples.min() < 0 or samples.max() > 65535:
         raise ValueError(
-            f"image: mode I, samples from {found.min()} to {found.max()}; allowed is 0 to 65535"
+            f"image: mode I, samples from {samples.min()} to {samples.max()}; allowed is 0 to 65535"
         )
-    return found.astype(np.uint16)
+    return samples.astype(np.uint16)
 
 
 def _converted(image: Image.Image) -> tuple[Image.Image, str]:
@@ -80,5 +81,7 @@ def _converted(image: Image.Image) -> tuple[Image.Image, str]:
     return image.convert(target), f"{image.mode} became {target}"
 
 
-def _to_srgb(image: Image.Image, profile) -> Image.Image:
-    return ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+def _to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+    transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), image.mode, "RGB")
+    converted = ImageCms.applyTransform(image, transform)
+    return converted if converted is not None else image  # None is for transforms in place

@@ -75,7 +75,7 @@ def results(name: str) -> dict:
 
 def pictures_in(folder: str | Path) -> list[Path]:
     """Every picture file below a folder, sorted; ValueError when there is none."""
-    found = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES)
-    if not found:
+    pictures = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not pictures:
         raise ValueError(f"data: no pictures in {folder}")
-    return found
+    return pictures

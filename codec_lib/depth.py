@@ -20,8 +20,7 @@ BITS_PER_SAMPLE, PLANAR = 258, 284  # tags of TIFF
 
 def raw_mode(image: Image.Image) -> str:
     """How a file stores its samples, in Pillow's words; "" where it does not say, as after loading."""
-    tiles = getattr(image, "tile", None)
-    arguments = tiles[0][3] if tiles else ""
+    arguments = _tile(image)[3]
     first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
     return first if isinstance(first, str) else ""
 
@@ -44,18 +43,19 @@ def read(
         uint16 (H, W, C), or None where Pillow loads what there is; and what `lost` says.
     """
     raw = raw_mode(image)
-    if image.format == "PPM" and image.tile[0][0] == "ppm" and image.tile[0][3] == ("RGB", 65535):
+    decoder, _, offset, arguments = _tile(image)
+    if image.format == "PPM" and decoder == "ppm" and arguments == ("RGB", 65535):
         width, height = image.size
-        stored = np.frombuffer(data, ">u2", 3 * width * height, image.tile[0][2])
+        stored = np.frombuffer(data, ">u2", 3 * width * height, offset)
         return stored.reshape(height, width, 3).astype(np.uint16), None
     if raw == "LA;16B":  # four bytes a pixel: RGBA takes them all
         return np.array(load(data, "RGBA")).view(">u2").astype(np.uint16), None
     if raw == "I;12":
         grey = np.asarray(load(data, raw))[:, :, None]
         return np.rint(grey * (65535 / 4095)).astype(np.uint16), lost(image, data)
-    if not (found := TWO_BYTES.fullmatch(raw)):
+    if not (match := TWO_BYTES.fullmatch(raw)):
         return None, lost(image, data)
-    channels, order = found.groups()
+    channels, order = match.groups()
     first, second = (np.asarray(load(data, f"{channels};16{byte}")) for byte in "BL")
     if order == "L" or (order == "N" and sys.byteorder == "little"):
         first, second = second, first
@@ -72,8 +72,8 @@ def lost(image: Image.Image, data: bytes = b"") -> str | None:
     raw = raw_mode(image)
     bits = 12 if raw == "I;12" else 8
     match image.format:
-        case "PPM" if raw in ("L", "I", "RGB") and isinstance(image.tile[0][3], tuple):
-            maxval = image.tile[0][3][1]
+        case "PPM" if raw in ("L", "I", "RGB") and isinstance(_tile(image)[3], tuple):
+            maxval = _tile(image)[3][1]
             bits = 8 if maxval == (65535 if image.mode == "I" else 255) else math.log2(maxval + 1)
         case "JPEG2000":
             bits = _jpeg2000_bits(data)
@@ -88,10 +88,17 @@ def lost(image: Image.Image, data: bytes = b"") -> str | None:
 
 def refuse_split_planes(image: Image.Image) -> None:
     """ValueError for a TIFF of 16-bit colours with one plane after the other, which Pillow misreads."""
-    if image.format == "TIFF" and image.tag_v2.get(PLANAR) == 2 and len(image.getbands()) > 1:
-        bits = max(image.tag_v2.get(BITS_PER_SAMPLE, (1,)))
+    tags = getattr(image, "tag_v2", {})
+    if image.format == "TIFF" and tags.get(PLANAR) == 2 and len(image.getbands()) > 1:
+        bits = max(tags.get(BITS_PER_SAMPLE, (1,)))
         if bits > 8:
             raise ValueError(f"{bits} bits a sample in one plane after the other; allowed is interleaved")
+
+
+def _tile(image: Image.Image) -> tuple:
+    """The first of Pillow's tiles, as decoder, extents, offset, arguments; empty ones after loading."""
+    tiles = getattr(image, "tile", None)
+    return tuple(tiles[0]) if tiles else ("", None, 0, "")
 
 
 def _jpeg2000_bits(data: bytes) -> int:
@@ -108,8 +115,8 @@ def _heif_bits(data: bytes) -> int:
     start = data.find(b"meta")
     properties = data[start : start + int.from_bytes(data[max(start - 4, 0) : start], "big")]
     bits = [8]
-    for found in re.finditer(b"av1C..(.)", properties, re.DOTALL):
-        bits.append({0x40: 10, 0x60: 12}.get(found[1][0] & 0x60, 8))
-    for found in re.finditer(b"hvcC.{17}(.)", properties, re.DOTALL):
-        bits.append(8 + (found[1][0] & 7))
+    for match in re.finditer(b"av1C..(.)", properties, re.DOTALL):
+        bits.append({0x40: 10, 0x60: 12}.get(match[1][0] & 0x60, 8))
+    for match in re.finditer(b"hvcC.{17}(.)", properties, re.DOTALL):
+        bits.append(8 + (match[1][0] & 7))
     return max(bits)

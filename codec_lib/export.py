@@ -121,7 +121,7 @@ def _holds(format: str, mode: str) -> bool:
         _, opened = _write(picture, format, {})
     except Exception:  # each writer and each reader has its own
         return False
-    return "A" not in mode or opened.convert("RGBA").getextrema()[3] != (255, 255)
+    return "A" not in mode or opened.convert("RGBA").getchannel("A").getextrema() != (255, 255)
 
 
 def _save(picture: Image.Image, format: str, ending: str, options: dict, metadata: dict):
@@ -167,7 +167,7 @@ def _as_options(metadata: dict, format: str) -> dict:
 
 def _tags(exif: bytes | None) -> Image.Exif:
     tags = Image.Exif()
-    tags.load(exif)
+    tags.load(exif or b"")
     return tags
 
 

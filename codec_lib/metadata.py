@@ -14,7 +14,9 @@ True
 
 import io
 import zlib
+from collections.abc import Collection
 from functools import cache
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -29,7 +31,7 @@ ORIENTATION = 0x0112
 SRGB_GAMMA = 0.45455  # what PNG files of sRGB give as their exponent
 
 
-def collect(info: dict, mode: str, keep: tuple[str, ...]) -> tuple[dict[str, bytes], list[str]]:
+def collect(info: dict, mode: str, keep: Collection[str]) -> tuple[dict[str, bytes], list[str]]:
     """The sections of those kinds in `keep` that Pillow's `info` has, and notes on what is left out.
 
     `mode` is the picture's, as coded. EXIF loses its orientation, which has been applied.
@@ -84,8 +86,9 @@ def is_srgb(profile: bytes) -> bool:
     """
     try:
         read = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        tables = any(used_in or used_out for used_in, used_out, _ in read.profile.clut.values())
-        if read.profile.xcolor_space.strip() != "RGB" or tables or not read.profile.is_matrix_shaper:
+        parsed: Any = read.profile
+        tables = any(used_in or used_out for used_in, used_out, _ in parsed.clut.values())
+        if parsed.xcolor_space.strip() != "RGB" or tables or not parsed.is_matrix_shaper:
             return False
         colours = _colours()
         target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))

@@ -142,7 +142,8 @@ class _Limit:
     """Pillow's limit on pixels as it is while any thread reads here, and as it was before."""
 
     def __init__(self):
-        self.lock, self.readers, self.before = threading.Lock(), 0, None
+        self.lock, self.readers = threading.Lock(), 0
+        self.before: int | None = None
 
 
 _limit = _Limit()

@@ -25,6 +25,7 @@ Unless coding is exact, 16 bits become 8, x / 257 rounded. Whatever is converted
 """
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -69,7 +70,7 @@ class Parts:
         return np.asarray(restore(self.levels, self.mode, needed))
 
 
-def take(source: Source, *, exact: bool = False, keep: tuple[str, ...] = ("icc",)) -> Parts:
+def take(source: Source, *, exact: bool = False, keep: Collection[str] = ("icc",)) -> Parts:
     """Take a picture apart.
 
     Args:
@@ -167,11 +168,11 @@ def quantize(x: Tensor) -> Tensor:
 
 
 def from_levels(levels: Tensor, mode: str, alpha: Image.Image | None = None) -> Image.Image:
-    """8-bit picture of `mode` from uint8 (1, 3, H, W); `alpha` is put back where mode has one."""
+    """8-bit picture of `mode`, L or RGB, from uint8 (1, 3, H, W), with `alpha` if there is one."""
     image = Image.fromarray(np.ascontiguousarray(levels[0].permute(1, 2, 0).cpu().numpy()))
     if mode.startswith("L"):
         image = image.convert("L")
-    if mode.endswith("A"):
+    if alpha is not None:
         image.putalpha(alpha)
     return image
 

@@ -64,6 +64,8 @@ class RateDistortionQuantizer(Rounding):
     The `weight` is in bits. Source: decisions by rate and distortion, Sullivan and Wiegand 1998.
     """
 
+    costs: Tensor
+
     def __init__(self, costs: Tensor, weight: float):
         super().__init__()
         self.weight = weight

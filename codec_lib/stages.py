@@ -67,8 +67,8 @@ class Staged:
                 intact += 1
             if intact == 0 or error.section in picture.BESIDE:
                 raise
-            found = f"{intact} of {count} stages {'is' if intact == 1 else 'are'} intact"
-            raise SectionError(error.section, f"{error.reason} ({found})") from None
+            hint = f"{intact} of {count} stages {'is' if intact == 1 else 'are'} intact"
+            raise SectionError(error.section, f"{error.reason} ({hint})") from None
 
     def check(self, stages: int | None) -> int:
         """A number of stages that the file has, all of them for None; ValueError for another."""
@@ -104,8 +104,8 @@ def read(data: bytes, device: str = "cpu", max_pixels: int = MAX_PIXELS) -> Stag
 
 
 def _weights_of(header: Header, device: str) -> weights.Trained:
-    if header.model not in weights.available():  # `load` would also take a path
-        raise BitstreamError(f"model: {header.model!r}; there are {', '.join(weights.available())}")
+    if header.model not in weights.paths():  # `load` would also take a path
+        raise BitstreamError(f"model: {header.model!r}; there are {', '.join(weights.paths())}")
     trained = weights.load(header.model, device)
     if trained.digest != header.weights:
         raise BitstreamError(

@@ -242,7 +242,7 @@ def _pictures(
     for array in arrays[1:]:
         if array.shape != arrays[0].shape:
             raise ValueError(f"pictures: sizes {arrays[0].shape[:2]} and {array.shape[:2]} differ")
-    candidates = [crop] if crop is not None else _default_crops(height, width)
+    candidates, size = [crop] if crop is not None else _default_crops(height, width), 0
     for top, left, rows, columns in candidates:
         if not (0 <= top < top + rows <= height and 0 <= left < left + columns <= width):
             raise ValueError(f"crop: {crop} does not lie in a picture of {height} x {width}")

@@ -57,24 +57,25 @@ def folders() -> list[Path]:
     return [Path(own), SHIPPED] if own else [SHIPPED]
 
 
+def paths() -> dict[str, Path]:
+    """Name -> file of all weights that can be loaded, sorted by name."""
+    files = [path for folder in reversed(folders()) for path in folder.glob("*.safetensors")]
+    return dict(sorted((path.stem, path) for path in files))
+
+
 def available() -> dict[str, dict]:
-    """Name -> model card of all weights that can be loaded, sorted by name."""
-    cards = {}
-    for folder in reversed(folders()):
-        for path in sorted(folder.glob("*.safetensors")):
-            card = path.with_suffix(".json")
-            cards[path.stem] = json.loads(card.read_text()) if card.exists() else {}
-    return dict(sorted(cards.items()))
+    """Name -> model card of all weights that can be loaded, sorted by name; empty where there is none."""
+    cards = {name: path.with_suffix(".json") for name, path in paths().items()}
+    return {name: json.loads(card.read_text()) if card.exists() else {} for name, card in cards.items()}
 
 
 def find(name: str) -> Path:
     """The file of some weights, by their name or by its path; ValueError names what there is."""
     if str(name).endswith(".safetensors") and Path(name).is_file():
         return Path(name)
-    if name not in available():
-        raise ValueError(f"model: {name!r}; there are {', '.join(available()) or 'none'}")
-    paths = [folder / f"{name}.safetensors" for folder in folders()]
-    return next(path for path in paths if path.is_file())
+    if name not in paths():
+        raise ValueError(f"model: {name!r}; there are {', '.join(paths()) or 'none'}")
+    return paths()[name]
 
 
 def load(name: str, device: str = "cpu") -> Trained:
@@ -107,7 +108,8 @@ def _load(path: Path, changed: int, device: str) -> Trained:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise BitstreamError(f"weights: {path.name} holds no model of this library ({reason})") from None
-    model = model.to(device, torch.float32, memory_format=torch.channels_last).eval().requires_grad_(False)
+    model = model.to(torch.float32).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = model.eval().requires_grad_(False)
     probabilities = _digest(model.frozen.to_arrays())
     return Trained(path.stem, metadata["architecture"], digest[:16], probabilities[:16], model)
 

@@ -13,6 +13,7 @@ import codec_lib as cl
 from codec_lib import container, picture, planes, weights
 from codec_lib.header import Header
 from codec_lib.measure import metrics
+from tests import icc
 
 NAMES = ("flagship", "context", "checkerboard", "hyperprior", "factorized", "autoencoder")
 
@@ -241,3 +242,68 @@ def test_a_file_of_one_device_decodes_on_the_other(model, writer, reader):
     image = photo(256, 192)
     data = cl.encode(image, model, quality=5, device=writer)
     assert metrics.psnr(cl.decode(data, device=writer), cl.decode(data, device=reader)) > 45
+
+
+def test_the_public_names_are_shown_and_lead_somewhere():
+    assert {"encode", "decode", "truncate", "verify", "inspect", "BitstreamError"} <= set(dir(cl))
+    assert all(callable(getattr(cl, name)) for name in cl.__all__)
+
+
+@pytest.mark.parametrize("number", [3, 3.0, np.float32(3), np.int64(3), np.uint8(3)])
+def test_numbers_of_numpy_are_numbers(number):
+    assert cl.encode(photo(), quality=number) == cl.encode(photo(), quality=3)
+
+
+@pytest.mark.parametrize("options", [{"quality": np.bool_(True)}, {"effort": True}, {"target_bytes": True}])
+def test_true_is_no_number(options):
+    with pytest.raises(ValueError, match="True"):
+        cl.encode(photo(), **options)
+
+
+def test_what_follows_picture_and_model_goes_by_name():
+    with pytest.raises(TypeError):
+        cl.encode(photo(), "flagship", 4)
+    with pytest.raises(TypeError):
+        cl.decode(FILE, 1)
+
+
+@pytest.mark.parametrize("effort", [1, -1, 0.5])
+def test_an_effort_that_the_model_does_not_know_is_refused(effort):
+    with pytest.raises(ValueError, match=f"effort: {effort}; flagship takes 0 to 0"):
+        cl.encode(photo(), effort=effort)
+
+
+def profile() -> bytes:
+    """A colour profile whose curve is not that of sRGB."""
+    return icc.matrix(transfer=1.8)
+
+
+def test_a_colour_profile_comes_back_and_can_be_left_out(tmp_path):
+    photo().save(tmp_path / "photo.png", icc_profile=profile())
+    kept, stripped = cl.encode(tmp_path / "photo.png"), cl.encode(tmp_path / "photo.png", keep=())
+    assert cl.decode(kept).info["icc_profile"] == profile()
+    assert "icc_profile" not in cl.decode(stripped).info
+    sections = {section.name: section.length for section in cl.inspect(kept).sections}
+    assert list(sections) == ["icc", "z", "y"]
+    assert len(kept) - len(stripped) == sections["icc"] + 1 + len("icc") + 8
+
+
+@pytest.mark.parametrize("model", NAMES)
+def test_alpha_with_a_profile_and_a_transparency_entry_decodes(model, tmp_path):
+    image = photo().convert("RGBA")
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    image.info["transparency"] = (1, 2, 3)
+    image.save(tmp_path / "photo.png", icc_profile=profile(), dpi=(300, 300))
+    decoded = cl.decode(cl.encode(tmp_path / "photo.png", model))
+    assert np.array_equal(decoded.getchannel("A"), image.getchannel("A"))
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_sixteen_bits_of_any_colour_are_kept_exactly_and_have_a_preview(channels):
+    samples = np.random.default_rng(channels).integers(0, 65536, (21, 34, channels), dtype=np.uint16)
+    file = cl.encode(samples, "near-lossless")
+    assert np.array_equal(cl.decode(file), samples)
+    assert cl.verify(samples, file).largest_error == 0
+    eight = cl.decode(file, stages=2)
+    assert np.array_equal(np.asarray(eight), (samples >> 8).astype(np.uint8))
+    assert cl.decode(cl.truncate(file, stages=2), stages=1).size == (34, 21)

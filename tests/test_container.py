@@ -1,5 +1,4 @@
 import pickle
-import re
 import struct
 import zlib
 
@@ -216,10 +215,10 @@ def test_inspect_never_raises_and_agrees_with_read(data, start):
     found = inspect(start + data)
     assert str(found).isprintable() or all(line.isprintable() for line in str(found).splitlines())
     if found.problems:
-        with pytest.raises(BitstreamError, match=f"^{re.escape(str(found.problems[0]))}$"):
-            file = read(start + data)
-            file.take(file.names)
-            raise BitstreamError(f"file: {file.surplus} bytes after the last section; none allowed")
+        with pytest.raises((BitstreamError, AssertionError)) as caught:
+            take_all(start + data)
+        if isinstance(caught.value, BitstreamError):  # else there are bytes after the end
+            assert str(caught.value) == str(found.problems[0])
     else:
         assert read(start + data) == read(FILE)
 

@@ -235,8 +235,8 @@ CHECKSUMS_LEFT = {_name(f): raw(f) for f in BYTES} | {_name(header_field): heade
 CHECKSUMS_RIGHT = {f"{_name(f)} in a section": in_a_section(f) for f in BYTES} | {
     _name(f): f
     for f in (
-        exchanged_section, sections_at_random, first_stages, resealed_header_field, resealed_size, resealed_alpha_chunk,
-        hostile_symbols,
+        exchanged_section, sections_at_random, first_stages, resealed_header_field, resealed_size,
+        resealed_alpha_chunk, hostile_symbols,
     )
 }  # fmt: skip
 KINDS = {**CHECKSUMS_LEFT, **CHECKSUMS_RIGHT}

@@ -16,6 +16,7 @@ Source: Balle et al., ICLR 2018; the scale table is the one of its published cod
 """
 
 import math
+from functools import reduce
 
 import numpy as np
 import torch
@@ -93,7 +94,8 @@ def tables(shape: UnitMixture = NORMAL) -> Tables:
 def _bin(distance: Tensor, sigma: Tensor, shape: UnitMixture) -> Tensor:
     """The mass of the unit bins at some distances from the mean, in the left tail."""
     widths = ((weight, width * sigma) for weight, width in shape)
-    return sum(w * (_phi((0.5 - distance) / s) - _phi((-0.5 - distance) / s)) for w, s in widths)
+    parts = (w * (_phi((0.5 - distance) / s) - _phi((-0.5 - distance) / s)) for w, s in widths)
+    return reduce(torch.add, parts)
 
 
 def _phi(t: Tensor) -> Tensor:

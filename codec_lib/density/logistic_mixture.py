@@ -57,7 +57,7 @@ def initial_bias() -> Tensor:
     return torch.cat((mu, log_sigma, beta, logits))
 
 
-def bits(r: Tensor, x_tilde: Tensor, found: Mixture, tau: int = 0, known: Tensor | None = None) -> Tensor:
+def bits(r: Tensor, x_tilde: Tensor, mixture: Mixture, tau: int = 0, known: Tensor | None = None) -> Tensor:
     """Bits to code each picture's residual, shape (B,): the sum of -log2 P, 16 at most for each sample.
 
     r and x_tilde (B, 3, H, W) in levels; `known`, the residual that later colours are predicted from, is
@@ -65,13 +65,13 @@ def bits(r: Tensor, x_tilde: Tensor, found: Mixture, tau: int = 0, known: Tensor
     """
     known = r if known is None else known
     first, second = known[:, :1], known[:, 1:2]
-    ahead = (found.beta[:, 0] * first, found.beta[:, 1] * first + found.beta[:, 2] * second)
+    ahead = (mixture.beta[:, 0] * first, mixture.beta[:, 1] * first + mixture.beta[:, 2] * second)
     shift = torch.stack((torch.zeros_like(ahead[0]), *ahead), 1)
-    distance = r[:, :, None] - found.mu - shift  # (B, 3, K, H, W)
-    rate, half = (-found.log_sigma).exp(), 0.5 + tau
+    distance = r[:, :, None] - mixture.mu - shift  # (B, 3, K, H, W)
+    rate, half = (-mixture.log_sigma).exp(), 0.5 + tau
     upper, lower = torch.sigmoid((distance + half) * rate), torch.sigmoid((distance - half) * rate)
     x = (r + x_tilde)[:, :, None]
     upper = torch.where(x + tau >= LARGEST, 1.0, upper)
     lower = torch.where(x - tau <= 0, 0.0, lower)
-    mass = (found.logits.softmax(1)[:, None] * (upper - lower)).sum(2)
+    mass = (mixture.logits.softmax(1)[:, None] * (upper - lower)).sum(2)
     return -lower_bound(mass, LIKELIHOOD_MIN).log2().flatten(1).sum(1)

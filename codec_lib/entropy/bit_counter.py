@@ -1,15 +1,19 @@
 """A coder that only counts: the same arguments, a number of bits instead of bytes.
 
->>> from codec_lib.entropy.pmf import Tables
+>>> from numpy.typing import ArrayLike
+
+from codec_lib.entropy.pmf import Tables
 >>> tables = Tables.from_pmfs([[0.5, 0.25]], offsets=[0])
 >>> encode([0, 0, 1], [0, 0, 0], tables)
 4.0
 """
 
+from numpy.typing import ArrayLike
+
 from codec_lib.entropy.pmf import Tables, ideal_bits
 
 
-def encode(symbols, indexes, tables: Tables) -> float:
+def encode(symbols: ArrayLike, indexes: ArrayLike, tables: Tables) -> float:
     """Return the ideal number of bits, escapes included, that a coder spends on `symbols`.
 
     Args:

@@ -23,6 +23,8 @@ Source: Teuhola, "A compression method for clustered bit-vectors", Information P
 Letters 7 (1978).
 """
 
+from collections.abc import Iterable
+
 from codec_lib.errors import BitstreamError
 
 MAX_ZEROS = 33  # two int32 values differ by less than 2**32, so u < 2**33 + 1
@@ -43,7 +45,7 @@ def length(u: int) -> int:
     return 2 * (u + 1).bit_length() - 1
 
 
-def write(numbers) -> bytes:
+def write(numbers: Iterable[int]) -> bytes:
     """Return the codes of the numbers one after the other, the last byte filled up with zeros."""
     digits = "".join(f"{u + 1:0{length(u)}b}" for u in numbers)
     return int(digits.ljust(-(-len(digits) // 8) * 8, "0") or "0", 2).to_bytes(-(-len(digits) // 8), "big")

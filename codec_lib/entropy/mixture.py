@@ -7,6 +7,9 @@ off the stream one after the other, since the second depends on the first; for e
 low .. high until one symbol is left, with one value of the cumulative function a step.
 """
 
+# pyright: reportMissingParameterType=false
+# The loops are compiled: their types are those of their first call.
+
 import numpy as np
 from numba import int64, uint64
 
@@ -16,7 +19,9 @@ from codec_lib.entropy.mixture_density import Alphabet, K, MixtureTables, compon
 from codec_lib.entropy.rans_loops import PADDING, pop
 
 
-def entries(values, x_tilde, outputs, alphabet: Alphabet, tables: MixtureTables) -> np.ndarray:
+def entries(
+    values: np.ndarray, x_tilde: np.ndarray, outputs: np.ndarray, alphabet: Alphabet, tables: MixtureTables
+) -> np.ndarray:
     """Where each symbol lies in its own distribution: start + 2^16 (frequency - 1), uint32.
 
     Args:
@@ -45,7 +50,7 @@ class Decoder:
     def __init__(self, data: bytes, alphabet: Alphabet, tables: MixtureTables):
         self.stream, self.alphabet, self.tables = rans_entries.Decoder(data), alphabet, tables
 
-    def read(self, values, x_tilde, outputs) -> None:
+    def read(self, values: np.ndarray, x_tilde: np.ndarray, outputs: np.ndarray) -> None:
         """Fill `values`, int32 (P, C), with the next P pixels' residuals; BitstreamError at the end."""
         self.stream.run(_pop_pixels, values, x_tilde, outputs, self.alphabet, self.tables)
 

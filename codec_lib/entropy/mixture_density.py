@@ -21,6 +21,9 @@ ones. Parameters come as integers that a fixed-point network gives, 2^12 for 1:
 here in integers.
 """
 
+# pyright: reportMissingParameterType=false
+# The loops are compiled: their types are those of their first call.
+
 from typing import NamedTuple
 
 import numpy as np

@@ -15,11 +15,13 @@ The last symbol of every row is the escape: whatever lies outside of the row cos
 symbol and then an Exp-Golomb code (`codec_lib.entropy.escape`).
 """
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from math import log1p
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from codec_lib.entropy import escape
 from codec_lib.entropy.checks import INT32, check_indexes, check_symbols
@@ -28,7 +30,7 @@ PRECISION = 16
 TOTAL = 1 << PRECISION
 
 
-def quantize_pmf(p, total: int = TOTAL) -> np.ndarray:
+def quantize_pmf(p: ArrayLike, total: int = TOTAL) -> np.ndarray:
     """Round a PMF to the integer frequencies that cost the fewest bits.
 
     Minimises the expected length `-sum p log2(f / total)` over all integers `f >= 1` with
@@ -55,21 +57,21 @@ def quantize_pmf(p, total: int = TOTAL) -> np.ndarray:
         raise ValueError(f"pmf: p[{k}] = {p[k]}, expected a finite number >= 0")
     if not 0 < p.sum() < np.inf:
         raise ValueError(f"pmf: sum is {p.sum()}, expected a finite sum > 0")
-    p = p / p.sum()
-    f = np.maximum(1, np.rint(p * total)).astype(np.int64)
-    return _repair(p.tolist(), f.tolist(), total)
+    shares = p / p.sum()
+    f = np.maximum(1, np.rint(shares * total)).astype(np.int64)
+    return _repair(shares.tolist(), f.tolist(), total)
 
 
 def _repair(p: list, f: list, total: int) -> np.ndarray:
-    def step(k, count):  # bits saved by going from `count` to `count + 1`
+    def step(k: int, count: int) -> float:  # bits saved by going from `count` to `count + 1`
         return p[k] * log1p(1 / count)
 
-    def fresh(heap, sign):  # drop entries whose frequency has changed since
+    def fresh(heap: list, sign: int) -> float:  # drop entries whose frequency has changed since
         while heap and f[heap[0][1]] != heap[0][2]:
             heappop(heap)
         return sign * heap[0][0] if heap else float("inf")
 
-    def change(k, by):
+    def change(k: int, by: int) -> None:
         f[k] += by
         heappush(gains, (-step(k, f[k]), k, f[k]))
         if f[k] > 1:
@@ -92,7 +94,7 @@ def _repair(p: list, f: list, total: int) -> np.ndarray:
     return np.array(f, dtype=np.int64)
 
 
-def entropy(p) -> float:
+def entropy(p: ArrayLike) -> float:
     """Expected surprise `-sum p log2 p` in bits a symbol, for p of shape (n,) and sum 1.
 
     >>> entropy([0.5, 0.25, 0.25])
@@ -101,7 +103,7 @@ def entropy(p) -> float:
     return cross_entropy(p, p)
 
 
-def cross_entropy(p, q) -> float:
+def cross_entropy(p: ArrayLike, q: ArrayLike) -> float:
     """Bits a symbol, `-sum p log2 q`, when p (n,) happens and q (n,) was expected.
 
     Infinite when something happens that q rules out.
@@ -163,7 +165,7 @@ class Tables:
         _check(last > INT32.max, lambda r: f"last value is {last[r]}, expected at most {INT32.max}")
 
     @classmethod
-    def from_pmfs(cls, pmfs, offsets) -> "Tables":
+    def from_pmfs(cls, pmfs: Iterable[ArrayLike], offsets: Iterable[int]) -> "Tables":
         """Quantise one PMF a row; what a PMF lacks to 1 is the mass of its escape symbol.
 
         Args:
@@ -205,7 +207,7 @@ class Tables:
         return {"frequency": frequency, "length": self.length, "offset": self.offset}
 
     @classmethod
-    def from_arrays(cls, arrays) -> "Tables":
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Tables":
         """Rebuild tables from what `to_arrays` returned, checking every row again."""
         missing = {"frequency", "length", "offset"} - set(arrays)
         if missing:
@@ -225,7 +227,7 @@ class Tables:
         return len(self.length)
 
 
-def _frozen_int32(name: str, value, ndim: int) -> np.ndarray:
+def _frozen_int32(name: str, value: ArrayLike, ndim: int) -> np.ndarray:
     value = np.asarray(value)
     if value.dtype.kind not in "iu":
         raise ValueError(f"tables: {name} has dtype {value.dtype}, expected integers")
@@ -238,13 +240,13 @@ def _frozen_int32(name: str, value, ndim: int) -> np.ndarray:
     return value
 
 
-def _check(wrong: np.ndarray, why) -> None:
+def _check(wrong: np.ndarray, why: Callable[[int], str]) -> None:
     if wrong.any():
         row = int(wrong.argmax())
         raise ValueError(f"tables: row {row}: {why(row)}")
 
 
-def surprise(symbols, indexes, tables: Tables) -> np.ndarray:
+def surprise(symbols: ArrayLike, indexes: ArrayLike, tables: Tables) -> np.ndarray:
     """Bits that each symbol costs by its table: `16 - log2 f`, and its escape code if it has one.
 
     Args:
@@ -269,7 +271,7 @@ def surprise(symbols, indexes, tables: Tables) -> np.ndarray:
     return bits
 
 
-def ideal_bits(symbols, indexes, tables: Tables) -> float:
+def ideal_bits(symbols: ArrayLike, indexes: ArrayLike, tables: Tables) -> float:
     """Bits that no coder with these tables can go below: the sum of `surprise`.
 
     >>> tables = Tables.from_pmfs([[0.5, 0.25]], offsets=[0])

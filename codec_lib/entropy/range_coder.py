@@ -22,8 +22,10 @@ Source: Martin, "Range encoding: an algorithm for removing redundancy from a dig
 """
 
 from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from codec_lib.entropy import escape
 from codec_lib.entropy.checks import INT32, check_indexes, check_symbols
@@ -50,7 +52,7 @@ class Encoder:
     def __init__(self):
         self.low, self.width, self.out = 0, WHOLE, bytearray()
 
-    def encode(self, symbol: int, cumulative) -> None:
+    def encode(self, symbol: int, cumulative: Sequence[int]) -> None:
         """Append one symbol.
 
         Args:
@@ -98,7 +100,7 @@ class Decoder:
         self.low, self.width = 0, WHOLE
         self.number = int.from_bytes(data[:4].ljust(4, b"\0"), "big")  # measured from `low`
 
-    def decode(self, cumulative) -> int:
+    def decode(self, cumulative: Sequence[int]) -> int:
         """Return the next symbol; `cumulative` is what the encoder used for it."""
         total = cumulative[-1]
         target = ((self.number + 1) * total - 1) // self.width
@@ -150,7 +152,7 @@ class AdaptiveModel:
             self.cumulative[k] += 1
 
 
-def encode_adaptive(symbols, alphabet: int) -> bytes:
+def encode_adaptive(symbols: Iterable[int], alphabet: int) -> bytes:
     """Encode integers 0 to alphabet - 1 with the counts of the symbols before them.
 
     >>> decode_adaptive(encode_adaptive([0, 0, 2, 0], alphabet=3), 4, alphabet=3)
@@ -181,7 +183,7 @@ def _rows(tables: Tables) -> list[list[int]]:
     return [row[: n + 1].tolist() for row, n in zip(tables.cdf, tables.length, strict=True)]
 
 
-def encode(symbols, indexes, tables: Tables) -> bytes:
+def encode(symbols: ArrayLike, indexes: ArrayLike, tables: Tables) -> bytes:
     """Encode symbols, each with its own row of the tables.
 
     Args:
@@ -214,7 +216,7 @@ def encode(symbols, indexes, tables: Tables) -> bytes:
     return encoder.finish()
 
 
-def decode(data: bytes, indexes, tables: Tables) -> np.ndarray:
+def decode(data: bytes, indexes: ArrayLike, tables: Tables) -> np.ndarray:
     """Decode what `encode` wrote with the same indexes and tables.
 
     Args:

@@ -21,10 +21,15 @@ The stream is that of `rans.encode` with one lane and without escape codes: symb
 give the same bytes. Source: as there.
 """
 
+# pyright: reportMissingParameterType=false
+# The loops are compiled: their types are those of their first call.
+
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numba import int64, uint64
+from numpy.typing import ArrayLike
 
 from codec_lib.entropy.checks import integers
 from codec_lib.entropy.compiled import compiled
@@ -36,7 +41,7 @@ from codec_lib.errors import BitstreamError
 ABOVE_ONE = 1 + 2.0**-51  # this / f, times x, has the integer part x // f: see `rans_loops.reciprocal`
 
 
-def entries_of(symbols, cdf) -> np.ndarray:
+def entries_of(symbols: ArrayLike, cdf: ArrayLike) -> np.ndarray:
     """Where symbols lie in their own distributions.
 
     Args:
@@ -61,7 +66,7 @@ def entries_of(symbols, cdf) -> np.ndarray:
     return (start | (end - start - 1) << 16).astype(np.uint32)
 
 
-def encode(entries) -> bytes:
+def encode(entries: ArrayLike) -> bytes:
     """Encode a message.
 
     Args:
@@ -77,7 +82,7 @@ def encode(entries) -> bytes:
     return header(1, b"") + pack_states(np.array([state])) + words[int(position) :].tobytes()
 
 
-def check(data: bytes, entries) -> None:
+def check(data: bytes, entries: ArrayLike) -> None:
     """Decode a message again, beside the entries it was made from; RuntimeError unless they agree."""
     entries = _check_entries(entries)
     try:
@@ -109,7 +114,7 @@ class Decoder:
         self.words[:-PADDING] = np.frombuffer(data, "<u2", self.words.size - PADDING, self.start)
         self.state, self.position = states[0], 0
 
-    def read(self, cdf) -> np.ndarray:
+    def read(self, cdf: ArrayLike) -> np.ndarray:
         """Return the next symbols, int32 (n,).
 
         Args:
@@ -124,7 +129,7 @@ class Decoder:
         self.run(_pop_symbols, symbols, cdf)
         return symbols
 
-    def run(self, loop: Callable, *arguments) -> None:
+    def run(self, loop: Callable, *arguments: Any) -> None:
         """Let a compiled loop, which knows the distributions, take symbols off.
 
         Args:
@@ -146,7 +151,7 @@ class Decoder:
         return self.start + 2 * self.position
 
 
-def _check_entries(entries) -> np.ndarray:
+def _check_entries(entries: ArrayLike) -> np.ndarray:
     """Return `entries` as a contiguous uint32 (N,) array."""
     given = integers("entries", entries)
     entries = np.ascontiguousarray(given.astype(np.uint32))
@@ -157,7 +162,7 @@ def _check_entries(entries) -> np.ndarray:
     return entries
 
 
-def _check_rows(cdf) -> np.ndarray:
+def _check_rows(cdf: ArrayLike) -> np.ndarray:
     """Return `cdf` as a contiguous int32 (n, L + 1) array of cumulative rows."""
     cdf = np.asarray(cdf)
     if cdf.dtype.kind not in "iu":

@@ -12,6 +12,9 @@ The last entry of a row is the escape symbol. The loops code it like any other; 
 is taken from and put into the message before and after (`codec_lib.entropy.escape`).
 """
 
+# pyright: reportMissingParameterType=false
+# The loops are compiled: their types are those of their first call.
+
 from typing import NamedTuple
 
 import numpy as np

@@ -16,6 +16,9 @@ Needs Triton, which comes with PyTorch for CUDA; with TRITON_INTERPRET=1 it runs
 Source: Giesen, "Interleaved entropy coders" (arXiv:1402.3392), section on SIMD and GPUs.
 """
 
+# pyright: reportMissingParameterType=false
+# The loops are compiled: their types are those of their first call.
+
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -92,7 +95,7 @@ def encode(symbols: Tensor, indexes: Tensor, tables: Tables, lanes: int | None =
     positions = torch.empty(len(symbols), dtype=torch.int64, device=symbols.device)
     _encode_kernel[(len(symbols),)](
         symbols.contiguous(), indexes.contiguous(), count, *rows[:5], words, states, positions,
-        LANES=lanes, LOWEST=LOWEST, num_warps=max(1, lanes // 32),
+        LANES=lanes, LOWEST=LOWEST, num_warps=max(1, lanes // 32),  # type: ignore[call-arg]  # the launcher's
     )  # fmt: skip
     codes = _codes(symbols, indexes, outside, tables)
     states = states.cpu().numpy().view(np.uint64)
@@ -142,7 +145,8 @@ def _decode_alike(streams, headers, chosen, symbols: Tensor, indexes: Tensor, ta
         symbols, indexes.contiguous(), indexes.shape[1], rows.entry, rows.bucket,
         torch.from_numpy(np.concatenate(words)).to(device), begin, torch.from_numpy(left).to(device),
         states, ends, message,
-        LANES=lanes, LOWEST=LOWEST, BUCKET_BITS=BUCKET_BITS, num_warps=max(1, lanes // 32),
+        LANES=lanes, LOWEST=LOWEST, BUCKET_BITS=BUCKET_BITS,
+        num_warps=max(1, lanes // 32),  # type: ignore[call-arg]  # the launcher's
     )  # fmt: skip
     used, states = ends.cpu().numpy(), states.cpu().numpy().view(np.uint64)
     for b, end, last in zip(chosen.tolist(), used.tolist(), states, strict=True):
@@ -243,7 +247,7 @@ def _decode_kernel(
         j = tl.load(bucket + (index << BUCKET_BITS) + (slot >> (16 - BUCKET_BITS))).to(tl.int64)
         packed = tl.load(entry + j)
         beyond = slot - (packed & 0xFFFF) > (packed >> 16 & 0xFFFF)
-        while tl.sum(beyond.to(tl.int32), 0) > 0:
+        while tl.sum(beyond.to(tl.int32), 0) > 0:  # type: ignore[operator]  # no tuple here
             j += beyond.to(tl.int64)
             packed = tl.load(entry + j)
             beyond = slot - (packed & 0xFFFF) > (packed >> 16 & 0xFFFF)

@@ -27,125 +27,31 @@ ICLR 2019, has the idea; there the network is trained with integers, here it is 
 """
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from codec_lib.exact.integer_layer import (
+    ACTIVATION_LIMIT,
+    NORM_FRACTION_BITS,
+    NORM_LIMIT,
+    Geometry,
+    Layer,
+    LayerOnDevice,
+    Norm,
+    leaky,
+)
 from codec_lib.layers.bands import in_bands
 from codec_lib.layers.gdn import GDN
+
+__all__ = ["ACTIVATION_LIMIT", "FixedPointNetwork", "convert", "largest_sum", "leaky", "to_int32"]
 
 EXACT = 2**53  # float64 holds every integer up to here
 WEIGHT_BITS = 15  # |W| <= 2**15 - 1
 FRACTION_BITS = 12  # of activations
 INPUT_LIMIT = 2**12  # inputs are clamped to +-2**12
-ACTIVATION_LIMIT = 2**26  # activations to +-2**26, which stands for +-2**14
-NORM_FRACTION_BITS = 8  # of what enters inverse GDN, which squares it
-NORM_LIMIT = 2**15  # that stands for +-2**7
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """How a layer is applied: integers only, so that it can be saved beside the weights.
-
-    `shift` is s above, or 0 before thresholds; a negative sum is divided by 2**`slope` first, or
-    becomes zero if `slope` is -1.
-    """
-
-    transposed: int
-    stride: int
-    padding: int
-    output_padding: int
-    shift: int
-    slope: int
-
-
-POINTWISE = Geometry(transposed=0, stride=1, padding=0, output_padding=0, shift=0, slope=0)
-
-
-@dataclass(frozen=True)
-class Norm:
-    """Inverse GDN: int64 `gamma` (C, C) and `beta` (C,), and the shift of its outputs, int64 (1,)."""
-
-    gamma: np.ndarray
-    beta: np.ndarray
-    shift: np.ndarray
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A convolution with integer `weight` int16 (as in torch) and `bias` int64 (outputs,)."""
-
-    geometry: Geometry
-    weight: np.ndarray
-    bias: np.ndarray
-    norm: Norm | None = None
-
-    def on(self, device: torch.device) -> "LayerOnDevice":
-        """The same integers as float64 tensors."""
-
-        def tensor(values: np.ndarray) -> Tensor:
-            return torch.from_numpy(values).double().to(device)
-
-        bias = tensor(self.bias)[:, None, None]
-        norm = None
-        if self.norm is not None:
-            scale = 2.0 ** -int(self.norm.shift[0])
-            norm = tensor(self.norm.gamma)[:, :, None, None], tensor(self.norm.beta), scale
-        return LayerOnDevice(self.geometry, tensor(self.weight), bias, norm)
-
-
-@dataclass(frozen=True)
-class LayerOnDevice:
-    """A layer ready to be applied; its methods take and return exact integers in float64."""
-
-    geometry: Geometry
-    weight: Tensor
-    bias: Tensor
-    norm: tuple[Tensor, Tensor, float] | None
-
-    def sums(self, x: Tensor) -> Tensor:
-        """A of the equations above."""
-        x = _convolve(x, self.weight, self.geometry)
-        return x.round_().add_(self.bias)
-
-    def activate(self, x: Tensor) -> Tensor:
-        """The next layer's X: slope, shift with rounding, clamp, inverse GDN; overwrites x."""
-        if self.geometry.slope < 0:
-            x.clamp_(min=0)
-        elif self.geometry.slope > 0:
-            x = leaky(x, self.geometry.slope)
-        x = x.mul_(2.0**-self.geometry.shift).add_(0.5).floor_()
-        if self.norm is None:
-            return x.clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
-        gamma, beta, scale = self.norm
-        x.clamp_(-NORM_LIMIT, NORM_LIMIT)
-        energy = _convolve(x * x, gamma, POINTWISE).round_().add_(beta[:, None, None])
-        x = energy.sqrt_().mul_(x).mul_(scale).add_(0.5).floor_()
-        return x.clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
-
-
-def _convolve(x: Tensor, weight: Tensor, g: Geometry) -> Tensor:
-    """A convolution, on a GPU as a plain product of matrices: cuDNN might take an FFT, which needs a proof.
-
-    There it is called by its operator: the switch for cuDNN is one for the whole process and all threads.
-    """
-    if not x.is_cuda:
-        if g.transposed:
-            return F.conv_transpose2d(x, weight, None, g.stride, g.padding, g.output_padding)
-        return F.conv2d(x, weight, None, g.stride, g.padding)
-    kernel, stride, padding = list(weight.shape[2:]), [g.stride] * 2, [g.padding] * 2
-    if g.transposed:
-        extra = [g.output_padding] * 2
-        return torch.ops.aten.slow_conv_transpose2d(x, weight, kernel, None, stride, padding, extra)
-    return torch.ops.aten.thnn_conv2d(x, weight, kernel, None, stride, padding)
-
-
-def leaky(x: Tensor, slope: int) -> Tensor:
-    """Leaky ReLU with slope 2**-slope on integers in float64, rounded."""
-    return torch.maximum(x, (x * 2.0**-slope).round_())
 
 
 def to_int32(x: Tensor) -> Tensor:
@@ -260,7 +166,7 @@ def convert(
     modules, layers = list(network), []
     limit = ACTIVATION_LIMIT if fraction else INPUT_LIMIT
     while modules:
-        convolution = modules.pop(0)
+        convolution = _as_convolution(modules.pop(0))
         activation = modules.pop(0) if modules and not _is_convolution(modules[0]) else None
         weight = convolution.weight.detach().double().cpu()
         if not layers:
@@ -277,7 +183,7 @@ def convert(
         geometry = Geometry(
             transposed=int(isinstance(convolution, nn.ConvTranspose2d)),
             stride=convolution.stride[0],
-            padding=convolution.padding[0],
+            padding=int(convolution.padding[0]),
             output_padding=convolution.output_padding[0],
             shift=shift,
             slope=-1 if is_last else _slope(activation),
@@ -294,6 +200,12 @@ def _without_weights(geometry: Geometry, size: tuple[int, ...]) -> nn.Module:
     """A layer of this kernel and stride, without weights."""
     kind = nn.ConvTranspose2d if geometry.transposed else nn.Conv2d
     return kind(1, 1, size[2], geometry.stride, device="meta")
+
+
+def _as_convolution(module: nn.Module) -> nn.Conv2d | nn.ConvTranspose2d:
+    if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        raise ValueError(f"layer: {module}, allowed are Conv2d and ConvTranspose2d")
+    return module
 
 
 def _is_convolution(module: nn.Module) -> bool:
@@ -323,5 +235,5 @@ def _norm(activation: nn.Module | None) -> Norm | None:
     bits -= bits % 2  # the square root halves it
     energy_bits = bits + 2 * NORM_FRACTION_BITS
     shift = NORM_FRACTION_BITS + energy_bits // 2 - FRACTION_BITS
-    integers = (gamma * 2.0**bits).round(), (beta * 2.0**energy_bits).round()
-    return Norm(*(x.numpy().astype(np.int64) for x in integers), np.array([shift]))
+    gamma, beta = (gamma * 2.0**bits).round(), (beta * 2.0**energy_bits).round()
+    return Norm(gamma.numpy().astype(np.int64), beta.numpy().astype(np.int64), np.array([shift]))

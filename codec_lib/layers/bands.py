@@ -34,17 +34,18 @@ def in_bands(
     rows, height = max(band // up, down), x.shape[-2]
     if x.is_cuda or height <= 2 * rows:
         return apply(x)
-    whole = None
+    whole: Tensor | None = None
     for top in range(0, height, rows):
         first, last = top * up // down, min(top + rows, height) * up // down
         start, end = needed(chain, first, last)
         start, end = max(0, start // down * down), min(height, -(-end // down) * down)
         skipped = start * up // down
-        band = apply(x[..., start:end, :])[..., first - skipped : last - skipped, :]
+        part = apply(x[..., start:end, :])[..., first - skipped : last - skipped, :]
         if whole is None:
-            size = (*band.shape[:2], height * up // down, band.shape[3])
-            whole = torch.empty(size, dtype=band.dtype, device=band.device, memory_format=format_of(band))
-        whole[..., first:last, :] = band
+            size = (*part.shape[:2], height * up // down, part.shape[3])
+            whole = torch.empty(size, dtype=part.dtype, device=part.device, memory_format=format_of(part))
+        whole[..., first:last, :] = part
+    assert whole is not None  # a picture has rows
     return whole
 
 
@@ -79,8 +80,8 @@ def needed(chain: list[nn.Module], first: int, last: int) -> tuple[int, int]:
             first, last = first // layer.upscale_factor, -(-last // layer.upscale_factor)
         elif isinstance(layer, nn.PixelUnshuffle):
             first, last = first * layer.downscale_factor, last * layer.downscale_factor
-        elif hasattr(layer, "reach"):
-            first, last = first - layer.reach, last + layer.reach
+        elif isinstance(reach := getattr(layer, "reach", None), int):
+            first, last = first - reach, last + reach
         elif isinstance(layer, nn.Conv2d):
             reach, stride = layer.kernel_size[0] // 2, layer.stride[0]
             first, last = first * stride - reach, (last - 1) * stride + reach + 1

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from codec_lib.layers.convolution import weight_and_bias
+
 ONE = math.log(math.e - 1)  # softplus of this is 1
 
 
@@ -40,16 +42,16 @@ class ConditionalConv2d(nn.Module):
         return bool((self.scale == ONE).all() and (self.bias == self.bias[:1]).all())
 
     @torch.no_grad()
-    def start_from(self, plain: nn.Conv2d) -> None:
+    def start_from(self, plain: nn.Module) -> None:
         """Begin training as a plain convolution under every setting."""
-        self.weight.copy_(plain.weight)
-        self.bias.copy_(plain.bias.expand_as(self.bias))
+        weight, bias = weight_and_bias(plain)
+        self.weight.copy_(weight)
+        self.bias.copy_(bias.expand_as(self.bias))
 
     @torch.no_grad()
     def at(self, setting: int) -> nn.Conv2d:
         """The plain convolution that this is under one setting."""
-        weight, bias = self.folded(setting)
-        plain = nn.Conv2d(weight.shape[1], weight.shape[0], 1)
-        plain.weight.copy_(weight)
-        plain.bias.copy_(bias)
+        plain = nn.Conv2d(self.weight.shape[1], self.weight.shape[0], 1)
+        for parameter, value in zip(weight_and_bias(plain), self.folded(setting), strict=True):
+            parameter.copy_(value)
         return plain

@@ -24,13 +24,20 @@ class Deconvolution(nn.ConvTranspose2d):
     are, so every phase (a, c) is an output channel of one ordinary convolution on the input's grid.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # no other size than the usual one
         if self.out_channels > FEW or torch.is_grad_enabled():
             return super().forward(x)
         weight, radius = subpixel_weight(self.weight, self.stride[0])
         phases = F.conv2d(x, weight, padding=radius)
         x = F.pixel_shuffle(phases, self.stride[0])
         return x if self.bias is None else x.add_(self.bias[:, None, None])
+
+
+def weight_and_bias(layer: object) -> tuple[Tensor, Tensor]:
+    """The parameters of a convolution that has a bias; TypeError for anything else."""
+    if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) or layer.bias is None:
+        raise TypeError(f"layer: {layer}, allowed is a convolution with a bias")
+    return layer.weight, layer.bias
 
 
 def subpixel_weight(weight: Tensor, stride: int) -> tuple[Tensor, int]:

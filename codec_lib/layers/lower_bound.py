@@ -9,19 +9,21 @@ Source: Balle et al. 2018, "Variational image compression with a scale hyperprio
 the rule is the one TensorFlow Compression and CompressAI use.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 
 class _LowerBound(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, bound: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, bound: float) -> Tensor:
         ctx.save_for_backward(x)
         ctx.bound = bound
         return x.clamp(min=bound)
 
     @staticmethod
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor):  # type: ignore[override]  # one output, one gradient
         (x,) = ctx.saved_tensors
         passes = (x >= ctx.bound) | (grad < 0)
         return grad * passes, None

@@ -16,6 +16,8 @@ class MaskedConv2d(nn.Conv2d):
     taps (T, 2): row and column offsets inside a window of `window` x `window`.
     """
 
+    mask: Tensor
+
     def __init__(self, inputs: int, outputs: int, window: int, taps: Tensor, bias: bool = True):
         super().__init__(inputs, outputs, window, padding=window // 2, bias=bias)
         self.rows, self.columns = (taps + window // 2).T
@@ -24,7 +26,7 @@ class MaskedConv2d(nn.Conv2d):
         self.register_buffer("mask", mask, persistent=False)
         self.height = int(self.rows.max()) + 1  # rows of the window below the lowest tap are all zero
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # as nn.Conv2d names it: input
         reach = self.kernel_size[0] // 2
         weight = (self.weight * self.mask)[:, :, : self.height]
         return F.conv2d(F.pad(x, (reach, reach, reach, self.height - 1 - reach)), weight, self.bias)

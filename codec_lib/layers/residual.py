@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from codec_lib.layers.convolution import weight_and_bias
+
 
 class PartialResidualBlock(nn.Module):
     """x + 1x1(leaky(3x3(x))) on the first `channels` of x, at equal size; the others pass.
@@ -20,8 +22,9 @@ class PartialResidualBlock(nn.Module):
             nn.LeakyReLU(0.125),
             nn.Conv2d(channels, channels, 1),
         )
-        nn.init.zeros_(self.branch[-1].bias)
-        self.branch[-1].weight.data.mul_(0.1)
+        weight, bias = weight_and_bias(self.branch[-1])
+        nn.init.zeros_(bias)
+        weight.data.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[1] == self.channels:

@@ -42,7 +42,7 @@ BASELINES = {
 }
 
 
-def encode(name: str, image, quality: float) -> bytes:
+def encode(name: str, image: Image.Image | np.ndarray, quality: float) -> bytes:
     """The bytes of `image` (PIL image or uint8 RGB array) in a classical format.
 
     Raises ValueError for a name that is not in `BASELINES`, ImportError where its library is missing.
@@ -51,7 +51,7 @@ def encode(name: str, image, quality: float) -> bytes:
     if name == "jxl":
         import imagecodecs
 
-        return imagecodecs.jpegxl_encode(np.asarray(image), distance=quality, effort=7)
+        return bytes(imagecodecs.jpegxl_encode(np.asarray(image), distance=quality, effort=7))
     if name == "heic":
         import pillow_heif
 
@@ -84,7 +84,7 @@ def decode(name: str, data: bytes) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
-def at_size(name: str, image, budget: int) -> bytes:
+def at_size(name: str, image: Image.Image | np.ndarray, budget: int) -> bytes:
     """The best-looking encoding of at most `budget` bytes, by bisection over 0..100 qualities.
 
     Falls back to the smallest file where none fits. For the formats whose quality runs to 100.

@@ -68,7 +68,8 @@ def evaluate_model(
     values = setting.spread() if values is None else [setting.check(value) for value in values]
 
     def encode(image: Any, value: float) -> bytes:
-        return codec.encode(image, model, device=device, **{setting.name: value})
+        setting_of: dict[str, Any] = {setting.name: value}
+        return codec.encode(image, model, device=device, **setting_of)
 
     def decode(data: bytes) -> Any:
         return codec.decode(data, device=device)

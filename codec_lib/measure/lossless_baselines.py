@@ -55,11 +55,11 @@ def encode(name: str, image: np.ndarray) -> bytes:
             planes = [imagecodecs.jpegls_encode(plane) for plane in _difference_planes(image)]
             return struct.pack("<2I", *map(len, planes[:2])) + b"".join(planes)
         case "jpeg2k":
-            return imagecodecs.jpeg2k_encode(image, reversible=True, level=0, mct=True)
+            return bytes(imagecodecs.jpeg2k_encode(image, reversible=True, level=0, mct=True))
         case "webp":
-            return imagecodecs.webp_encode(image, lossless=True, method=6, level=100)
+            return bytes(imagecodecs.webp_encode(image, lossless=True, method=6, level=100))
         case "jxl7" | "jxl9":
-            return imagecodecs.jpegxl_encode(image, lossless=True, effort=int(name[-1]))
+            return bytes(imagecodecs.jpegxl_encode(image, lossless=True, effort=int(name[-1])))
     raise ValueError(f"baseline: {name!r}; there are {', '.join(LOSSLESS)}")
 
 

@@ -10,11 +10,13 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from PIL import Image
 
+Picture = np.ndarray | Image.Image
 Point = tuple[float, float]  # bits per pixel, quality in dB
 
 
-def psnr(a, b) -> float:
+def psnr(a: Picture, b: Picture) -> float:
     """Peak signal-to-noise ratio in dB, over all channels: 10 log10(255^2 / MSE); inf if equal.
 
     >>> psnr(np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 255, np.uint8))
@@ -25,7 +27,7 @@ def psnr(a, b) -> float:
     return math.inf if mse == 0 else 10 * math.log10(255**2 / mse)
 
 
-def ms_ssim(a, b) -> float:
+def ms_ssim(a: Picture, b: Picture) -> float:
     """Multi-scale structural similarity in [0, 1] of two RGB or grey pictures (Wang et al., 2003).
 
     Five scales of an 11-pixel window need sides above 160 pixels: ValueError for smaller ones.
@@ -56,10 +58,11 @@ def bd_rate(anchor: Sequence[Point], test: Sequence[Point]) -> float:
         curves += [rate, quality]
     if min(curves[1][-1], curves[3][-1]) <= max(curves[1][0], curves[3][0]):
         raise ValueError("the curves have no quality in common")
-    return bjontegaard.bd_rate(*curves, method="akima", min_overlap=0, require_matching_points=False)
+    rate = bjontegaard.bd_rate(*curves, method="akima", min_overlap=0, require_matching_points=False)
+    return float(rate)  # type: ignore[arg-type]  # more than a number only where interpolators are wanted
 
 
-def _samples(picture) -> np.ndarray:
+def _samples(picture: Picture) -> np.ndarray:
     array = np.asarray(picture)
     if array.dtype != np.uint8:
         raise ValueError(f"picture: {array.dtype}; metrics take 8-bit samples")

@@ -22,6 +22,7 @@ from torch import nn
 from codec_lib.density import gaussian
 from codec_lib.exact.order import CHECKERBOARD
 from codec_lib.layers.affine import Affine
+from codec_lib.layers.convolution import weight_and_bias
 from codec_lib.layers.dct import BLOCK, block_transform, pair_transform
 from codec_lib.layers.residual import PartialResidualBlock
 from codec_lib.models.base import TransformCodec
@@ -71,11 +72,12 @@ class Flagship(TransformCodec):
         pairs = pair_transform(frequency, M)
         centre = torch.zeros(3, 3)
         centre[1, 1] = 1
-        last = self.g_s[-3].weight * 0.1 + blocks.T[:, :, None, None] * centre
+        last = weight_and_bias(self.g_s[-3])[0] * 0.1 + blocks.T[:, :, None, None] * centre
         starts = {
             self.g_a[2]: blocks, self.g_a[OUTER_BLOCKS + 4]: pairs, self.g_a[-1]: torch.eye(M),
             self.g_s[0]: torch.eye(M), self.g_s[INNER_BLOCKS + 1]: pairs.T, self.g_s[-3]: last,
         }  # fmt: skip
         for layer, weight in starts.items():
-            layer.weight.copy_(weight if weight.ndim == 4 else weight[:, :, None, None])
-            layer.bias.zero_()
+            own, bias = weight_and_bias(layer)
+            own.copy_(weight if weight.ndim == 4 else weight[:, :, None, None])
+            bias.zero_()

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from codec_lib.errors import section
 from codec_lib.exact.fixed_point import FRACTION_BITS, convert
 from codec_lib.exact.frozen import Frozen
+from codec_lib.layers.convolution import weight_and_bias
 from codec_lib.models.base import Model
 from codec_lib.models.scale_hyperprior import ScaleHyperprior
 from codec_lib.priors.base import Sections
@@ -147,8 +148,8 @@ def freeze_synthesis(lossy: ScaleHyperprior) -> None:
     """Add to what is frozen: y_hat to features at half the size, in two parts, and those to levels."""
     _, inverse = lossy.gain(lossy.quality_tensor(QUALITY))
     last = copy.deepcopy(lossy.g_s[-1])
-    last.weight.mul_(255)
-    last.bias.mul_(255)
+    for parameter in weight_and_bias(last):
+        parameter.mul_(255)
     lossy.frozen |= {
         "inner": convert(lossy.g_s[:INNER], scale=inverse.flatten()),
         "outer": convert(lossy.g_s[INNER:-1], fraction=FRACTION_BITS),

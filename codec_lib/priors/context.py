@@ -30,7 +30,7 @@ from codec_lib.exact.canvas import Canvas
 from codec_lib.exact.fixed_point import ACTIVATION_LIMIT, FRACTION_BITS, convert, leaky
 from codec_lib.exact.frozen import Frozen
 from codec_lib.exact.order import CHECKERBOARD, Order
-from codec_lib.layers.convolution import conv, deconv
+from codec_lib.layers.convolution import conv, deconv, weight_and_bias
 from codec_lib.layers.gain import GainUnit
 from codec_lib.layers.masked import MaskedConv2d
 from codec_lib.priors.base import Prior, Sections
@@ -90,8 +90,9 @@ class ContextPrior(Prior):
         self.density_z = FactorizedDensity(H)
         with torch.no_grad():
             for head, start in ((self.mean, 0.0), (self.log_sigma, 1.0)):
-                head.weight.mul_(0.3)
-                head.bias.fill_(start)
+                weight, bias = weight_and_bias(head)
+                weight.mul_(0.3)
+                bias.fill_(start)
 
     def forward(self, y: Tensor, gain: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         z = self.h_a(y).float()
@@ -118,11 +119,11 @@ class ContextPrior(Prior):
         """Checkerboard: what the first places get from nothing, and the others from those."""
         first = (torch.arange(y.shape[2])[:, None] + torch.arange(y.shape[3])) % 2 == 0
         first = first.to(y.device)
-        before = mu, log_sigma = self.distribution(psi, torch.zeros_like(y))
+        mu, log_sigma = self.distribution(psi, torch.zeros_like(y))
         symbols = self._symbols(y - mu, log_sigma.clamp(*LOG_SIGMA).exp())
         seen = torch.where(first, symbols + mu, 0.0)
-        after = self.distribution(psi, seen)
-        return tuple(torch.where(first, a, b) for a, b in zip(before, after, strict=True))
+        mu_after, log_sigma_after = self.distribution(psi, seen)
+        return torch.where(first, mu, mu_after), torch.where(first, log_sigma, log_sigma_after)
 
     def _symbols(self, residual: Tensor, sigma: Tensor) -> Tensor:
         """What is coded of the latents minus their means: rounded in training, with gradients."""
@@ -144,7 +145,7 @@ class ContextPrior(Prior):
             self.seen * len(self.order.taps(WINDOW)), self.context.out_channels, 1, bias=False
         )
         context.weight.copy_(self.context.gathered_weight())
-        self.frozen |= {
+        self.frozen.update({
             "z": self.density_z.tables(torch.ones(1, self.H)),
             "y": gaussian.tables(self.shape),
             "h_s": convert(self.h_s),
@@ -152,7 +153,7 @@ class ContextPrior(Prior):
             "parameters": convert(self.entropy_parameters, fraction=FRACTION_BITS),
             "mean": convert(nn.Sequential(self.mean), fraction=FRACTION_BITS),
             "index": convert(nn.Sequential(self.log_sigma), borders, fraction=FRACTION_BITS),
-        }
+        })  # fmt: skip
 
     @torch.inference_mode()
     def encode(self, y: Tensor, quality: float) -> Sections:

@@ -29,7 +29,7 @@ from codec_lib.exact.fixed_point import FRACTION_BITS, convert
 from codec_lib.exact.frozen import Frozen
 from codec_lib.exact.order import SLANTED
 from codec_lib.layers.conditional import ConditionalConv2d
-from codec_lib.layers.convolution import conv
+from codec_lib.layers.convolution import conv, weight_and_bias
 from codec_lib.layers.masked import MaskedConv2d
 from codec_lib.priors import residual_coder
 from codec_lib.priors.residual_coder import CENTRE, LEAK, SURROUND, WINDOW
@@ -52,7 +52,7 @@ class PixelNetwork(nn.ModuleList):
 
     def chain(self, *setting: int) -> nn.Sequential:
         """The plain convolutions and what is between them; the leaky ReLU before them is left out."""
-        layers = [layer.at(*setting) if setting else layer for layer in self]
+        layers = [layer.at(*setting) if isinstance(layer, ConditionalConv2d) else layer for layer in self]
         between = [module for layer in layers for module in (nn.LeakyReLU(LEAKY_SLOPE), layer)]
         return nn.Sequential(*between[1:])
 
@@ -134,16 +134,18 @@ class ResidualPrior(nn.Module):
         colours = colours.repeat_interleave(logistic_mixture.COMPONENTS, 0)[:, :, None, None]
         self.context.weight[self.C :] = colours * r_taps
         self.surround.weight[self.C :] = colours * x_taps
-        self.surround.bias[self.C :] = 0
-        self.context.bias[self.C :] = 0
+        for layer in (self.surround, self.context):
+            weight_and_bias(layer)[1][self.C :] = 0
         for network in (self.lossless, self.corrected):
-            network[-1].weight.mul_(0.1)
-            network[-1].bias.copy_(logistic_mixture.initial_bias())
+            weight, bias = (getattr(network[-1], name) for name in ("weight", "bias"))
+            weight.mul_(0.1)
+            bias.copy_(logistic_mixture.initial_bias())
 
     def start_correction(self) -> None:
         """Let a correction that has not been trained yet begin as the network for exact residuals."""
-        if all(layer.is_new() for layer in self.corrected):
-            for layer, plain in zip(self.corrected, self.lossless, strict=True):
+        layers = [layer for layer in self.corrected if isinstance(layer, ConditionalConv2d)]
+        if all(layer.is_new() for layer in layers):
+            for layer, plain in zip(layers, self.lossless, strict=True):
                 layer.start_from(plain)
 
     def is_correction_alone(self) -> bool:
@@ -154,13 +156,14 @@ class ResidualPrior(nn.Module):
     def freeze(self) -> None:
         """Make tables and networks: what features say, what gathered neighbours say, what follows."""
         by_phase = copy.deepcopy(self.features)  # outputs ordered by phase, then channel
-        for values in (by_phase.weight, by_phase.bias):
+        for values in weight_and_bias(by_phase):
             values.copy_(values.unflatten(0, (self.C, 4)).transpose(0, 1).flatten(0, 1).clone())
         causal = self.context.gathered_weight() / RESIDUAL_UNIT
         around = self.surround.weight.flatten(1)[:, :, None, None] / PICTURE_UNIT
         gathered = nn.Conv2d(causal.shape[1] + around.shape[1], len(causal), 1)
-        gathered.weight.copy_(torch.cat((causal, around), 1))
-        gathered.bias.copy_(self.context.bias + self.surround.bias)
+        weight, bias = weight_and_bias(gathered)
+        weight.copy_(torch.cat((causal, around), 1))
+        bias.copy_(weight_and_bias(self.context)[1] + weight_and_bias(self.surround)[1])
         networks = {
             "features": convert(nn.Sequential(by_phase), fraction=FRACTION_BITS),
             "neighbours": convert(nn.Sequential(gathered)),

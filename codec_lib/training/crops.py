@@ -1,7 +1,7 @@
 """Random training crops of a folder's pictures."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,7 +25,7 @@ class Crops:
 
     def __init__(
         self,
-        folders: list[str | Path],
+        folders: Sequence[str | Path],
         size: int,
         batch: int,
         seed: int = 0,
@@ -60,7 +60,9 @@ class Crops:
         left = generator.randint(0, width - side)
         crop = picture[top : top + side, left : left + side]
         if side != self.size:
-            crop = np.asarray(Image.fromarray(crop).resize((self.size, self.size), Image.BICUBIC))
+            crop = np.asarray(
+                Image.fromarray(crop).resize((self.size, self.size), Image.Resampling.BICUBIC)
+            )
         if generator.random() < self.soft:
             crop = soften_colours(crop)
         return crop[:, ::-1] if generator.random() < 0.5 else crop
@@ -70,8 +72,8 @@ def soften_colours(picture: np.ndarray) -> np.ndarray:
     """The picture, uint8 (H, W, 3), with the colours of YCbCr at half the resolution both ways (4:2:0)."""
     height, width = picture.shape[:2]
     luma, *colours = Image.fromarray(picture).convert("YCbCr").split()
-    half = [c.resize(((width + 1) // 2, (height + 1) // 2), Image.BOX) for c in colours]
-    full = [c.resize((width, height), Image.BICUBIC) for c in half]
+    half = [c.resize(((width + 1) // 2, (height + 1) // 2), Image.Resampling.BOX) for c in colours]
+    full = [c.resize((width, height), Image.Resampling.BICUBIC) for c in half]
     return np.asarray(Image.merge("YCbCr", [luma, *full]).convert("RGB"))
 
 

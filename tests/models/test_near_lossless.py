@@ -220,3 +220,30 @@ def test_a_tau_beyond_training_uses_the_last_correction(model):
     x = picture("soft", 20, 20)
     assert residual.TRAINED_TAU < 9 <= TAU.coarsest
     assert largest_error(model.decompress(model.compress(x, 9), 9, 20, 20), x) <= 9
+
+
+@pytest.mark.parametrize("size", [(1, 700), (700, 1), (5, 300), (63, 270), (300, 17)])
+@pytest.mark.parametrize("tau", [0, 2])
+def test_thin_pictures_go_through_few_steps_and_come_back(model, size, tau):
+    x = picture("soft", *size)
+    assert largest_error(model.decompress(model.compress(x, tau), tau, *size), x) <= tau
+    one, _ = coder(model, x, tau)
+    (tile,) = one.tiles()
+    assert tile.is_in_parts
+    assert len(tile.steps) <= 2 * 63 + 64
+    assert sorted(torch.cat(tile.steps).tolist()) == list(range(size[0] * size[1]))
+
+
+def test_a_thin_picture_may_have_several_tiles(model, monkeypatch):
+    monkeypatch.setattr(residual_coder, "TILE", (16, 40))
+    x = picture("soft", 3, 400)
+    assert len(list(coder(model, x, 0)[0].tiles())) == 2
+    assert largest_error(model.decompress(model.compress(x, 0), 0, 3, 400), x) == 0
+
+
+def test_chunks_change_nothing_in_thin_pictures(model, monkeypatch):
+    x = picture("soft", 2, 600)
+    whole = model.compress(x, 1)
+    monkeypatch.setattr(residual_coder, "CHUNK", 5)
+    assert model.compress(x, 1) == whole
+    assert largest_error(model.decompress(whole, 1, 2, 600), x) <= 1

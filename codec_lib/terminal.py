@@ -1,0 +1,44 @@
+"""What a command says on stderr: why it failed, what is worth knowing, how long it has taken so far."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from codec_lib.errors import PictureWarning
+
+
+def fail(message: str, status: int = 1) -> int:
+    """Say in one line what is wrong; returns the exit status."""
+    print("codec-lib: " + " ".join(message.split()), file=sys.stderr)
+    return status
+
+
+def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    """A warning in one line, in place of `warnings.showwarning`; others than ours are left out."""
+    if issubclass(category, PictureWarning):
+        print("codec-lib: warning: " + " ".join(str(message).split()), file=sys.stderr)
+
+
+@contextmanager
+def clock(what: str) -> Iterator[None]:
+    """Show the seconds on a terminal while something takes longer than two of them."""
+    done = threading.Event()
+
+    def tick() -> None:
+        start = time.monotonic()
+        while not done.wait(2):
+            print(f"\r{what}: {time.monotonic() - start:.0f} s", end="", file=sys.stderr, flush=True)
+
+    thread = threading.Thread(target=tick, daemon=True)
+    if sys.stderr.isatty():
+        thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        if thread.is_alive():
+            thread.join()
+            print("\r\x1b[K", end="", file=sys.stderr)
