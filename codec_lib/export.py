@@ -52,7 +52,7 @@ def to_bytes(
         ending: of the file's name, in small letters or large.
         lossless: write what comes closest to the samples, and tell what is still changed.
     Returns:
-        The bytes of the file, and notes: one line for each thing that the file does not hold.
+        The bytes of the file, and notes, one line for each thing that the file does not hold.
     Raises:
         ValueError: no such format, or one that does not hold alpha, 16 bits or this size; the message is
             one line and names endings that do.

@@ -37,9 +37,9 @@ def evaluate(
         setting: what the values are of, which is their name in the result.
         title: what the progress bar says.
     Returns:
-        {"rows": [...], "means": [...]}: a row for each picture and value, and the mean over pictures
-        for each value, of bpp (from file lengths), psnr (dB), ms_ssim (None for pictures too small
-        for it), encode_s and decode_s (seconds).
+        A dict of "rows", one for each picture and value, and "means" over pictures for each value, of
+        bpp (from file lengths), psnr (dB), ms_ssim (None for pictures too small for it), encode_s and
+        decode_s (seconds).
     """
     rows = []
     with tqdm(total=len(paths) * len(values), desc=title or "evaluating", unit="file") as bar:

@@ -93,7 +93,7 @@ class Model(nn.Module, ABC):
 
 
 class TransformCodec(Model):
-    r"""Two transforms, a gain for each channel and quality, and a prior of what is coded.
+    r"""Two transforms, a gain for each channel and quality, and a prior of what is coded::
 
         x --> g_a --> y --*m--> prior --> y_hat --*m'--> g_s --> x_hat
 

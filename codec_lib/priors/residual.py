@@ -187,7 +187,7 @@ class ResidualPrior(nn.Module):
     def decode(
         self, data: bytes, x_tilde: Tensor, features: Tensor, tau: int, size: tuple[int, int]
     ) -> Tensor:
-        """Quantized residuals int32 (3, *size) from a section; BitstreamError unless it fits."""
+        """Quantized residuals int32 (3, rows, columns) from a section; BitstreamError unless it fits."""
         alphabet, colours = residual_coder.read_head(data, tau)
         coder = residual_coder.ResidualCoder(self.frozen, x_tilde, features, size, alphabet)
         return coder.decode(data[residual_coder.HEAD :], colours)
