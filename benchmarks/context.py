@@ -95,7 +95,7 @@ def seconds(path: Path) -> list[dict]:
     for name in MODELS:
         data, model = cl.encode(original, name, quality=TIMED, device="cpu"), weights.load(name).model
         file = container.read(data)
-        sections, size_of = file.take(file.names), (file.header.height, file.header.width)
+        sections, size_of = file.take(), (file.header.height, file.header.width)
         tasks[name, "read_s"] = lambda m=model, s=sections, size=size_of: m.read(s, TIMED, *size)
         tasks[name, "decode_s"] = lambda d=data: cl.decode(d, device="cpu")
     taken = {key: [] for key in tasks}

@@ -88,7 +88,7 @@ def encode(
         )  # fmt: skip
         sections = first | codec.compress(levels, value, effort) | last
         data = container.write(header, sections)
-        if container.read(data).take(list(sections)) != sections:
+        if container.read(data).take() != sections:
             raise RuntimeError("encode: the file does not hold what was written")
         return data
 

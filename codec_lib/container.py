@@ -73,9 +73,10 @@ class File:
         """The names of those sections whose bytes are all there and right."""
         return tuple(section.name for section in self.sections if section.state == "ok")
 
-    def take(self, names: Collection[str]) -> dict[str, bytes]:
-        """The bytes of some sections; SectionError for the first that is not there or not intact."""
+    def take(self, names: Collection[str] | None = None) -> dict[str, bytes]:
+        """The bytes of some sections, or of all; SectionError for the first that is missing or damaged."""
         present = {section.name: section for section in self.sections}
+        names = self.names if names is None else names
         for name in names:
             if name not in present:
                 raise SectionError(name, f"there is none; there are {', '.join(present) or 'none'}")

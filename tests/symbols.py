@@ -17,7 +17,7 @@ def symbols_of(data: bytes) -> str:
     """SHA-256 of all integers of a file's sections, as little-endian int32 in order of their names."""
     file = container.read(data)
     header, model = file.header, weights.load(file.header.model).model
-    integers = model.read(file.take(file.names), header.value, header.height, header.width)
+    integers = model.read(file.take(), header.value, header.height, header.width)
     state = hashlib.sha256()
     for _, values in sorted(integers.items()):
         state.update(values.numpy().astype("<i4").tobytes())

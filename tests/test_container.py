@@ -35,7 +35,7 @@ def take_all(data: bytes) -> dict[str, bytes]:
     """All sections of a file to whose end nothing is added."""
     file = read(data)
     assert file.surplus == 0
-    return file.take(file.names)
+    return file.take()
 
 
 def forged(offset: int, value: bytes) -> bytes:

@@ -84,7 +84,7 @@ def originals() -> list[Original]:
 def parts_of(data: bytes) -> tuple[header.Header, dict[str, bytes]]:
     """Header and sections of an intact file."""
     file = container.read(data)
-    return file.header, file.take(file.names)
+    return file.header, file.take()
 
 
 def raw(mutate: Callable) -> Callable:
