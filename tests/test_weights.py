@@ -10,7 +10,7 @@ from codec_lib import data, weights
 from codec_lib.errors import BitstreamError
 from codec_lib.models import MODELS, architecture
 
-WIDTHS = {"near-lossless": {"N": 4, "M": 6, "C": 8}}
+WIDTHS = {"near-lossless": {"N": 4, "M": 6, "C": 8}, "recurrent": {"N": 4, "K": 8}}
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -19,6 +19,7 @@ MODELS = {
     "factorized": "codec_lib.models.factorized_prior:FactorizedPrior",
     "autoencoder": "codec_lib.models.compressive_autoencoder:CompressiveAutoencoder",
     "near-lossless": "codec_lib.models.near_lossless:NearLossless",
+    "recurrent": "codec_lib.models.recurrent:Recurrent",
 }
 
 

@@ -1,0 +1,197 @@
+r"""The prior of bits: what an iteration sends, given all that has been sent before it.
+
+A recurrent codec sends C bits at each place of a small grid, again and again. Bits near one another and
+bits of the iterations before tell a lot about the next ones, most of it early on. A small network sees, in
+a window of 3 x 3 around the place,
+
+    the bits of this iteration that are decoded already (-1 or 1; 0 for the others)
+    those of the iteration before, and the sum of all earlier ones
+    which iteration this is
+
+and gives for each channel the logit of "the bit is 1". An iteration is decoded in `STEPS` steps: two halves
+of the places, as on a checkerboard, and within each of them groups of channels; a step sees the steps
+before it.
+
+To code, the network runs in fixed point, and its outputs are compared with thresholds: they choose one of
+`LEVELS` tables of two symbols. So every machine decodes the same bits. What the pixels look like plays no
+part: a decoder whose floats differ shows other pixels and reads the same bits.
+
+Source: the idea is that of BinaryRNN, Toderici et al., CVPR 2017, section 3; the interleaved steps are
+those of He et al., CVPR 2021.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from codec_lib.entropy import rans
+from codec_lib.entropy.pmf import Tables
+from codec_lib.errors import BitstreamError, section
+from codec_lib.exact.canvas import Canvas
+from codec_lib.exact.fixed_point import convert
+from codec_lib.exact.frozen import Frozen
+from codec_lib.layers.convolution import weight_and_bias
+
+WINDOW = 3
+GROUPS = 2  # of channels, for each half of the places
+STEPS = 2 * GROUPS
+LEVELS = 64
+LARGEST_LOGIT = 8.0
+SLOPE = 2.0**-3
+
+
+def logits() -> Tensor:
+    """The logits of the tables, float64 (LEVELS,), ascending."""
+    return torch.linspace(-LARGEST_LOGIT, LARGEST_LOGIT, LEVELS, dtype=torch.float64)
+
+
+class BitsPrior(nn.Module):
+    """p of C bits at each place of a grid, in up to T iterations, from K channels inside.
+
+    The four verbs of every prior, on bits. `frozen` is that of the codec.
+    """
+
+    def __init__(self, C: int, T: int, K: int, frozen: Frozen):
+        super().__init__()
+        self.C, self.T, self.frozen = C, T, frozen
+        self.network = nn.Sequential(
+            nn.Conv2d(3 * C + T, K, WINDOW, padding=WINDOW // 2), nn.LeakyReLU(SLOPE),
+            nn.Conv2d(K, K, 1), nn.LeakyReLU(SLOPE),
+            nn.Conv2d(K, C, 1),
+        )  # fmt: skip
+
+    def forward(self, bits: Tensor) -> Tensor:
+        """Bits to code each iteration of each picture, (B, t); bits -1 or 1, (B, t, C, h, w).
+
+        In training a step is drawn for each iteration, and counts for all of them.
+        """
+        batch, iterations, _, height, width = bits.shape
+        step_of = self.step_of(height, width).to(bits.device)
+        before = bits.cumsum(1) - bits
+        costs = []
+        for t in range(iterations):
+            last = bits[:, t - 1] if t else torch.zeros_like(bits[:, 0])
+            steps = [int(torch.randint(STEPS, ()))] if self.training else list(range(STEPS))
+            cost = torch.zeros(batch, device=bits.device)
+            for step in steps:
+                seen = torch.where(step_of < step, bits[:, t], 0.0)
+                logit = self.network(self.inputs(seen, last, before[:, t], t)).float()
+                lost = F.softplus(-bits[:, t] * logit) / torch.log(torch.tensor(2.0))
+                cost = cost + torch.where(step_of == step, lost, 0.0).flatten(1).sum(1)
+            costs.append(cost * (STEPS / len(steps)))
+        return torch.stack(costs, 1)
+
+    def inputs(self, seen: Tensor, last: Tensor, before: Tensor, t: int) -> Tensor:
+        """What the network sees of iteration t, (B, 3 C + T, h, w)."""
+        which = torch.zeros(len(seen), self.T, *seen.shape[2:], device=seen.device)
+        which[:, t] = 1
+        return torch.cat((seen, last, before, which), 1)
+
+    def step_of(self, height: int, width: int) -> Tensor:
+        """In which step each bit is decoded, int64 (C, h, w)."""
+        places = (torch.arange(height)[:, None] + torch.arange(width)) % 2
+        group = torch.arange(self.C)[:, None, None] * GROUPS // self.C
+        return places * GROUPS + group
+
+    @torch.no_grad()
+    def freeze(self) -> None:
+        """Make the tables of both symbols, and the network that chooses among them."""
+        weight, bias = weight_and_bias(self.network[0])
+        gathered = nn.Conv2d(weight[0].numel(), len(weight), 1)
+        for parameter, value in zip(weight_and_bias(gathered), (weight, bias), strict=True):
+            parameter.copy_(value.reshape(parameter.shape))
+        levels = logits()
+        ones = torch.sigmoid(levels).tolist()
+        self.frozen["bits"] = Tables.from_pmfs([[1 - p, p] for p in ones], [0] * LEVELS)
+        borders = (levels[1:] + levels[:-1]) / 2
+        self.frozen["bits network"] = convert(nn.Sequential(gathered, *self.network[1:]), borders)
+
+    def encode(self, bits: Tensor) -> list[bytes]:
+        """One section an iteration, of bits -1 or 1, int8 (t, C, h, w)."""
+        walk = BitsWalk(self, bits.shape[2], bits.shape[3], bits.device)
+        sections = []
+        for iteration in bits.flatten(2):
+            symbols, indexes = [], []
+            for channels, places in walk.steps():
+                indexes.append(walk.indexes(channels, places).flatten())
+                known = iteration[channels][:, places]
+                symbols.append(((known + 1) // 2).flatten())
+                walk.put(channels, places, known)
+            message = torch.cat(symbols).cpu().numpy().astype("int32"), torch.cat(indexes).cpu().numpy()
+            sections.append(rans.encode(*message, self.frozen.tables("bits")))
+            walk.end_iteration()
+        return sections
+
+    def decode(self, sections: dict[str, bytes], height: int, width: int) -> Tensor:
+        """The bits -1 or 1, int8 (t, C, height, width), of the first t iterations, by section name.
+
+        Raises SectionError for a section that does not fit.
+        """
+        walk = BitsWalk(self, height, width, next(self.parameters()).device)
+        iterations = []
+        for name, data in sections.items():
+            with section(name):
+                decoder = rans.Decoder(data, self.C * height * width, self.frozen.tables("bits"))
+                for channels, places in walk.steps():
+                    index = walk.indexes(channels, places)
+                    symbols = torch.from_numpy(decoder.read(index.flatten().cpu().numpy()))
+                    if symbols.min() < 0 or symbols.max() > 1:
+                        raise BitstreamError("bits: a symbol that is neither 0 nor 1")
+                    walk.put(channels, places, (2 * symbols - 1).view(index.shape).to(index.device))
+                if decoder.finish() != len(data):
+                    raise BitstreamError(f"rans: {len(data)} bytes, expected {decoder.finish()}")
+            iterations.append(walk.current())
+            walk.end_iteration()
+        return torch.stack(iterations).view(len(iterations), self.C, height, width)
+
+
+class BitsWalk:
+    """The steps that encoder and decoder take through the bits (C, h, w) of all iterations."""
+
+    def __init__(self, prior: BitsPrior, height: int, width: int, device: torch.device):
+        self.C, self.network, self.iteration = prior.C, prior.frozen.network("bits network"), 0
+        self.canvas = Canvas(3 * prior.C + prior.T, height, width, WINDOW // 2, torch.int16, device)
+        reach = torch.arange(-(WINDOW // 2), WINDOW // 2 + 1)
+        self.neighbours = self.canvas.distances(torch.cartesian_prod(reach, reach))
+        step_of = prior.step_of(height, width).flatten(1)
+        self.order = []
+        for step in range(STEPS):
+            channels, places = (
+                (step_of == step).any(1).nonzero()[:, 0],
+                (step_of == step).any(0).nonzero()[:, 0],
+            )
+            self.order.append((channels.to(device), places.to(device)))
+        self._enter_iteration()
+
+    def steps(self) -> list[tuple[Tensor, Tensor]]:
+        """For each step the channels and the places of the bits that it decodes; it may have no place."""
+        return [(channels, places) for channels, places in self.order if len(places)]
+
+    @torch.inference_mode()
+    def indexes(self, channels: Tensor, places: Tensor) -> Tensor:
+        """The tables of some bits, uint8 (channels, places)."""
+        around = self.canvas.bases(places) + self.neighbours[:, None]
+        seen = self.canvas.planes[:, around]  # (3 C + T, 9, P)
+        return self.network(seen.flatten(0, 1)[None, :, None])[0, :, 0][channels]
+
+    def put(self, channels: Tensor, places: Tensor, bits: Tensor) -> None:
+        """Enter bits -1 or 1 (channels, places) of this iteration."""
+        self.canvas.planes[channels[:, None], self.canvas.bases(places)] = bits.to(torch.int16)
+
+    def current(self) -> Tensor:
+        """The bits of this iteration, int8 (C, h w)."""
+        return self.canvas.whole()[: self.C].flatten(1).to(torch.int8)
+
+    def end_iteration(self) -> None:
+        """What was this iteration's becomes the last one's, and is added to the sum of all."""
+        planes, C = self.canvas.planes, self.C
+        planes[2 * C : 3 * C] += planes[:C]
+        planes[C : 2 * C] = planes[:C]
+        planes[:C] = 0
+        self.iteration += 1
+        self._enter_iteration()
+
+    def _enter_iteration(self) -> None:
+        which = self.canvas.whole()[3 * self.C :]
+        which.zero_()
+        which[self.iteration : self.iteration + 1] = 1

@@ -1,0 +1,88 @@
+"""Recurrent cells compute the equations, remember, and reach every parameter."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from codec_lib.layers.binarizer import Binarizer
+from codec_lib.layers.recurrent import CELLS, RESIDUAL_SHARE, ConvGRU, ConvLSTM, ResidualGRU
+
+
+def inputs(seed: int = 0) -> torch.Tensor:
+    return torch.randn(2, 3, 8, 10, generator=torch.Generator().manual_seed(seed))
+
+
+def parts(cell, x, h):
+    """W * x and U * h of each gate."""
+    ours = cell.of_input(x).split(cell.outputs, 1)
+    weights = cell.of_state.weight.split(cell.outputs)
+    return ours, [F.conv2d(h, weight, padding=cell.of_state.padding) for weight in weights], weights
+
+
+@torch.no_grad()
+def test_an_lstm_is_its_equations():
+    cell = ConvLSTM(3, 5, hidden_kernel=3)
+    _, state = cell(inputs(0), None)
+    h, c = state
+    (wi, wf, wg, wo), (ui, uf, ug, uo), _ = parts(cell, inputs(1), h)
+    expected_c = torch.sigmoid(wf + uf) * c + torch.sigmoid(wi + ui) * torch.tanh(wg + ug)
+    expected_h = torch.sigmoid(wo + uo) * expected_c.tanh()
+    output, state = cell(inputs(1), state)
+    torch.testing.assert_close(output, expected_h)
+    torch.testing.assert_close(state[1], expected_c)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", [ConvGRU, ResidualGRU])
+def test_a_gru_is_its_equations(kind):
+    cell = kind(3, 5, hidden_kernel=3)
+    _, (h,) = cell(inputs(0), None)
+    (wz, wr, wg), (uz, ur, _), (_, _, u) = parts(cell, inputs(1), h)
+    z, r = torch.sigmoid(wz + uz), torch.sigmoid(wr + ur)
+    expected = (1 - z) * h + z * torch.tanh(wg + F.conv2d(r * h, u, padding=1))
+    if kind is ResidualGRU:
+        expected = expected + RESIDUAL_SHARE * cell.state_shortcut(h)
+    output, (state,) = cell(inputs(1), (h,))
+    torch.testing.assert_close(state, expected)
+    if kind is ResidualGRU:
+        expected = expected + RESIDUAL_SHARE * cell.input_shortcut(inputs(1))
+    torch.testing.assert_close(output, expected)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", CELLS)
+def test_no_state_is_a_state_of_zeros(name):
+    cell = CELLS[name](3, 5, stride=2)
+    zeros = tuple(torch.zeros(2, 5, 4, 5) for _ in cell(inputs(), None)[1])
+    for a, b in zip(cell(inputs(), None), cell(inputs(), zeros), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_gradients_reach_every_parameter_and_the_first_input(name):
+    cell, first, state = CELLS[name](3, 5), inputs(0).requires_grad_(), None
+    for x in (first, inputs(1), inputs(2)):
+        output, state = cell(x, state)
+    output.sum().backward()
+    assert first.grad.abs().max() > 0
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in cell.parameters())
+
+
+def test_bits_are_minus_one_and_one_and_a_zero_is_a_one():
+    binarizer = Binarizer(3, 4).eval()
+    with torch.no_grad():
+        binarizer.project.weight.zero_()
+        binarizer.project.bias.copy_(torch.tensor([0.0, -0.0, -1e-9, 1e-9]))
+    assert binarizer(inputs())[0, :, 0, 0].tolist() == [1, 1, -1, 1]
+
+
+def test_bits_are_right_on_average_and_their_gradient_is_that_of_a():
+    torch.manual_seed(0)
+    binarizer = Binarizer(3, 1).train()
+    x = torch.randn(1, 3, 1, 1).expand(1, 3, 200, 200).clone().requires_grad_()
+    a = torch.tanh(binarizer.project(x))
+    b = binarizer(x)
+    assert (b.abs() - 1).abs().max() < 1e-6
+    assert (b.mean() - a.mean()).abs() < 0.02
+    (of_b,), (of_a,) = (torch.autograd.grad(t.sum(), x, retain_graph=True) for t in (b, a))
+    torch.testing.assert_close(of_b, of_a)
