@@ -189,7 +189,7 @@ def teaching(symbols, indexes, tables: Tables) -> dict:
 def overheads(symbols, indexes, tables: Tables) -> list[dict]:
     """Compare the bytes of short and long messages with the ideal."""
     rows = []
-    for n in (0, 1, 10, 100, 1000, 10_000, rans.LONG - 1, rans.LONG, 100_000, COUNT):
+    for n in (0, 1, 10, 100, 1000, 10_000, rans.LONG_MESSAGE - 1, rans.LONG_MESSAGE, 100_000, COUNT):
         part = symbols[:n], indexes[:n], tables
         row = {"symbols": n, "ideal_bytes": bit_counter.encode(*part) / 8}
         rows.append(row | {"rans_bytes": len(rans.encode(*part))})

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from codec_lib import weights
 
 POOR = 20.0  # dB
-BLOCK, STEP = 8, 4
+SIDE, STEP = 8, 4
 PERIOD = 64  # one band of blocks in so many rows is enough to see what a picture is like
 SUSPICIOUS = 2.0  # times the squared error at POOR: so much variance inside of blocks
 
@@ -26,9 +26,9 @@ SUSPICIOUS = 2.0  # times the squared error at POOR: so much variance inside of 
 def is_suspicious(levels: Tensor) -> bool:
     """Whether a picture, uint8 (1, 3, H, W), varies within blocks as much as a bad error would."""
     height, width = levels.shape[-2:]
-    rows = torch.arange(max(height // PERIOD, 1))[:, None] * PERIOD + torch.arange(min(BLOCK, height))
+    rows = torch.arange(max(height // PERIOD, 1))[:, None] * PERIOD + torch.arange(min(SIDE, height))
     sampled = levels[..., rows.to(levels.device), :].to(torch.float32)  # (1, 3, bands, 8, W)
-    bands, size = sampled.flatten(0, 2)[:, None], (rows.shape[1], min(BLOCK, width))
+    bands, size = sampled.flatten(0, 2)[:, None], (rows.shape[1], min(SIDE, width))
     variance = F.avg_pool2d(bands * bands, size, STEP) - F.avg_pool2d(bands, size, STEP) ** 2
     return variance.mean().item() > SUSPICIOUS * 255**2 * 10 ** (-POOR / 10)
 

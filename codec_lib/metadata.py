@@ -1,7 +1,7 @@
 """What a picture's numbers mean, and where they come from: colour profile, EXIF and XMP.
 
 A section holds the bytes compressed by zlib. Of both what is packed and what is unpacked at most
-`LIMIT` bytes are allowed, so that a short section cannot fill the memory. The most common profile,
+`MAX_BYTES` bytes are allowed, so that a short section cannot fill the memory. The most common profile,
 sRGB, is recognised by what it does to colours, not by its bytes, of which there are dozens: it costs
 one byte. A profile that is anything else is kept as it is.
 
@@ -25,7 +25,7 @@ from codec_lib.errors import BitstreamError
 
 OPTIONAL = ("icc", "exif", "xmp")
 INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # the names that Pillow gives them
-LIMIT = 4 << 20
+MAX_BYTES = 4 << 20
 SRGB = b"\0"  # no zlib stream starts like this
 ORIENTATION = 0x0112
 SRGB_GAMMA = 0.45455  # what PNG files of sRGB give as their exponent
@@ -66,10 +66,10 @@ def unpack(name: str, section: bytes, mode: str) -> bytes:
     else:
         stream = zlib.decompressobj()
         try:
-            data = stream.decompress(section, LIMIT + 1)
+            data = stream.decompress(section, MAX_BYTES + 1)
         except zlib.error as error:
             raise BitstreamError(f"section {name}: damaged zlib stream ({error})") from None
-        if len(data) <= LIMIT and not stream.eof:
+        if len(data) <= MAX_BYTES and not stream.eof:
             raise BitstreamError(f"section {name}: zlib stream of {len(section)} bytes ends too early")
         if stream.unused_data:
             raise BitstreamError(f"section {name}: {len(stream.unused_data)} bytes after its zlib stream")
@@ -119,8 +119,8 @@ def _colours() -> np.ndarray:
 
 def _misfit(name: str, data: bytes, mode: str) -> str | None:
     """Why these bytes cannot go with a picture of this mode, or None."""
-    if len(data) > LIMIT:
-        return f"more than {LIMIT} bytes"
+    if len(data) > MAX_BYTES:
+        return f"more than {MAX_BYTES} bytes"
     if name == "icc":
         space = data[16:20].decode("latin-1")  # as the header of a profile has it
         fitting = "GRAY" if mode.startswith("L") else "RGB "

@@ -20,7 +20,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from codec_lib import depth
 from codec_lib.header import MAX_PIXELS, MAX_SIDE
 
-File = bytes | bytearray | memoryview | BinaryIO | str | os.PathLike
+FileSource = bytes | bytearray | memoryview | BinaryIO | str | os.PathLike
 
 SOURCES = "a path, bytes, a file opened as binary, a PIL image, an array and a tensor"
 GREY_STEPS = {"L;2": 85, "L;4": 17}  # what Pillow scales the samples by, but not the transparent one
@@ -42,7 +42,7 @@ class Opened:
     notes: tuple[str, ...]
 
 
-def open_picture(source: Image.Image | File) -> Opened:
+def open_picture(source: Image.Image | FileSource) -> Opened:
     """The first picture of a file, or an image that the application opened or made.
 
     A file open as binary is read from where it is, and left open. The application's own image is left
@@ -58,7 +58,7 @@ def open_picture(source: Image.Image | File) -> Opened:
         return Opened(ImageOps.exif_transpose(source), mode, None, lost, _frames(source))
 
 
-def _from_file(source: File) -> Opened:
+def _from_file(source: FileSource) -> Opened:
     data, name = _contents(source)
     with _one_line(name), _own_limit():
         image = Image.open(io.BytesIO(data))
@@ -83,7 +83,7 @@ def check_size(width: int, height: int) -> None:
         raise ValueError(f"image: {width} x {height}; allowed are {allowed}")
 
 
-def _contents(source: File) -> tuple[bytes, str]:
+def _contents(source: FileSource) -> tuple[bytes, str]:
     """All bytes of a source, and what to call it."""
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source)

@@ -159,11 +159,11 @@ def test_exif_and_xmp_lose_their_orientation_and_nothing_else(orientation):
 
 def test_too_much_is_left_out_with_a_note():
     image = gradient()
-    image.info["xmp"] = b"x" * (metadata.LIMIT + 1)
+    image.info["xmp"] = b"x" * (metadata.MAX_BYTES + 1)
     parts = picture.take(image, keep=("xmp",))
     assert parts.sections == {}
-    assert parts.notes == (f"xmp: more than {metadata.LIMIT} bytes; left out",)
-    image.info["xmp"] = b"x" * metadata.LIMIT
+    assert parts.notes == (f"xmp: more than {metadata.MAX_BYTES} bytes; left out",)
+    image.info["xmp"] = b"x" * metadata.MAX_BYTES
     assert restored(picture.take(image, keep=("xmp",))).info["xmp"] == image.info["xmp"]
 
 
@@ -180,8 +180,8 @@ PACKED = zlib.compress(P3)
 @pytest.mark.parametrize(
     ("section", "problem"),
     [
-        (zlib.compress(bytes(metadata.LIMIT + 1)), f"more than {metadata.LIMIT} bytes"),
-        (zlib.compress(bytes(1 << 26), 1), f"more than {metadata.LIMIT} bytes"),
+        (zlib.compress(bytes(metadata.MAX_BYTES + 1)), f"more than {metadata.MAX_BYTES} bytes"),
+        (zlib.compress(bytes(1 << 26), 1), f"more than {metadata.MAX_BYTES} bytes"),
         (PACKED[:-1], "ends too early"),
         (PACKED + b"\0", "1 bytes after its zlib stream"),
         (b"", "ends too early"),

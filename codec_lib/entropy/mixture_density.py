@@ -43,7 +43,7 @@ EXP_LIMIT = 12
 EXP_STEPS = 64
 LOGISTIC_LIMIT = 16
 LOGISTIC_BITS = 10  # of fraction of the argument of S
-PRECISION = 22  # S is a multiple of 2**-22
+LOGISTIC_PRECISION = 22  # S is a multiple of 2**-22
 
 
 class MixtureTables(NamedTuple):
@@ -65,7 +65,7 @@ class MixtureTables(NamedTuple):
             2.0**16 * np.exp(-log_sigma),
             2.0**12 * np.tanh(slope),
             2.0**15 * np.exp(-np.arange(EXP_LIMIT * EXP_STEPS + 1) / EXP_STEPS),
-            2.0**PRECISION / (1 + np.exp(-t / 2**LOGISTIC_BITS)),
+            2.0**LOGISTIC_PRECISION / (1 + np.exp(-t / 2**LOGISTIC_BITS)),
         )
         return cls(*(np.rint(values).astype(np.int64) for values in functions))
 
@@ -146,7 +146,7 @@ def cumulative(q, low, high, tau, mean, rate, weight, total, logistic):
     for k in range(K):
         t = (edge - mean[k]) * rate[k] >> int64(LEVEL + 16 - LOGISTIC_BITS)
         mass += weight[k] * logistic[_clamp(t, -limit, limit) + limit]
-    return mass * ((1 << 16) - (high - low + 1)) // (total << PRECISION) + q - low
+    return mass * ((1 << 16) - (high - low + 1)) // (total << LOGISTIC_PRECISION) + q - low
 
 
 @inline

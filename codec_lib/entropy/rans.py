@@ -60,13 +60,13 @@ from codec_lib.errors import BitstreamError
 __all__ = ["Decoder", "decode", "encode", "pop", "push", "reciprocal"]
 
 STATE_BYTES = 5
-LONG = 1 << 14  # messages below this length use one lane: each lane costs four bytes
+LONG_MESSAGE = 1 << 14  # messages below this length use one lane: each lane costs four bytes
 MAX_LANES_LOG2 = 10
 
 
 def lanes_for(count: int) -> int:
     """How many lanes a message of `count` symbols has unless the caller chooses: one or four."""
-    return 1 if count < LONG else REGISTERS
+    return 1 if count < LONG_MESSAGE else REGISTERS
 
 
 def rows_of(tables: Tables) -> Rows:

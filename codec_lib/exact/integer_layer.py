@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+LEAK = 3  # leaky ReLUs have the slope 2**-3
 ACTIVATION_LIMIT = 2**26  # activations to +-2**26, which stands for +-2**14
 NORM_FRACTION_BITS = 8  # of what enters inverse GDN, which squares it
 NORM_LIMIT = 2**15  # that stands for +-2**7

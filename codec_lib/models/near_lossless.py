@@ -36,7 +36,7 @@ from codec_lib.training.optimizers import muon
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
 
-QUALITY = 1.0  # of the lossy layer
+LOSSY_QUALITY = 1.0  # of the lossy layer
 NETWORK_ROWS = 64  # rows that a network gives at once: convolutions of float64 copy every window
 INNER = 4  # layers of g_s that work at a quarter of the size and below
 
@@ -58,7 +58,7 @@ class NearLossless(Model):
         return self.lossy.stride
 
     def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
-        return (*self.lossy.stages(QUALITY), (self.prior.section,))
+        return (*self.lossy.stages(LOSSY_QUALITY), (self.prior.section,))
 
     def promise(self, setting: float) -> int:
         return int(setting)
@@ -91,8 +91,8 @@ class NearLossless(Model):
         tau, (height, width) = int(setting), levels.shape[-2:]
         x = levels[0].to(torch.int32)
         colours = 1 if (x == x[:1]).all() else 3
-        sections = self.lossy.compress(levels, QUALITY)
-        y_hat = self.lossy.read(sections, QUALITY, height, width)["y"]
+        sections = self.lossy.compress(levels, LOSSY_QUALITY)
+        y_hat = self.lossy.read(sections, LOSSY_QUALITY, height, width)["y"]
         x_tilde, features = reconstruct(self.frozen, y_hat, colours)
         r_hat = near_lossless(x - x_tilde[:, :height, :width].int(), tau)
         sections[self.prior.section] = self.prior.encode(r_hat, x_tilde, features, tau, colours)
@@ -107,7 +107,7 @@ class NearLossless(Model):
 
         Raises SectionError when one does not fit the declared size.
         """
-        integers = self.lossy.read(sections, QUALITY, height, width)
+        integers = self.lossy.read(sections, LOSSY_QUALITY, height, width)
         with section(self.prior.section):
             data = sections[self.prior.section]
             x_tilde, features = reconstruct(self.frozen, integers["y"], self.prior.colours(data))
@@ -119,7 +119,7 @@ class NearLossless(Model):
         if self.prior.section in sections:
             integers = self.read(sections, setting, height, width)
             return add(integers["x_tilde"], integers["r"])[None].to(torch.uint8)
-        y_hat = self.lossy.read(sections, QUALITY, height, width)["y"]
+        y_hat = self.lossy.read(sections, LOSSY_QUALITY, height, width)["y"]
         return reconstruct(self.frozen, y_hat, 3)[0][None, :, :height, :width]
 
     def forward(self, x: Tensor, tau: int = 0) -> Output:
@@ -135,7 +135,7 @@ class NearLossless(Model):
     def lossy_layer(self, x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """x_tilde (B, 3, H, W) in levels, features (B, N, H/2, W/2), bits of y and z."""
         is_trained = next(self.lossy.parameters()).requires_grad
-        quality = torch.full((len(x),), QUALITY, dtype=torch.float32, device=x.device)
+        quality = torch.full((len(x),), LOSSY_QUALITY, dtype=torch.float32, device=x.device)
         with full_precision(x), torch.set_grad_enabled(is_trained and torch.is_grad_enabled()):
             y_hat, bits = self.lossy.latents(x, quality)
             features = self.lossy.g_s[:-1](y_hat)
@@ -146,7 +146,7 @@ class NearLossless(Model):
 @torch.no_grad()
 def freeze_synthesis(lossy: ScaleHyperprior) -> None:
     """Add to what is frozen: y_hat to features at half the size, in two parts, and those to levels."""
-    _, inverse = lossy.gain(lossy.quality_tensor(QUALITY))
+    _, inverse = lossy.gain(lossy.quality_tensor(LOSSY_QUALITY))
     last = copy.deepcopy(lossy.g_s[-1])
     for parameter in weight_and_bias(last):
         parameter.mul_(255)

@@ -48,7 +48,7 @@ SCHEMES = ("additive", "one-shot", "scaled")
 STRIDE = 16
 
 
-class Encoder(nn.Module):
+class EncoderNetwork(nn.Module):
     """E and B: what is missing (B, 3, H, W) to bits -1 or 1, (B, BITS, H/16, W/16)."""
 
     def __init__(self, N: int, cell: type[Cell]):
@@ -65,7 +65,7 @@ class Encoder(nn.Module):
         return self.binarizer(x)
 
 
-class Decoder(nn.Module):
+class DecoderNetwork(nn.Module):
     """D: bits (B, BITS, H/16, W/16) to (B, 3, H, W) in (-1, 1)."""
 
     def __init__(self, N: int, cell: type[Cell]):
@@ -114,7 +114,7 @@ class Recurrent(Model):
     def __init__(self, N: int = 16, K: int = 64, scheme: int = 0, cell: int = 0):
         super().__init__(N=N, K=K, scheme=scheme, cell=cell)
         self.scheme, kind = SCHEMES[scheme], list(CELLS.values())[cell]
-        self.encoder, self.decoder = Encoder(N, kind), Decoder(N, kind)
+        self.encoder, self.decoder = EncoderNetwork(N, kind), DecoderNetwork(N, kind)
         self.gain = Gain(N) if self.scheme == "scaled" else None
         self.prior = BitsPrior(BITS, ITERATIONS.last + 1, K, self.frozen)
 

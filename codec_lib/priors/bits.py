@@ -13,7 +13,7 @@ of the places, as on a checkerboard, and within each of them groups of channels;
 before it.
 
 To code, the network runs in fixed point, and its outputs are compared with thresholds: they choose one of
-`LEVELS` tables of two symbols. So every machine decodes the same bits. What the pixels look like plays no
+`TABLES` tables of two symbols. So every machine decodes the same bits. What the pixels look like plays no
 part: a decoder whose floats differ shows other pixels and reads the same bits.
 
 Source: the idea is that of BinaryRNN, Toderici et al., CVPR 2017, section 3; the interleaved steps are
@@ -30,19 +30,19 @@ from codec_lib.errors import BitstreamError, section
 from codec_lib.exact.canvas import Canvas
 from codec_lib.exact.fixed_point import convert
 from codec_lib.exact.frozen import Frozen
+from codec_lib.exact.integer_layer import LEAK
 from codec_lib.layers.convolution import weight_and_bias
 
 WINDOW = 3
 GROUPS = 2  # of channels, for each half of the places
 STEPS = 2 * GROUPS
-LEVELS = 64
+TABLES = 64
 LARGEST_LOGIT = 8.0
-SLOPE = 2.0**-3
 
 
 def logits() -> Tensor:
-    """The logits of the tables, float64 (LEVELS,), ascending."""
-    return torch.linspace(-LARGEST_LOGIT, LARGEST_LOGIT, LEVELS, dtype=torch.float64)
+    """The logits of the tables, float64 (TABLES,), ascending."""
+    return torch.linspace(-LARGEST_LOGIT, LARGEST_LOGIT, TABLES, dtype=torch.float64)
 
 
 class BitsPrior(nn.Module):
@@ -55,8 +55,8 @@ class BitsPrior(nn.Module):
         super().__init__()
         self.C, self.T, self.frozen = C, T, frozen
         self.network = nn.Sequential(
-            nn.Conv2d(3 * C + T, K, WINDOW, padding=WINDOW // 2), nn.LeakyReLU(SLOPE),
-            nn.Conv2d(K, K, 1), nn.LeakyReLU(SLOPE),
+            nn.Conv2d(3 * C + T, K, WINDOW, padding=WINDOW // 2), nn.LeakyReLU(2.0**-LEAK),
+            nn.Conv2d(K, K, 1), nn.LeakyReLU(2.0**-LEAK),
             nn.Conv2d(K, C, 1),
         )  # fmt: skip
 
@@ -102,7 +102,7 @@ class BitsPrior(nn.Module):
             parameter.copy_(value.reshape(parameter.shape))
         levels = logits()
         ones = torch.sigmoid(levels).tolist()
-        self.frozen["bits"] = Tables.from_pmfs([[1 - p, p] for p in ones], [0] * LEVELS)
+        self.frozen["bits"] = Tables.from_pmfs([[1 - p, p] for p in ones], [0] * TABLES)
         borders = (levels[1:] + levels[:-1]) / 2
         self.frozen["bits network"] = convert(nn.Sequential(gathered, *self.network[1:]), borders)
 

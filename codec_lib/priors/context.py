@@ -29,6 +29,7 @@ from codec_lib.errors import BitstreamError, section
 from codec_lib.exact.canvas import Canvas
 from codec_lib.exact.fixed_point import ACTIVATION_LIMIT, FRACTION_BITS, convert, leaky
 from codec_lib.exact.frozen import Frozen
+from codec_lib.exact.integer_layer import LEAK
 from codec_lib.exact.order import CHECKERBOARD, Order
 from codec_lib.layers.convolution import conv, deconv, weight_and_bias
 from codec_lib.layers.gain import GainUnit
@@ -37,13 +38,12 @@ from codec_lib.priors.base import Prior, Sections
 from codec_lib.priors.symbols import channel_indexes, read_symbols, write_symbols
 from codec_lib.quantize import Rounding, noise, straight_through
 
-LEAK = 3  # leaky ReLU has slope 2**-3
 WINDOW = 5  # side of what a place sees
 CHUNK = 1024  # places whose distributions are computed at once: symbols are in this order in the stream
 PSI_ROWS = 64  # rows of psi that are computed at once
 SYMBOL_LIMIT = 2**13  # symbols and means are clamped, so that y_hat stays below ACTIVATION_LIMIT
-LIMIT = SYMBOL_LIMIT << FRACTION_BITS
-LOG_SIGMA = -3.0, 6.0  # what networks can ask for; the tables go from 0.11 to 256
+LATENT_LIMIT = SYMBOL_LIMIT << FRACTION_BITS
+LOG_SIGMA_BOUNDS = -3.0, 6.0  # what networks can ask for; the tables go from 0.11 to 256
 
 
 def activation() -> nn.LeakyReLU:
@@ -99,7 +99,7 @@ class ContextPrior(Prior):
         z_hat = noise(z) if self.training else z.round()
         psi = self.h_s(z_hat)
         mu, log_sigma = self._in_two_steps(y, psi) if self.has_two_steps else self._at_once(y, psi)
-        sigma = log_sigma.clamp(*LOG_SIGMA).exp()
+        sigma = log_sigma.clamp(*LOG_SIGMA_BOUNDS).exp()
         symbols = self._symbols(y - mu, sigma)  # pixels see rounding, the rate sees noise
         if self.training:
             bits = gaussian.bits(noise(y - mu), sigma, self.shape)
@@ -120,7 +120,7 @@ class ContextPrior(Prior):
         first = (torch.arange(y.shape[2])[:, None] + torch.arange(y.shape[3])) % 2 == 0
         first = first.to(y.device)
         mu, log_sigma = self.distribution(psi, torch.zeros_like(y))
-        symbols = self._symbols(y - mu, log_sigma.clamp(*LOG_SIGMA).exp())
+        symbols = self._symbols(y - mu, log_sigma.clamp(*LOG_SIGMA_BOUNDS).exp())
         seen = torch.where(first, symbols + mu, 0.0)
         mu_after, log_sigma_after = self.distribution(psi, seen)
         return torch.where(first, mu, mu_after), torch.where(first, log_sigma, log_sigma_after)
@@ -229,7 +229,7 @@ class ContextWalk:
         h = leaky(h.clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT), LEAK)
         h = self.frozen.network("parameters")(h)
         mu, index = (self.frozen.network(name)(h)[0, :, 0] for name in ("mean", "index"))
-        return mu.clamp_(-LIMIT, LIMIT), index
+        return mu.clamp_(-LATENT_LIMIT, LATENT_LIMIT), index
 
     def put(self, places: Tensor, symbol: Tensor, mu: Tensor) -> None:
         """Enter what is decoded at some places."""

@@ -28,6 +28,7 @@ from codec_lib.errors import BitstreamError
 from codec_lib.exact.canvas import Canvas
 from codec_lib.exact.fixed_point import ACTIVATION_LIMIT, leaky
 from codec_lib.exact.frozen import Frozen
+from codec_lib.exact.integer_layer import LEAK
 from codec_lib.exact.order import SLANTED
 
 HEAD = 7  # bytes before the stream
@@ -35,8 +36,7 @@ TILE = 512, 768  # rows and columns; more take more memory and fewer steps a pix
 THIN, LONG = 64, 256  # a picture less than THIN wide or high and more than LONG the other way
 PART = 64, 64  # rows and columns of the parts of its tiles
 CHUNK = 4096  # pixels that the encoder treats at once
-STRIP = 16  # rows of features at once
-LEAK = 3  # leaky ReLU has slope 2**-3
+FEATURE_ROWS = 16  # rows of features at once
 CENTRE = 128  # of the levels that networks see
 WINDOW, SURROUND = 7, 5  # sides of what is seen of residuals and of x_tilde
 
@@ -167,7 +167,7 @@ class ResidualCoder:
     def _features_in(self, top: int, left: int, bottom: int, right: int) -> Tensor:
         halves = self.features[None, :, top // 2 : -(-bottom // 2), left // 2 : -(-right // 2)]
         network = self.frozen.network("features")
-        strips = [network(strip)[0] for strip in halves.split(STRIP, dim=2)]
+        strips = [network(strip)[0] for strip in halves.split(FEATURE_ROWS, dim=2)]
         u = torch.cat([strip.to(torch.int32).flatten(1).T.contiguous() for strip in strips])
         return u.view(4 * len(u), -1)
 

@@ -119,7 +119,9 @@ def test_a_value_outside_of_int32_in_the_stream_is_refused(coder):
 
 
 @both
-@pytest.mark.parametrize("count", [1, 5, 1000, rans.LONG - 1, rans.LONG, rans.LONG + 3])
+@pytest.mark.parametrize(
+    "count", [1, 5, 1000, rans.LONG_MESSAGE - 1, rans.LONG_MESSAGE, rans.LONG_MESSAGE + 3]
+)
 def test_the_byte_stream_is_the_golden_one(coder, count):
     tables = bells()
     symbols, indexes = latent(count, tables)

@@ -101,7 +101,7 @@ def test_long_messages_come_back_from_four_states(message, extra, escapes):
     symbols, indexes, tables = message
     if len(symbols) == 0:
         return
-    repeat = -(-rans.LONG // len(symbols))
+    repeat = -(-rans.LONG_MESSAGE // len(symbols))
     symbols, indexes = np.tile(symbols, repeat + extra), np.tile(indexes, repeat + extra)
     if not escapes:
         symbols = np.clip(symbols, -5, 5)
@@ -119,7 +119,7 @@ def test_long_messages_come_back_from_four_states(message, extra, escapes):
 @given(messages(), st.lists(st.integers(0, 999), max_size=20))
 def test_a_message_can_be_read_in_pieces(message, cuts):
     symbols, indexes, tables = message
-    repeat = 1 + rans.LONG // max(1, len(symbols)) if len(cuts) % 2 else 1
+    repeat = 1 + rans.LONG_MESSAGE // max(1, len(symbols)) if len(cuts) % 2 else 1
     symbols, indexes = np.tile(symbols, repeat), np.tile(indexes, repeat)
     decoder = rans.Decoder(rans.encode(symbols, indexes, tables), len(symbols), tables)
     ends = sorted(cut * len(symbols) // 1000 for cut in cuts)
@@ -136,7 +136,7 @@ def test_a_decoder_refuses_to_read_more_than_the_message():
         decoder.finish()
 
 
-@pytest.mark.parametrize("count", [1, 1000, rans.LONG + 5])
+@pytest.mark.parametrize("count", [1, 1000, rans.LONG_MESSAGE + 5])
 def test_rans_consumes_exactly_its_own_bytes(count):
     tables = bells()
     symbols = (np.arange(count) % 7 - 3).astype(np.int32)
@@ -153,7 +153,7 @@ def test_rans_consumes_exactly_its_own_bytes(count):
 def test_noise_of_any_length_never_crashes_four_states(seed, size):
     noise = np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8).tobytes()
     with pytest.raises(BitstreamError):
-        rans.decode(noise, np.arange(rans.LONG) % 16, bells())
+        rans.decode(noise, np.arange(rans.LONG_MESSAGE) % 16, bells())
 
 
 def test_one_flipped_bit_is_noticed_in_most_places():

@@ -88,7 +88,7 @@ def test_the_integers_follow_the_floats(prior):
 def test_latents_out_of_range_are_clamped_not_wrapped(prior):
     y = latents() * 1e6
     y_hat = prior.decode(prior.encode(y, 4.0), 4.0, y.shape[2:])["y"]
-    assert y_hat.abs().max() <= 2 * context.LIMIT
+    assert y_hat.abs().max() <= 2 * context.LATENT_LIMIT
     assert (y_hat.sign() == y.sign())[y.abs() > 1e5].all()
 
 
