@@ -11,6 +11,7 @@ nothing of: alpha, a colour profile, the low bytes of 16-bit samples. The latter
 last.
 """
 
+import os
 import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from codec_lib.surroundings import reproducible
 
 def encode(
     image: picture.Source,
-    model: str = DEFAULT,
+    model: str | os.PathLike = DEFAULT,
     *,
     target_bytes: float | None = None,
     effort: int = 0,

@@ -51,6 +51,8 @@ def check_output(path: AnyPath, source: AnyPath | None = None) -> None:
     """
     if os.fspath(path) in STANDARD_OUTPUT:
         return
+    if not os.fspath(path):
+        raise ValueError("output: an empty name, expected a path")
     if os.path.isdir(path) or os.fspath(path).endswith(os.sep):
         raise ValueError(f"output: {path} is a folder, expected a file")
     if _is_special(path):

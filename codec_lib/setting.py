@@ -19,14 +19,19 @@ import numpy as np
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether something is a real number, Python's or NumPy's; True and False are none, nor is NaN.
+    """Whether something is a real number, Python's or NumPy's, that a float can hold.
 
-    >>> [is_number(value) for value in (3, np.float32(0.5), True, "3", float("nan"))]
-    [True, True, False, False, False]
+    True and False are none, nor is NaN, nor an integer of 400 digits.
+
+    >>> [is_number(value) for value in (3, np.float32(0.5), True, "3", float("nan"), 10**400)]
+    [True, True, False, False, False, False]
     """
-    return (
-        isinstance(value, Real) and not isinstance(value, bool | np.bool_) and float(value) == float(value)
-    )
+    if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
+        return False
+    try:
+        return float(value) == float(value)
+    except OverflowError:
+        return False
 
 
 @dataclass(frozen=True)

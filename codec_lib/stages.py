@@ -75,7 +75,7 @@ class Staged:
         count = len(self.groups)
         if stages is None:
             return count
-        if not (is_number(stages) and stages == round(stages) and 1 <= stages <= count):
+        if not (is_number(stages) and stages in range(1, count + 1)):
             raise ValueError(f"stages: {stages}; the file has {count}")
         return int(stages)
 

@@ -59,9 +59,14 @@ class _Switches:
         finally:
             with self.lock:
                 self.users -= 1
-                while self.users == 0 and self.before:
-                    place, name, stood = self.before.pop()
-                    setattr(place, name, stood)
+                if self.users == 0:
+                    self.put_back()
+
+    def put_back(self) -> None:
+        """Let every switch stand as it did."""
+        while self.before:
+            place, name, stood = self.before.pop()
+            setattr(place, name, stood)
 
 
 _SWITCHES = _Switches()
@@ -96,5 +101,12 @@ class _MatmulPrecision:
         torch.set_float32_matmul_precision(precision)
 
 
+def _begin_as_a_child() -> None:
+    """One thread; and nobody here relies on the switches, whoever did when the process was forked."""
+    torch.set_num_threads(1)
+    _SWITCHES.lock, _SWITCHES.users = RLock(), 0
+    _SWITCHES.put_back()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+    os.register_at_fork(after_in_child=_begin_as_a_child)

@@ -65,20 +65,42 @@ def paths() -> dict[str, Path]:
 
 def available() -> dict[str, dict]:
     """Name -> model card of all weights that can be loaded, sorted by name; empty where there is none."""
-    cards = {name: path.with_suffix(".json") for name, path in paths().items()}
-    return {name: json.loads(card.read_text()) if card.exists() else {} for name, card in cards.items()}
+    cards = {}
+    for name, path in paths().items():
+        try:
+            cards[name] = _card(path)
+        except BitstreamError as error:
+            cards[name] = {"problem": str(error)}
+    return cards
 
 
-def find(name: str) -> Path:
+def _card(path: Path) -> dict[str, Any]:
+    """The card beside a file of weights, empty where there is none; BitstreamError for what is no card."""
+    path = path.with_suffix(".json")
+    if not path.exists():
+        return {}
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        card = None
+    if not isinstance(card, dict):
+        raise BitstreamError(f"weights: {path.name} is no model card")
+    return card
+
+
+def find(name: str | os.PathLike) -> Path:
     """The file of some weights, by their name or by its path; ValueError names what there is."""
-    if str(name).endswith(".safetensors") and Path(name).is_file():
+    if not isinstance(name, str | os.PathLike):
+        raise ValueError(f"model: {name!r}; allowed is a name or a path")
+    name = os.fspath(name)
+    if name.endswith(".safetensors") and Path(name).is_file():
         return Path(name)
     if name not in paths():
         raise ValueError(f"model: {name!r}; there are {', '.join(paths()) or 'none'}")
     return paths()[name]
 
 
-def load(name: str, device: str = "cpu") -> Trained:
+def load(name: str | os.PathLike, device: str = "cpu") -> Trained:
     """A trained model by the name of its weights, or by the path of a .safetensors file.
 
     Raises ValueError for a name nobody knows, BitstreamError for a file that is no such model.
@@ -90,11 +112,10 @@ def load(name: str, device: str = "cpu") -> Trained:
 @lru_cache(maxsize=8)
 def _load(path: Path, changed: int, device: str) -> Trained:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    card = path.with_suffix(".json")
-    stated = json.loads(card.read_text()).get("sha256", digest) if card.exists() else digest
+    stated = _card(path).get("sha256", digest)
     if stated != digest:
         raise BitstreamError(
-            f"weights: {path.name} has SHA-256 {digest[:16]}..., its card {stated[:16]}..."
+            f"weights: {path.name} has SHA-256 {digest[:16]}..., its card {str(stated)[:16]}..."
         )
     try:
         with safe_open(path, "pt") as file:

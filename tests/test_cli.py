@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 import codec_lib as cl
-from codec_lib import data
+from codec_lib import data, weights
 
 
 def run(*arguments, **options):
@@ -272,3 +273,40 @@ def test_a_lossless_file_stays_lossless_where_the_format_can(folder):
 def test_a_full_disk_is_one_line():
     picture = Path(__file__).parents[1] / "_static" / "readme.png"
     assert_one_line(run("encode", picture, "/dev/full", "--quality", 1), 1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--set", "target_bytes=5"), ("--set", "device=1"), ("--set", "quality=2", "--set", "quality=3"),
+        ("--target-bytes", "1" + 400 * "0"), ("--effort", "1" + 400 * "0"), ("--effort", "inf"),
+    ],
+)  # fmt: skip
+def test_odd_numbers_and_names_are_wrong_command_lines(folder, options):
+    assert_one_line(run("encode", "photo.png", "x.clc", *options, cwd=folder), 2)
+
+
+def test_an_empty_name_and_a_folder_that_is_gone_are_one_line(folder):
+    assert_one_line(run("encode", folder / "photo.png", ""), 1)
+    gone = folder / "gone"
+    gone.mkdir()
+    code = f"import os; os.rmdir({str(gone)!r}); from codec_lib.cli import main; exit(main(['models']))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=gone
+    )
+    assert_one_line(result, 1)
+
+
+@pytest.mark.parametrize("card", [b"[1]", b"{", b"\xff\xfe"])
+def test_a_card_that_is_none_is_named(folder, card):
+    for ending in (".safetensors", ".json"):
+        shutil.copy(weights.SHIPPED / f"factorized{ending}", folder / f"mine{ending}")
+    (folder / "mine.json").write_bytes(card)
+    environment = {**os.environ, "CODEC_LIB_WEIGHTS": str(folder)}
+    listed = run("models", env=environment)
+    assert listed.returncode == 0
+    assert "weights: mine.json is no model card" in listed.stdout
+    assert "hyperprior\n" in listed.stdout
+    encoded = run("encode", folder / "photo.png", folder / "x.clc", "--model", "mine", env=environment)
+    assert_one_line(encoded, 1)
+    assert "mine.json" in encoded.stderr

@@ -1,0 +1,148 @@
+"""The options of all commands but `train`, whose are the fields of its settings (`cli_train`)."""
+
+import argparse
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from codec_lib import setting
+from codec_lib.models import DEFAULT
+
+MODEL_HELP = "a name that `codec-lib models` lists, or a .safetensors file"
+OUT_HELP = "; - is standard output"
+
+
+def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
+    """The parser of all commands; `run` has the function of each by its name."""
+    main = _OneLineParser(prog="codec-lib", description="Learned image compression.")
+    commands = main.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, help: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help, description=help)
+        sub.set_defaults(run=run[name], error=sub.error)
+        return sub
+
+    command("models", "list the trained models with their cards")
+
+    sub = command("encode", "compress a picture into a .clc file")
+    sub.add_argument("input", metavar="IN", help="any picture that Pillow reads; - is standard input")
+    sub.add_argument("output", metavar="OUT", help="the .clc file" + OUT_HELP)
+    sub.add_argument("--model", default=DEFAULT, metavar="NAME", help=MODEL_HELP)
+    size = sub.add_mutually_exclusive_group()
+    size.add_argument(
+        "--quality", type=_value_of(setting.QUALITY), metavar="Q", help="of lossy models: 1 to 8; default 4"
+    )
+    size.add_argument(
+        "--tau", type=_value_of(setting.TAU), metavar="T",
+        help="of near-lossless models: largest error, 20 to 0; default 0",
+    )  # fmt: skip
+    size.add_argument(
+        "--set", type=_pair, action="append", default=[], metavar="NAME=VALUE",
+        help="the setting of any model, by its name",
+    )  # fmt: skip
+    _add_target(size)
+    size.add_argument("--target-bpp", type=_positive, metavar="R", help="or the same in bits a pixel")
+    sub.add_argument("--effort", type=_whole, default=0, metavar="E", help="how hard to try; default 0")
+    sub.add_argument(
+        "--keep", action="append", choices=("exif", "xmp"), default=[],
+        help="keep this too, besides the colour profile; repeatable",
+    )  # fmt: skip
+    sub.add_argument("--strip", action="store_true", help="leave out the colour profile and all else")
+    _add_device(sub)
+
+    sub = command("decode", "turn a .clc file back into a picture")
+    sub.add_argument("input", metavar="IN", help="the .clc file; - is standard input")
+    sub.add_argument(
+        "output", metavar="OUT", help="picture; its ending says the format, PNG for -, standard output"
+    )
+    sub.add_argument("--stages", type=_whole, metavar="K", help="only the first K stages; 1 is a preview")
+    _add_device(sub)
+
+    sub = command("truncate", "drop the last stages of a .clc file, without encoding again")
+    sub.add_argument("input", metavar="IN", help="the .clc file; - is standard input")
+    sub.add_argument("output", metavar="OUT", help="the shorter one" + OUT_HELP)
+    kept = sub.add_mutually_exclusive_group(required=True)
+    kept.add_argument("--stages", type=_whole, metavar="K", help="keep the first K stages")
+    _add_target(kept)
+
+    sub = command("verify", "decode a file and compare every sample with the original picture")
+    sub.add_argument(
+        "original", metavar="ORIGINAL", help="the picture it was made from; - is standard input"
+    )
+    sub.add_argument("input", metavar="FILE", help="the .clc file")
+    _add_device(sub)
+
+    sub = command("inspect", "print what a .clc file says, and every check that fails")
+    sub.add_argument("input", metavar="FILE", help="the .clc file; - is standard input")
+
+    sub = command("evaluate", "measure a model on a folder of pictures")
+    sub.add_argument("input", metavar="DIR", type=Path, help="folder of pictures")
+    sub.add_argument("--model", required=True, metavar="NAME", help=MODEL_HELP)
+    sub.add_argument(
+        "--values", type=_numbers, metavar="V,V,...", help="of its setting; eight of them unless given"
+    )
+    sub.add_argument("--json", required=True, metavar="FILE", help="where results go")
+    _add_device(sub)
+
+    commands.add_parser(
+        "train", help="train a model, or resume its training"
+    )  # `cli_train` has its options
+    return main
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
+
+
+def _add_target(parser: Any) -> None:
+    parser.add_argument(
+        "--target-bytes", type=_positive, metavar="N", help="or the largest size of the file"
+    )
+
+
+def _value_of(known: setting.Setting) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            return known.check(_number(text))
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+def _pair(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    if not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text} is not NAME=VALUE")
+    return name, _number(value)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+
+def _whole(text: str) -> int:
+    number = _number(text)
+    if not (math.isfinite(number) and number == int(number)):
+        raise argparse.ArgumentTypeError(f"{text} is no whole number")
+    return int(number)
+
+
+def _positive(text: str) -> float:
+    value = _number(text)
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return int(value) if value == int(value) else value
+
+
+def _numbers(text: str) -> list[float]:
+    return [_number(part) for part in text.split(",")]
