@@ -1,16 +1,17 @@
 """What every coder asks of its arguments: integers, one axis, values that have a meaning."""
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from codec_lib.entropy.compiled import compiled
 
 INT32 = np.iinfo(np.int32)
+Numbers = np.ndarray | Sequence[Any]  # what NumPy makes an array of
 
 
-def check_indexes(indexes: ArrayLike, tables: Sized) -> np.ndarray:
+def check_indexes(indexes: Numbers, tables: Sized) -> np.ndarray:
     """Return `indexes` as a contiguous (N,) array of uint8, uint16 or int32, each a row.
 
     Raises:
@@ -25,7 +26,7 @@ def check_indexes(indexes: ArrayLike, tables: Sized) -> np.ndarray:
     return np.ascontiguousarray(indexes)
 
 
-def check_symbols(symbols: ArrayLike, indexes: np.ndarray) -> np.ndarray:
+def check_symbols(symbols: Numbers, indexes: np.ndarray) -> np.ndarray:
     """Return `symbols` as a contiguous int32 (N,) array, one for each index.
 
     Raises:
@@ -53,7 +54,7 @@ def _all_below(values: np.ndarray, end: int) -> bool:
     return lowest == 0 and highest < end
 
 
-def integers(name: str, values: ArrayLike) -> np.ndarray:
+def integers(name: str, values: Numbers) -> np.ndarray:
     """Return `values` as an (N,) array of some integer type; TypeError or ValueError if that is not so."""
     values = np.asarray(values)
     if values.shape == (0,):

@@ -21,16 +21,15 @@ from heapq import heapify, heappop, heappush
 from math import log1p
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from codec_lib.entropy import escape
-from codec_lib.entropy.checks import INT32, check_indexes, check_symbols
+from codec_lib.entropy.checks import INT32, Numbers, check_indexes, check_symbols
 
 PRECISION = 16
 TOTAL = 1 << PRECISION
 
 
-def quantize_pmf(p: ArrayLike, total: int = TOTAL) -> np.ndarray:
+def quantize_pmf(p: Numbers, total: int = TOTAL) -> np.ndarray:
     """Round a PMF to the integer frequencies that cost the fewest bits.
 
     Minimises the expected length `-sum p log2(f / total)` over all integers `f >= 1` with
@@ -94,7 +93,7 @@ def _repair(p: list, f: list, total: int) -> np.ndarray:
     return np.array(f, dtype=np.int64)
 
 
-def entropy(p: ArrayLike) -> float:
+def entropy(p: Numbers) -> float:
     """Expected surprise `-sum p log2 p` in bits a symbol, for p of shape (n,) and sum 1.
 
     >>> entropy([0.5, 0.25, 0.25])
@@ -103,7 +102,7 @@ def entropy(p: ArrayLike) -> float:
     return cross_entropy(p, p)
 
 
-def cross_entropy(p: ArrayLike, q: ArrayLike) -> float:
+def cross_entropy(p: Numbers, q: Numbers) -> float:
     """Bits a symbol, `-sum p log2 q`, when p (n,) happens and q (n,) was expected.
 
     Infinite when something happens that q rules out.
@@ -165,7 +164,7 @@ class Tables:
         _check(last > INT32.max, lambda r: f"last value is {last[r]}, expected at most {INT32.max}")
 
     @classmethod
-    def from_pmfs(cls, pmfs: Iterable[ArrayLike], offsets: Iterable[int]) -> "Tables":
+    def from_pmfs(cls, pmfs: Iterable[Numbers], offsets: Iterable[int]) -> "Tables":
         """Quantise one PMF a row; what a PMF lacks to 1 is the mass of its escape symbol.
 
         Args:
@@ -227,7 +226,7 @@ class Tables:
         return len(self.length)
 
 
-def _frozen_int32(name: str, value: ArrayLike, ndim: int) -> np.ndarray:
+def _frozen_int32(name: str, value: Numbers, ndim: int) -> np.ndarray:
     value = np.asarray(value)
     if value.dtype.kind not in "iu":
         raise ValueError(f"tables: {name} has dtype {value.dtype}, expected integers")
@@ -246,7 +245,7 @@ def _check(wrong: np.ndarray, why: Callable[[int], str]) -> None:
         raise ValueError(f"tables: row {row}: {why(row)}")
 
 
-def surprise(symbols: ArrayLike, indexes: ArrayLike, tables: Tables) -> np.ndarray:
+def surprise(symbols: Numbers, indexes: Numbers, tables: Tables) -> np.ndarray:
     """Bits that each symbol costs by its table: `16 - log2 f`, and its escape code if it has one.
 
     Args:
@@ -271,7 +270,7 @@ def surprise(symbols: ArrayLike, indexes: ArrayLike, tables: Tables) -> np.ndarr
     return bits
 
 
-def ideal_bits(symbols: ArrayLike, indexes: ArrayLike, tables: Tables) -> float:
+def ideal_bits(symbols: Numbers, indexes: Numbers, tables: Tables) -> float:
     """Bits that no coder with these tables can go below: the sum of `surprise`.
 
     >>> tables = Tables.from_pmfs([[0.5, 0.25]], offsets=[0])

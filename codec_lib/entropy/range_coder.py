@@ -25,10 +25,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from codec_lib.entropy import escape
-from codec_lib.entropy.checks import INT32, check_indexes, check_symbols
+from codec_lib.entropy.checks import INT32, Numbers, check_indexes, check_symbols
 from codec_lib.entropy.pmf import Tables
 from codec_lib.errors import BitstreamError
 
@@ -183,7 +182,7 @@ def _rows(tables: Tables) -> list[list[int]]:
     return [row[: n + 1].tolist() for row, n in zip(tables.cdf, tables.length, strict=True)]
 
 
-def encode(symbols: ArrayLike, indexes: ArrayLike, tables: Tables) -> bytes:
+def encode(symbols: Numbers, indexes: Numbers, tables: Tables) -> bytes:
     """Encode symbols, each with its own row of the tables.
 
     Args:
@@ -216,7 +215,7 @@ def encode(symbols: ArrayLike, indexes: ArrayLike, tables: Tables) -> bytes:
     return encoder.finish()
 
 
-def decode(data: bytes, indexes: ArrayLike, tables: Tables) -> np.ndarray:
+def decode(data: bytes, indexes: Numbers, tables: Tables) -> np.ndarray:
     """Decode what `encode` wrote with the same indexes and tables.
 
     Args:

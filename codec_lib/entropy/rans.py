@@ -38,10 +38,9 @@ coders" (arXiv:1402.3392).
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from codec_lib.entropy import escape
-from codec_lib.entropy.checks import INT32, check_indexes, check_symbols
+from codec_lib.entropy.checks import INT32, Numbers, check_indexes, check_symbols
 from codec_lib.entropy.pmf import Tables
 from codec_lib.entropy.rans_loops import (
     LOWEST,
@@ -79,7 +78,7 @@ def rows_of(tables: Tables) -> Rows:
 _ROWS = WeakKeyDictionary()
 
 
-def encode(symbols: ArrayLike, indexes: ArrayLike, tables: Tables, lanes: int | None = None) -> bytes:
+def encode(symbols: Numbers, indexes: Numbers, tables: Tables, lanes: int | None = None) -> bytes:
     """Encode symbols, each with its own row of the tables.
 
     Args:
@@ -133,7 +132,7 @@ class Decoder:
         self.count, self.done, self.position, self.bit = count, 0, 0, 0
         self.tables, self.rows = tables, rows_of(tables)
 
-    def read(self, indexes: ArrayLike) -> np.ndarray:
+    def read(self, indexes: Numbers) -> np.ndarray:
         """Return the next symbols, int32 (n,), one for each of the n indexes.
 
         Raises:
@@ -168,7 +167,7 @@ class Decoder:
         return self.head + 2 * self.position
 
 
-def decode(data: bytes, indexes: ArrayLike, tables: Tables) -> np.ndarray:
+def decode(data: bytes, indexes: Numbers, tables: Tables) -> np.ndarray:
     """Decode what `encode` wrote with the same indexes and tables.
 
     Args:

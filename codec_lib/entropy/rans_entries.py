@@ -29,9 +29,8 @@ from typing import Any
 
 import numpy as np
 from numba import int64, uint64
-from numpy.typing import ArrayLike
 
-from codec_lib.entropy.checks import integers
+from codec_lib.entropy.checks import Numbers, integers
 from codec_lib.entropy.compiled import compiled
 from codec_lib.entropy.pmf import TOTAL
 from codec_lib.entropy.rans import header, pack_states, parse_header
@@ -41,7 +40,7 @@ from codec_lib.errors import BitstreamError
 ABOVE_ONE = 1 + 2.0**-51  # this / f, times x, has the integer part x // f: see `rans_loops.reciprocal`
 
 
-def entries_of(symbols: ArrayLike, cdf: ArrayLike) -> np.ndarray:
+def entries_of(symbols: Numbers, cdf: Numbers) -> np.ndarray:
     """Where symbols lie in their own distributions.
 
     Args:
@@ -66,7 +65,7 @@ def entries_of(symbols: ArrayLike, cdf: ArrayLike) -> np.ndarray:
     return (start | (end - start - 1) << 16).astype(np.uint32)
 
 
-def encode(entries: ArrayLike) -> bytes:
+def encode(entries: Numbers) -> bytes:
     """Encode a message.
 
     Args:
@@ -82,7 +81,7 @@ def encode(entries: ArrayLike) -> bytes:
     return header(1, b"") + pack_states(np.array([state])) + words[int(position) :].tobytes()
 
 
-def check(data: bytes, entries: ArrayLike) -> None:
+def check(data: bytes, entries: Numbers) -> None:
     """Decode a message again, beside the entries it was made from; RuntimeError unless they agree."""
     entries = _check_entries(entries)
     try:
@@ -114,7 +113,7 @@ class Decoder:
         self.words[:-PADDING] = np.frombuffer(data, "<u2", self.words.size - PADDING, self.start)
         self.state, self.position = states[0], 0
 
-    def read(self, cdf: ArrayLike) -> np.ndarray:
+    def read(self, cdf: Numbers) -> np.ndarray:
         """Return the next symbols, int32 (n,).
 
         Args:
@@ -151,7 +150,7 @@ class Decoder:
         return self.start + 2 * self.position
 
 
-def _check_entries(entries: ArrayLike) -> np.ndarray:
+def _check_entries(entries: Numbers) -> np.ndarray:
     """Return `entries` as a contiguous uint32 (N,) array."""
     given = integers("entries", entries)
     entries = np.ascontiguousarray(given.astype(np.uint32))
@@ -162,7 +161,7 @@ def _check_entries(entries: ArrayLike) -> np.ndarray:
     return entries
 
 
-def _check_rows(cdf: ArrayLike) -> np.ndarray:
+def _check_rows(cdf: Numbers) -> np.ndarray:
     """Return `cdf` as a contiguous int32 (n, L + 1) array of cumulative rows."""
     cdf = np.asarray(cdf)
     if cdf.dtype.kind not in "iu":
