@@ -51,8 +51,8 @@ def jpeg2000_components(data: bytes) -> list[tuple[int, int, int]]:
     components = []  # as in the SIZ segments
     for match in re.finditer(re.escape(CODESTREAM), data):
         start = match.start() + 42
-        count = int.from_bytes(data[start - 2 : start], "big")
-        found = data[start : start + 3 * count]
+        length, count = (int.from_bytes(data[at : at + 2], "big") for at in (start - 38, start - 2))
+        found = data[start : start + 3 * count] if length == 38 + 3 * count else b""
         components += zip(found[::3], found[1::3], found[2::3], strict=False)
     return components
 
@@ -63,7 +63,7 @@ def _jpeg2000(data: bytes) -> tuple[str, ...]:
         changes.append("signed samples became unsigned")
     if any((across, down) != (1, 1) for _, across, down in components):
         changes.append("components of a lower resolution were enlarged")
-    space = re.search(b"colr\1..(....)", data, re.DOTALL)
+    space = re.search(b"colr\1..(....)", data[: data.find(CODESTREAM) + 1], re.DOTALL)
     if space and int.from_bytes(space[1], "big") == YCC:
         changes.append("YCbCr became RGB")
     return tuple(changes)

@@ -95,7 +95,7 @@ def count(stream: Iterable[bytes | memoryview], enough: int) -> tuple[int, bool]
         if inflate.eof:
             return found, False
         given = STEP
-        while piece or given == STEP:  # a full step may leave more inside of zlib
+        while not inflate.eof and (piece or given == STEP):  # a full step may leave more inside of zlib
             given = len(inflate.decompress(piece, STEP))
             found += given
             if found > enough:
