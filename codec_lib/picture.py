@@ -9,16 +9,18 @@ are eight modes: L, LA, RGB, RGBA, and the same with 16 bits a sample, written L
     1                          L                  kept
     L, LA, RGB, RGBA           itself             kept; a transparent colour becomes alpha
     P, PA                      RGB, RGBA          kept: the colours of the palette
-    RGBX                       RGB                kept: X is padding
+    RGBX                       RGB                kept: X is padding, except in a TIFF
     I;16, I;16B, I;16L, I;16N  L;16               kept
     I from 0 to 65535          L;16               kept: how Pillow opens some 16-bit files
     16-bit colour of PNG,      LA;16, RGB;16,     kept: read as in `depth.py`
-      TIFF and binary PPM        RGBA;16
+      TIFF, SGI, binary PPM      RGBA;16
     La, RGBa                   LA, RGBA           refused: alpha has to be divided out
     CMYK                       RGB                refused: converted through its profile, if any, to sRGB
     YCbCr, HSV, LAB            RGB                refused: converted
     other files of more than   8 bits             refused: 10 bits of AVIF, HEIF, JPEG 2000, and others
       8 bits a sample
+    signed samples, floats,    8 bits             refused, where Pillow says nothing: see `changes.py`
+      channels without a place
     I beyond, F, any other     refused            refused: nothing says which sample is white
 
 Unless coding is exact, 16 bits become 8, x / 257 rounded. Whatever is converted or left out has a note.
