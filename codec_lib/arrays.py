@@ -14,6 +14,8 @@ def from_array(array: np.ndarray) -> np.ndarray:
     Raises ValueError for other shapes and types. Floats are refused: one cannot tell 0..1 from 0..255.
     """
     kind = array.dtype.name
+    if np.ma.is_masked(array):
+        raise ValueError(f"image: {kind} array with a mask; allowed is one without, as filled() gives it")
     if kind not in ("bool", "uint8", "uint16"):
         raise ValueError(f"image: {kind} array {array.shape}; allowed are uint8, uint16 and bool")
     channels = array.shape[2] if array.ndim == 3 else 1
@@ -27,8 +29,21 @@ def from_array(array: np.ndarray) -> np.ndarray:
 def from_tensor(x: Tensor) -> np.ndarray:
     """The same of a tensor (H, W), (C, H, W) or (1, C, H, W), on any device.
 
-    Floats are in [0, 1] and become 8 bits, rounded. ValueError for others, as of infinity and NaN.
+    Floats are in [0, 1] and become 8 bits, rounded. ValueError for others, as of infinity and NaN, and
+    for tensors that have no samples of their own: nested, fake, or inside of vmap.
     """
+    try:
+        return _from_tensor(x)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        reason = " ".join(f"{error}".split())[:100]
+        raise ValueError(
+            f"image: {type(x).__name__} without samples ({reason}); allowed is a plain one"
+        ) from None
+
+
+def _from_tensor(x: Tensor) -> np.ndarray:
     kind, shape = str(x.dtype).removeprefix("torch."), tuple(x.shape)
     if x.layout is not torch.strided or x.is_meta or x.is_quantized or x.is_complex():
         raise ValueError(f"image: {x.layout} tensor of {kind} on {x.device}; allowed is one with samples")

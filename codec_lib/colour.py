@@ -51,9 +51,13 @@ def _plain(image: Image.Image) -> Image.Image:
 
 def _keyed(samples: np.ndarray, key: Any) -> tuple[np.ndarray, tuple[str, ...]]:
     """With an alpha channel, where one colour, `key`, is transparent."""
-    colour = np.atleast_1d(np.asarray(key))
+    try:
+        colour = np.atleast_1d(np.asarray(key))
+    except (ValueError, TypeError, OverflowError):  # a list of lists, or whatever an application put there
+        colour = np.empty(0)
     if colour.dtype.kind not in "iu" or colour.shape != samples.shape[2:]:
-        return samples, (f"transparency {key!r} is no colour of the picture; left out",)
+        named = " ".join(repr(key).split())[:60]
+        return samples, (f"transparency {named} is no colour of the picture; left out",)
     opaque = (samples != colour).any(axis=2, keepdims=True)
     return np.concatenate([samples, opaque * samples.dtype.type(np.iinfo(samples.dtype).max)], axis=2), ()
 

@@ -14,8 +14,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
+from codec_lib import changes, png, tiff
+
 TWO_BYTES = re.compile(r"(RGB|RGBX|RGBA);16([BLN])")  # byte order: big, little, this machine's
-BITS_PER_SAMPLE, PLANAR = 258, 284  # tags of TIFF
 
 
 def raw_mode(image: Image.Image) -> str:
@@ -48,6 +49,13 @@ def read(
         width, height = image.size
         stored = np.frombuffer(data, ">u2", 3 * width * height, offset)
         return stored.reshape(height, width, 3).astype(np.uint16), None
+    if decoder == "SGI16":
+        (width, height), count = image.size, len(image.getbands())
+        stored = np.frombuffer(data, ">u2", count * width * height, offset)
+        upright = stored.reshape(count, height, width)[:, ::-1]  # one plane after the other, from below
+        return upright.transpose(1, 2, 0).astype(np.uint16), None
+    if tiff.deep_white_is_zero(image):
+        return tiff.inverted(np.asarray(load(data, raw))), None
     if raw == "LA;16B":  # four bytes a pixel: RGBA takes them all
         return np.array(load(data, "RGBA")).view(">u2").astype(np.uint16), None
     if raw == "I;12":
@@ -76,23 +84,23 @@ def lost(image: Image.Image, data: bytes = b"") -> str | None:
             maxval = _tile(image)[3][1]
             bits = 8 if maxval == (65535 if image.mode == "I" else 255) else math.log2(maxval + 1)
         case "JPEG2000":
-            bits = _jpeg2000_bits(data)
+            bits = _most_unlike_eight(
+                [(depth & 127) + 1 for depth, _, _ in changes.jpeg2000_components(data)]
+            )
             if bits == 16 and image.mode.startswith("I;16"):
                 return None
         case "AVIF" | "HEIF":
             bits = max(_heif_bits(data), int(image.info.get("bit_depth") or 8))
+        case "ICO" | "ICNS":
+            components = [(depth & 127) + 1 for depth, _, _ in changes.jpeg2000_components(data)]
+            bits = max([8, *components, *(png.bits(data, start) for start in png.embedded(data))])
+        case "DDS" if _tile(image)[0] == "dds_rgb":
+            bits = max(8, *(mask.bit_count() for mask in _tile(image)[3][1]))
+        case "SGI" if _tile(image)[0] == "SGI16":
+            bits = 16
         case _ if re.search(";16[BLN]$", raw) and not raw.startswith("I"):
             bits = 16
     return f"{bits:.3g} bits a sample" if bits != 8 else None
-
-
-def refuse_split_planes(image: Image.Image) -> None:
-    """ValueError for a TIFF of 16-bit colours with one plane after the other, which Pillow misreads."""
-    tags = getattr(image, "tag_v2", {})
-    if image.format == "TIFF" and tags.get(PLANAR) == 2 and len(image.getbands()) > 1:
-        bits = max(tags.get(BITS_PER_SAMPLE, (1,)))
-        if bits > 8:
-            raise ValueError(f"{bits} bits a sample in one plane after the other; allowed is interleaved")
 
 
 def _tile(image: Image.Image) -> tuple:
@@ -101,13 +109,9 @@ def _tile(image: Image.Image) -> tuple:
     return tuple(tiles[0]) if tiles else ("", None, 0, "")
 
 
-def _jpeg2000_bits(data: bytes) -> int:
-    """The most bits of any component, from the SIZ segment of the codestream; 8 if there is none."""
-    start = data.find(b"\xff\x4f\xff\x51")
-    count = int.from_bytes(data[start + 40 : start + 42], "big")
-    if start < 0 or not count:
-        return 8
-    return max((byte & 127) + 1 for byte in data[start + 42 : start + 42 + 3 * count : 3])
+def _most_unlike_eight(bits: list[int]) -> int:
+    """The most bits of any component, or if one has fewer than 8 the least; 8 if there is none."""
+    return max(bits) if max(bits, default=8) > 8 else min(bits, default=8)
 
 
 def _heif_bits(data: bytes) -> int:

@@ -28,6 +28,7 @@ INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # the names that Pi
 MAX_BYTES = 4 << 20
 SRGB = b"\0"  # no zlib stream starts like this
 ORIENTATION = 0x0112
+SRGB_PLACES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # x, y of white, red, green, blue
 SRGB_GAMMA = 0.45455  # what PNG files of sRGB give as their exponent
 
 
@@ -45,7 +46,16 @@ def collect(info: dict, mode: str, keep: Collection[str]) -> tuple[dict[str, byt
             sections[name] = pack(name, _upright(data) if name == "exif" else data, mode)
         except ValueError as error:
             notes.append(f"{error}; left out")
+    if "icc" in keep and (code := info.get("cicp")):
+        notes.append(f"cICP: {' '.join(map(str, code))}, which is not sRGB; left out")
     if "icc" in keep and "icc_profile" not in info and "srgb" not in info:
+        places = info.get("chromaticity", SRGB_PLACES)  # of a PNG; grey has only the first
+        if (
+            not mode.startswith("L")
+            and isinstance(places, tuple)
+            and not np.allclose(places, SRGB_PLACES, 0, 0.002)
+        ):
+            notes.append("cHRM: primaries that are not those of sRGB, and no profile; left out")
         gamma = info.get("gamma", SRGB_GAMMA)  # a PNG may say no more than this
         if isinstance(gamma, int | float) and abs(gamma - SRGB_GAMMA) > 0.01:
             notes.append(f"gamma: {gamma:g}, and no profile; left out")

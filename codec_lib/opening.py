@@ -17,12 +17,14 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from codec_lib import depth
+from codec_lib import changes, depth, png, tiff
 from codec_lib.header import MAX_PIXELS, MAX_SIDE
 
 FileSource = bytes | bytearray | memoryview | BinaryIO | str | os.PathLike
 
 SOURCES = "a path, bytes, a file opened as binary, a PIL image, an array and a tensor"
+ALLOWED_SIZE = f"allowed are sides to {MAX_SIDE} and 1 to {MAX_PIXELS} pixels"
+EXIF = ("exif", "Raw profile type exif")  # where Pillow keeps it
 GREY_STEPS = {"L;2": 85, "L;4": 17}  # what Pillow scales the samples by, but not the transparent one
 
 
@@ -32,13 +34,15 @@ class Opened:
 
     `deep` holds the samples, uint16 (H, W, C), where Pillow's image has fewer bits of them. `lost` says
     what the file has and neither holds, such as "10 bits a sample". `mode` is the image's, or RGBa where
-    Pillow divides alpha out of the colours while it loads them. Each of `notes` is one line.
+    Pillow divides alpha out of the colours while it loads them. Each of `changed` is one line about what
+    the image does not have as the file has it, and each of `notes` one about what is beside the samples.
     """
 
     image: Image.Image
     mode: str
     deep: np.ndarray | None
     lost: str | None
+    changed: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -54,8 +58,17 @@ def open_picture(source: Image.Image | FileSource) -> Opened:
         return _from_file(source)
     check_size(*source.size)
     with _one_line("a Pillow image"), _own_limit():
-        mode, lost = depth.stored_mode(source), depth.lost(source)
-        return Opened(ImageOps.exif_transpose(source), mode, None, lost, _frames(source))
+        data = _behind(source)
+        mode, lost, changed = (
+            depth.stored_mode(source),
+            depth.lost(source, data),
+            changes.check(source, data),
+        )
+        if tiff.deep_white_is_zero(source):
+            raise ValueError("16 bits with 0 for white, which Pillow does not invert; allowed is the file")
+        upright, notes = _upright(source)
+    _add_colour_code(upright, data)
+    return Opened(upright, mode, None, lost, changed, notes + _frames(source))
 
 
 def _from_file(source: FileSource) -> Opened:
@@ -65,22 +78,22 @@ def _from_file(source: FileSource) -> Opened:
     with image:
         check_size(*image.size)
         with _one_line(name), _own_limit():
-            depth.refuse_split_planes(image)
+            changed = changes.check(image, data)
             mode = depth.stored_mode(image)
             scale = GREY_STEPS.get(depth.raw_mode(image), 1)
             deep, lost = depth.read(image, data, _load)
-            upright = ImageOps.exif_transpose(image)
-            notes = _frames(image)
+            upright, notes = _upright(image)
+            notes += _frames(image)
     if isinstance(upright.info.get("transparency"), int):
         upright.info["transparency"] *= scale
-    return Opened(upright, mode, deep, lost, notes)
+    _add_colour_code(upright, data)
+    return Opened(upright, mode, deep, lost, changed, notes)
 
 
 def check_size(width: int, height: int) -> None:
     """ValueError for a picture larger than a file of ours may be, or without pixels."""
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE and width * height <= MAX_PIXELS):
-        allowed = f"sides to {MAX_SIDE} and 1 to {MAX_PIXELS} pixels"
-        raise ValueError(f"image: {width} x {height}; allowed are {allowed}")
+        raise ValueError(f"image: {width} x {height}; {ALLOWED_SIZE}")
 
 
 def _contents(source: FileSource) -> tuple[bytes, str]:
@@ -111,7 +124,43 @@ def _load(data: bytes, raw: str) -> Image.Image:
             others = tile.args[1:] if isinstance(tile.args, tuple) else None
             tiles.append(tile._replace(args=raw if others is None else (raw, *others)))
         image.tile = tiles
-        return ImageOps.exif_transpose(image)
+        return _upright(image)[0]
+
+
+def _behind(image: Image.Image) -> bytes:
+    """The file of an image that is not loaded yet; nothing if it cannot be read twice."""
+    file = getattr(image, "fp", None)
+    if file is None:
+        return b""
+    try:
+        place = file.tell()
+        file.seek(0)
+        data = file.read()
+        file.seek(place)
+    except Exception:  # an application may have any kind of file, and closed it
+        return b""
+    return data if isinstance(data, bytes) else b""
+
+
+def _upright(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    """A copy turned as its EXIF says, and a note if that cannot be read."""
+    image.load()  # an error of the samples is none of EXIF
+    try:
+        image.getexif()
+        return ImageOps.exif_transpose(image), ()
+    except MemoryError:
+        raise
+    except Exception:  # Pillow raises what its parser runs into
+        plain = image.copy()
+    for name in EXIF:
+        plain.info.pop(name, None)
+    return ImageOps.exif_transpose(plain), ("EXIF cannot be read; left out",)
+
+
+def _add_colour_code(image: Image.Image, data: bytes) -> None:
+    """A copy's `info` gets what a PNG says about its colours and Pillow does not."""
+    if data.startswith(png.SIGNATURE) and (code := png.colour_code(data)):
+        image.info["cicp"] = code
 
 
 def _frames(image: Image.Image) -> tuple[str, ...]:
@@ -131,6 +180,8 @@ def _one_line(name: str) -> Iterator[None]:
         yield
     except MemoryError:
         raise
+    except Image.DecompressionBombError:
+        raise ValueError(f"image: {name} is too large; {ALLOWED_SIZE}") from None
     except UnidentifiedImageError:
         raise ValueError(f"image: {name} is not a picture that Pillow reads") from None
     except Exception as error:
@@ -138,15 +189,34 @@ def _one_line(name: str) -> Iterator[None]:
         raise ValueError(f"image: {name} cannot be read ({reason})") from None
 
 
+class _NoDouble(int):
+    """A number that is not more when doubled: up to twice its limit Pillow only warns, and then refuses."""
+
+    def __rmul__(self, factor: int) -> int:
+        return int(self)
+
+
 class _Limit:
     """Pillow's limit on pixels as it is while any thread reads here, and as it was before."""
 
     def __init__(self):
         self.lock, self.readers = threading.Lock(), 0
+        self.own = _NoDouble(MAX_PIXELS)
         self.before: int | None = None
+
+    def put_back(self) -> None:
+        if Image.MAX_IMAGE_PIXELS is self.own:
+            Image.MAX_IMAGE_PIXELS = self.before
+
+    def after_fork(self) -> None:
+        """A child has none of the other threads: neither their lock nor their readers."""
+        self.lock, self.readers = threading.Lock(), 0
+        self.put_back()
 
 
 _limit = _Limit()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_limit.after_fork)
 
 
 @contextmanager
@@ -154,12 +224,12 @@ def _own_limit() -> Iterator[None]:
     """Pillow takes pictures up to our size, in whatever thread; the last one out puts its limit back."""
     with _limit.lock:
         if not _limit.readers:
-            _limit.before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MAX_PIXELS
+            _limit.before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, _limit.own
         _limit.readers += 1
     try:
         yield
     finally:
         with _limit.lock:
-            _limit.readers -= 1
-            if not _limit.readers and Image.MAX_IMAGE_PIXELS == MAX_PIXELS:
-                Image.MAX_IMAGE_PIXELS = _limit.before
+            _limit.readers = max(_limit.readers - 1, 0)  # a child that forks here starts from none
+            if not _limit.readers:
+                _limit.put_back()

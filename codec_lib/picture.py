@@ -9,16 +9,18 @@ are eight modes: L, LA, RGB, RGBA, and the same with 16 bits a sample, written L
     1                          L                  kept
     L, LA, RGB, RGBA           itself             kept; a transparent colour becomes alpha
     P, PA                      RGB, RGBA          kept: the colours of the palette
-    RGBX                       RGB                kept: X is padding
+    RGBX                       RGB                kept: X is padding, except in a TIFF
     I;16, I;16B, I;16L, I;16N  L;16               kept
     I from 0 to 65535          L;16               kept: how Pillow opens some 16-bit files
     16-bit colour of PNG,      LA;16, RGB;16,     kept: read as in `depth.py`
-      TIFF and binary PPM        RGBA;16
+      TIFF, SGI, binary PPM      RGBA;16
     La, RGBa                   LA, RGBA           refused: alpha has to be divided out
     CMYK                       RGB                refused: converted through its profile, if any, to sRGB
     YCbCr, HSV, LAB            RGB                refused: converted
     other files of more than   8 bits             refused: 10 bits of AVIF, HEIF, JPEG 2000, and others
       8 bits a sample
+    signed samples, floats,    8 bits             refused, where Pillow says nothing: see `changes.py`
+      channels without a place
     I beyond, F, any other     refused            refused: nothing says which sample is white
 
 Unless coding is exact, 16 bits become 8, x / 257 rounded. Whatever is converted or left out has a note.
@@ -86,7 +88,9 @@ def take(source: Source, *, exact: bool = False, keep: Collection[str] = ("icc",
             would change.
         OSError: a path that cannot be read.
     """
-    if unknown := set(keep) - set(OPTIONAL):
+    if isinstance(keep, str | bytes) or not isinstance(keep, Collection):
+        raise ValueError(f"keep: {keep!r}; allowed is a collection of {', '.join(OPTIONAL)}")
+    if unknown := {f"{name}" for name in keep} - set(OPTIONAL):
         raise ValueError(f"keep: {', '.join(sorted(unknown))}; allowed are {', '.join(OPTIONAL)}")
     samples, info, notes = _samples(source, exact)
     mode = next(name for name, count in CHANNELS.items() if count == samples.shape[2])
@@ -184,7 +188,7 @@ def from_tensor(x: Tensor, mode: str, alpha: Image.Image | None = None) -> Image
 
 def _samples(source: Source, exact: bool) -> tuple[np.ndarray, dict, tuple[str, ...]]:
     """uint8 or with `exact` uint16 (H, W, C), Pillow's `info` about them, and notes."""
-    lost, converted, info, notes = None, None, {}, ()
+    lost, changed, info, notes = None, (), {}, ()
     if isinstance(source, np.ndarray):
         samples = arrays.from_array(source)
     elif isinstance(source, Tensor):
@@ -192,16 +196,17 @@ def _samples(source: Source, exact: bool) -> tuple[np.ndarray, dict, tuple[str, 
         lost = f"{source.dtype}".removeprefix("torch.") if source.is_floating_point() else None
     else:
         opened = opening.open_picture(source)
-        samples, changes = colour.samples(opened.image, opened.deep)
-        lost, info, notes = opened.lost, dict(opened.image.info), opened.notes + changes
+        samples, converted = colour.samples(opened.image, opened.deep)
+        lost, info, notes = opened.lost, dict(opened.image.info), opened.changed + opened.notes + converted
+        changed = opened.changed
         if opened.mode in colour.CONVERTED:
-            converted = f"mode {opened.mode}"
+            changed = (f"mode {opened.mode}", *changed)
         if opened.mode != opened.image.mode:  # converted by Pillow
             notes = (*notes, f"{opened.mode} became {opened.image.mode}")
         if opened.mode in colour.THROUGH_PROFILE:
             info.pop("icc_profile", None)
-    if exact and (lost or converted):
-        raise ValueError(f"image: {lost or converted}; exact coding takes {colour.ALLOWED}")
+    if exact and (refused := (lost, *changed) if lost else changed):
+        raise ValueError(f"image: {refused[0]}; exact coding takes {colour.ALLOWED}")
     opening.check_size(samples.shape[1], samples.shape[0])
     if samples.dtype == np.uint16 and not exact:
         samples = ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -24,9 +24,10 @@ import zlib
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from codec_lib import png
 from codec_lib.errors import BitstreamError
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_SIGNATURE = png.SIGNATURE
 
 
 def pack(name: str, plane: np.ndarray) -> bytes:
@@ -48,17 +49,24 @@ def unpack(name: str, data: bytes, width: int, height: int) -> np.ndarray:
     grey = struct.pack(">4sIIBBBBB", b"IHDR", width, height, 8, 0, 0, 0, 0)
     if not data.startswith(PNG_SIGNATURE + struct.pack(">I17sI", 13, grey, zlib.crc32(grey))):
         raise BitstreamError(f"section {name}: no PNG of {width} x {height} with 8 bits of grey")
-    chunks, position = [], len(PNG_SIGNATURE)
+    chunks, pixels, position = [], [], len(PNG_SIGNATURE)
     while position < len(data):
         chunks.append(data[position + 4 : position + 8])
-        position += 12 + int.from_bytes(data[position : position + 4], "big")
+        size = int.from_bytes(data[position : position + 4], "big")
+        pixels.append(memoryview(data)[position + 8 : position + 8 + size])
+        position += 12 + size
     if chunks != [b"IHDR", *[b"IDAT"] * (len(chunks) - 2), b"IEND"] or position != len(data):
         raise BitstreamError(f"section {name}: chunks {b' '.join(chunks)[:60]}; allowed is IHDR IDAT IEND")
+    rows = height * (1 + width)
     try:
+        if png.count(pixels[1:-1], rows) != (rows, True):
+            raise BitstreamError(f"section {name}: pixels of another length than {width} x {height}")
         # Not Image.open: its limit on pixels is the application's, and this size is checked already.
         with PngImagePlugin.PngImageFile(io.BytesIO(data)) as image:
             return np.array(image)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except BitstreamError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, zlib.error) as error:
         raise BitstreamError(f"section {name}: damaged PNG ({error})") from None
 
 

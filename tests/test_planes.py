@@ -74,3 +74,13 @@ def test_every_cut_and_every_flipped_byte_is_refused_or_harmless():
         broken[place] ^= 0x55
         with suppress(BitstreamError):
             assert np.array_equal(planes.unpack("alpha", bytes(broken), 5, 3), PLANE), place
+
+
+@pytest.mark.parametrize(
+    "stream", [zlib.compress(bytes(19)), zlib.compress(bytes(18)) + b"more", zlib.compress(bytes(10**7))]
+)
+def test_pixels_beyond_the_picture_are_refused(stream):
+    data = planes.pack("low", PLANE)
+    more = data[:33] + chunk(b"IDAT", stream) + chunk(b"IEND", b"")
+    with pytest.raises(BitstreamError, match=r"^section low: pixels of another length than 5 x 3"):
+        planes.unpack("low", more, 5, 3)

@@ -1,0 +1,77 @@
+"""What the tags of a TIFF say, against what Pillow's image of it can mean.
+
+Pillow looks up a mode for the tags and drops what the mode has no room for. So what a file says is
+compared with the mode here, in one place: what means nothing is refused, what was changed has a name.
+"""
+
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+WIDTH_OF_BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR = 258, 259, 262, 277, 284
+EXTRA, FORMAT, STRIPS, STRIP_SIZES, TILES, TILE_SIZES = 338, 339, 273, 279, 324, 325
+WHITE_IS_ZERO, YCBCR, JPEG, SIGNED, SEPARATE, ASSOCIATED = 0, 6, 7, 2, 2, 1
+BY_PLANES = ("RGB", "RGBA", "CMYK", "LAB")  # the modes whose planes of 8 bits Pillow puts where they belong
+
+
+def check(image: Image.Image, data: bytes = b"") -> tuple[str, ...]:
+    """What is not in Pillow's image as it is in the file, each a line for a note.
+
+    Args:
+        image: a TIFF, opened.
+        data: the file, where it is at hand. Strips beyond its end are refused: libtiff prints about them.
+    Raises:
+        ValueError: samples that Pillow misreads.
+    """
+    tags: Any = getattr(image, "tag_v2", {})
+    bits, bands = max(_values(tags, WIDTH_OF_BITS, 1)), len(image.getbands())
+    if tags.get(PLANAR) == SEPARATE and bands > 1:
+        if bits > 8:
+            raise ValueError(f"{bits} bits a sample in one plane after the other; allowed is interleaved")
+        if image.mode not in BY_PLANES or ASSOCIATED in _values(tags, EXTRA):
+            raise ValueError(f"{image.mode} in one plane after the other; allowed is interleaved")
+    if bits <= 8 and SIGNED in _values(tags, FORMAT):
+        raise ValueError(f"signed samples of {bits} bits; allowed are unsigned ones")
+    _refuse_missing(image, tags, data)
+    changes = []
+    if image.mode == "RGB" and _photometric(tags) == YCBCR:
+        if tags.get(COMPRESSION) != JPEG or tags.get(PLANAR) == SEPARATE:
+            changes.append("YCbCr became RGB")
+        return tuple(changes)  # a JPEG says itself how many samples it has
+    surplus = tags.get(SAMPLES, 1) - bands
+    if surplus > 0:
+        changes.append(f"{surplus} of {bands + surplus} samples a pixel left out")
+    return tuple(changes)
+
+
+def deep_white_is_zero(image: Image.Image) -> bool:
+    """Whether this is a TIFF of 16 bits whose 0 is white: Pillow inverts those of 8 bits only."""
+    tags = getattr(image, "tag_v2", None)
+    return tags is not None and image.mode.startswith("I") and _photometric(tags) == WHITE_IS_ZERO
+
+
+def inverted(samples: np.ndarray) -> np.ndarray:
+    """uint16 (H, W, 1) of grey (H, W), with white where 0 was."""
+    return (65535 - samples.astype(np.uint16))[:, :, None]
+
+
+def _refuse_missing(image: Image.Image, tags: Any, data: bytes) -> None:
+    """ValueError for compressed strips or tiles that end behind the file."""
+    tiles: Any = getattr(image, "tile", None)
+    if not (data and tiles and tiles[0][0] == "libtiff"):
+        return
+    for start, size in ((STRIPS, STRIP_SIZES), (TILES, TILE_SIZES)):
+        pairs = zip(_values(tags, start), _values(tags, size), strict=False)
+        end = max((offset + length for offset, length in pairs if length), default=0)
+        if end > len(data):
+            raise ValueError(f"strips to byte {end}; the file ends at {len(data)}")
+
+
+def _photometric(tags: Any) -> int:
+    return tags.get(PHOTOMETRIC, WHITE_IS_ZERO)  # as Pillow takes it
+
+
+def _values(tags: Any, tag: int, *default: int) -> tuple[int, ...]:
+    value = tags.get(tag, default)
+    return value if isinstance(value, tuple) else (value,)

@@ -1,0 +1,162 @@
+"""What the tags of a TIFF say is what comes out, or it is noted, or refused."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from codec_lib import picture
+
+tifffile = pytest.importorskip("tifffile")
+pytest.importorskip("imagecodecs")
+RANDOM = np.random.default_rng(0)
+EIGHT, DEEP = (
+    RANDOM.integers(0, limit, (20, 21, 5), dtype=kind) for limit, kind in ((256, "u1"), (65536, "u2"))
+)
+PACKED = [None, "lzw", "deflate", "packbits", "zstd"]
+
+
+def tiff(samples: np.ndarray, photometric: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    byteorder = options.pop("byteorder", "<")
+    with tifffile.TiffWriter(buffer, byteorder=byteorder) as writer:
+        writer.write(samples, photometric=photometric, metadata=None, **options)
+    return buffer.getvalue()
+
+
+def apart(samples: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(np.moveaxis(samples, -1, 0))
+
+
+def refused(data: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match=f"^image: [^\n]*{why}[^\n]*$"):
+        picture.take(data, exact=True)
+
+
+@pytest.mark.parametrize("compression", PACKED)
+@pytest.mark.parametrize("samples", [EIGHT[..., 0], DEEP[..., 0]], ids=["8", "16"])
+def test_white_is_white_where_it_is_zero(samples, compression):
+    data = tiff(samples, "miniswhite", compression=compression)
+    white = np.iinfo(samples.dtype).max
+    assert np.array_equal(picture.take(data, exact=True).samples(), white - samples)
+    rounded = np.rint((white - samples) / (white / 255)) if white > 255 else white - samples
+    assert np.array_equal(picture.take(data).samples(), rounded)
+
+
+def test_white_is_white_where_it_is_zero_and_the_picture_lies_on_its_side():
+    data = tiff(DEEP[..., 0], "miniswhite", extratags=[(274, 3, 1, 6, True)])
+    assert np.array_equal(picture.take(data, exact=True).samples(), np.rot90(65535 - DEEP[..., 0], -1))
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("loaded", [False, True])
+def test_pillows_image_of_sixteen_bits_with_zero_for_white_is_refused(exact, loaded):
+    image = Image.open(io.BytesIO(tiff(DEEP[..., 0], "miniswhite")))
+    if loaded:
+        image.load()
+    for _ in range(2):  # the first time may load it
+        with pytest.raises(ValueError, match=r"^image: .*16 bits with 0 for white.*allowed is the file"):
+            picture.take(image, exact=exact)
+
+
+@pytest.mark.parametrize("compression", PACKED)
+@pytest.mark.parametrize("count", [3, 4])
+def test_planes_of_eight_bits_of_colour_are_kept(count, compression):
+    samples = EIGHT[..., :count]
+    extra = ["unassalpha"] if count == 4 else None
+    data = tiff(apart(samples), "rgb", extrasamples=extra, planarconfig="separate", compression=compression)
+    assert np.array_equal(picture.take(data, exact=True).samples(), samples)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("compression", PACKED)
+@pytest.mark.parametrize(
+    ("count", "photometric", "extra"),
+    [(2, "minisblack", "unassalpha"), (2, "minisblack", "assocalpha"), (4, "rgb", "assocalpha")],
+)
+def test_planes_that_pillow_puts_in_the_wrong_place_are_refused(
+    count, photometric, extra, compression, exact
+):
+    data = tiff(
+        apart(EIGHT[..., :count]), photometric, extrasamples=[extra], planarconfig="separate",
+        compression=compression,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="in one plane after the other; allowed is interleaved"):
+        picture.take(data, exact=exact)
+
+
+@pytest.mark.parametrize("compression", PACKED)
+@pytest.mark.parametrize(
+    ("samples", "photometric", "extra", "kept"),
+    [
+        (EIGHT[..., :2], "minisblack", ["unspecified"], 1),
+        (EIGHT[..., :4], "rgb", ["unspecified"], 3),
+        (DEEP[..., :4], "rgb", ["unspecified"], 3),
+        (EIGHT, "rgb", ["unassalpha", "unspecified"], 4),
+        (EIGHT, "rgb", ["unspecified", "unspecified"], 3),
+    ],
+)
+def test_samples_that_mean_nothing_are_left_out_with_a_note(samples, photometric, extra, kept, compression):
+    data = tiff(samples, photometric, extrasamples=extra, compression=compression)
+    left_out = f"{samples.shape[2] - kept} of {samples.shape[2]} samples a pixel left out"
+    refused(data, left_out)
+    parts, white = picture.take(data), np.iinfo(samples.dtype).max
+    assert left_out in parts.notes
+    assert np.array_equal(parts.samples(), np.rint(samples[..., :kept].squeeze() / (white / 255)))
+
+
+@pytest.mark.parametrize("samples", [EIGHT[..., :2], DEEP[..., :2]], ids=["8", "16"])
+def test_planes_that_mean_nothing_are_left_out_with_a_note(samples):
+    data = tiff(
+        apart(samples),
+        "minisblack",
+        extrasamples=["unspecified"],
+        planarconfig="separate",
+        compression="lzw",
+    )
+    refused(data, "1 of 2 samples a pixel left out")
+    assert "1 of 2 samples a pixel left out" in picture.take(data).notes
+
+
+@pytest.mark.parametrize("compression", PACKED)
+def test_ycbcr_is_converted_with_a_note(compression):
+    data = tiff(EIGHT[..., :3], "ycbcr", compression=compression)
+    refused(data, "YCbCr")
+    assert picture.take(data).notes == ("YCbCr became RGB",)
+
+
+@pytest.mark.parametrize("photometric", ["ycbcr", "rgb"])
+def test_a_jpeg_in_a_tiff_is_a_jpeg(photometric):
+    data = tiff(EIGHT[..., :3], photometric, compression="jpeg")
+    parts = picture.take(data, exact=True)
+    assert parts.notes == ()
+    assert np.array_equal(parts.samples(), tifffile.imread(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("compression", PACKED)
+def test_signed_samples_of_eight_bits_are_refused(compression, exact):
+    data = tiff(EIGHT[..., 0].view(np.int8), "minisblack", compression=compression)
+    with pytest.raises(ValueError, match="signed samples of 8 bits; allowed are unsigned ones"):
+        picture.take(data, exact=exact)
+
+
+@pytest.mark.parametrize("compression", PACKED[1:])
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+def test_strips_beyond_the_end_are_refused_before_libtiff_prints_about_them(compression, tile, tmp_path):
+    layout = {"tile": tile} if tile else {"rowsperstrip": 4}
+    data = tiff(EIGHT[..., :3], "rgb", compression=compression, **layout)
+    refused(data[:-40], "strips to byte .*; the file ends at")
+
+
+def test_a_truncated_tiff_makes_no_line_but_our_own(tmp_path):
+    path = tmp_path / "cut.tif"
+    path.write_bytes(tiff(EIGHT[..., :3], "rgb", compression="lzw")[:-40])
+    script = (
+        "import sys\nfrom codec_lib import picture\ntry: picture.take(sys.argv[1])\nexcept ValueError: pass"
+    )
+    run = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, check=True)
+    assert run.stderr == b""
