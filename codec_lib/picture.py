@@ -42,9 +42,6 @@ from codec_lib.header import MODES
 from codec_lib.metadata import OPTIONAL
 
 Source = Image.Image | np.ndarray | Tensor | bytes | bytearray | memoryview | BinaryIO | str | os.PathLike
-Picture, PNG_SIGNATURE = Source, planes.PNG_SIGNATURE  # these, `exact` of `load` and `*_alpha` below: until
-# `codec.py` and `tools/damage.py` call `take`, `restore` and `planes`
-
 LAST = ("low",)  # sections that refine a picture which is whole without them
 BESIDE = ("alpha", *OPTIONAL)
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}

@@ -180,11 +180,10 @@ class Progress:
     def add(self, bits: Tensor) -> Tensor:
         """The next x_hat, from an iteration's bits -1 or 1, (B, BITS, H/16, W/16)."""
         decoded = self.model.decoder(bits, self.of_decoder)
-        match self.model.scheme:
-            case "one-shot":
-                self.x_hat = 0.5 + decoded
-            case _:
-                self.x_hat = self.x_hat + decoded / self.factor
+        if self.model.scheme == "one-shot":
+            self.x_hat = 0.5 + decoded
+        else:
+            self.x_hat = self.x_hat + decoded / self.factor
         if self.model.gain is not None:
             self.factor = self.model.gain(self.x_hat)
         return self.x_hat
