@@ -52,6 +52,14 @@ class Cell(nn.Module, ABC):
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """The output, and the state for the next iteration."""
 
+    def sums(self, x: Tensor, h: Tensor) -> Tensor:
+        """W * x + U * h: where both are convolutions of one kind, as one, which is faster."""
+        W, U = self.of_input, self.of_state
+        if W.stride == U.stride and W.kernel_size == U.kernel_size:
+            both = torch.cat((W.weight, U.weight), 1)
+            return nn.functional.conv2d(torch.cat((x, h), 1), both, W.bias, padding=W.padding)
+        return W(x) + U(h)
+
 
 class ConvLSTM(Cell):
     """Long short-term memory; it forgets little to begin with: the bias of f is 1."""
@@ -63,9 +71,7 @@ class ConvLSTM(Cell):
         nn.init.ones_(self.of_input.bias[outputs : 2 * outputs])  # type: ignore[index]  # it has one
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        sums = self.of_input(x)
-        if state is not None:
-            sums = sums + self.of_state(state[0])
+        sums = self.of_input(x) if state is None else self.sums(x, state[0])
         i, f, g, o = sums.float().chunk(4, 1)
         c = torch.sigmoid(i) * torch.tanh(g)
         if state is not None:

@@ -20,6 +20,8 @@ MODELS = {
     "autoencoder": "codec_lib.models.compressive_autoencoder:CompressiveAutoencoder",
     "near-lossless": "codec_lib.models.near_lossless:NearLossless",
     "recurrent": "codec_lib.models.recurrent:Recurrent",
+    "primed": "codec_lib.models.primed:Primed",
+    "recurrent-gdn": "codec_lib.models.recurrent_gdn:RecurrentGDN",
 }
 
 

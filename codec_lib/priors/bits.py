@@ -4,7 +4,7 @@ A recurrent codec sends C bits at each place of a small grid, again and again. B
 bits of the iterations before tell a lot about the next ones, most of it early on. A small network sees, in
 a window of 3 x 3 around the place,
 
-    the bits of this iteration that are decoded already (-1 or 1; 0 for the others)
+    the bits of this iteration that are decoded already (-1 or 1; 0 for the others, and where none is sent)
     those of the iteration before, and the sum of all earlier ones
     which iteration this is
 
@@ -20,6 +20,9 @@ Source: the idea is that of BinaryRNN, Toderici et al., CVPR 2017, section 3; th
 those of He et al., CVPR 2021.
 """
 
+from collections.abc import Iterator
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -61,7 +64,7 @@ class BitsPrior(nn.Module):
         )  # fmt: skip
 
     def forward(self, bits: Tensor) -> Tensor:
-        """Bits to code each iteration of each picture, (B, t); bits -1 or 1, (B, t, C, h, w).
+        """Bits to code each iteration of each picture, (B, t); bits -1, 1, or 0 for none, (B, t, C, h, w).
 
         In training a step is drawn for each iteration, and counts for all of them.
         """
@@ -77,7 +80,8 @@ class BitsPrior(nn.Module):
                 seen = torch.where(step_of < step, bits[:, t], 0.0)
                 logit = self.network(self.inputs(seen, last, before[:, t], t)).float()
                 lost = F.softplus(-bits[:, t] * logit) / torch.log(torch.tensor(2.0))
-                cost = cost + torch.where(step_of == step, lost, 0.0).flatten(1).sum(1)
+                counts = (step_of == step) & (bits[:, t] != 0)
+                cost = cost + torch.where(counts, lost, 0.0).flatten(1).sum(1)
             costs.append(cost * (STEPS / len(steps)))
         return torch.stack(costs, 1)
 
@@ -107,32 +111,35 @@ class BitsPrior(nn.Module):
         self.frozen["bits network"] = convert(nn.Sequential(gathered, *self.network[1:]), borders)
 
     def encode(self, bits: Tensor) -> list[bytes]:
-        """One section an iteration, of bits -1 or 1, int8 (t, C, h, w)."""
+        """One section an iteration, of bits -1 or 1, int8 (t, C, h, w); a place with zeros sends none."""
         walk = BitsWalk(self, bits.shape[2], bits.shape[3], bits.device)
         sections = []
         for iteration in bits.flatten(2):
             symbols, indexes = [], []
-            for channels, places in walk.steps():
+            for channels, places in walk.steps(iteration.any(0)):
                 indexes.append(walk.indexes(channels, places).flatten())
                 known = iteration[channels][:, places]
                 symbols.append(((known + 1) // 2).flatten())
                 walk.put(channels, places, known)
-            message = torch.cat(symbols).cpu().numpy().astype("int32"), torch.cat(indexes).cpu().numpy()
+            message = symbols_of(symbols, "int32"), symbols_of(indexes, "uint8")
             sections.append(rans.encode(*message, self.frozen.tables("bits")))
             walk.end_iteration()
         return sections
 
-    def decode(self, sections: dict[str, bytes], height: int, width: int) -> Tensor:
-        """The bits -1 or 1, int8 (t, C, height, width), of the first t iterations, by section name.
+    def decode(self, sections: dict[str, bytes], counts: Tensor) -> Tensor:
+        """The bits -1, 1, or 0 for none, int8 (t, C, h, w), of the first t iterations, by section name.
 
-        Raises SectionError for a section that does not fit.
+        counts, int64 (h, w): in how many iterations each place sends bits. Raises
+        SectionError for a section that does not fit.
         """
+        height, width = counts.shape
         walk = BitsWalk(self, height, width, next(self.parameters()).device)
         iterations = []
-        for name, data in sections.items():
+        for t, (name, data) in enumerate(sections.items()):
             with section(name):
-                decoder = rans.Decoder(data, self.C * height * width, self.frozen.tables("bits"))
-                for channels, places in walk.steps():
+                sends = (counts > t).flatten()
+                decoder = rans.Decoder(data, self.C * int(sends.sum()), self.frozen.tables("bits"))
+                for channels, places in walk.steps(sends):
                     index = walk.indexes(channels, places)
                     symbols = torch.from_numpy(decoder.read(index.flatten().cpu().numpy()))
                     if symbols.min() < 0 or symbols.max() > 1:
@@ -143,6 +150,12 @@ class BitsPrior(nn.Module):
             iterations.append(walk.current())
             walk.end_iteration()
         return torch.stack(iterations).view(len(iterations), self.C, height, width)
+
+
+def symbols_of(parts: list[Tensor], kind: str) -> np.ndarray:
+    """One array of numbers of some kind from a list that may be empty."""
+    whole = torch.cat(parts) if parts else torch.empty(0)
+    return whole.cpu().numpy().astype(kind)
 
 
 class BitsWalk:
@@ -163,9 +176,12 @@ class BitsWalk:
             self.order.append((channels.to(device), places.to(device)))
         self._enter_iteration()
 
-    def steps(self) -> list[tuple[Tensor, Tensor]]:
-        """For each step the channels and the places of the bits that it decodes; it may have no place."""
-        return [(channels, places) for channels, places in self.order if len(places)]
+    def steps(self, sends: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """For each step with bits their channels and places; sends, bool (h w), says where there are any."""
+        for channels, places in self.order:
+            chosen = places[sends.to(places.device)[places]]
+            if len(chosen):
+                yield channels, chosen
 
     @torch.inference_mode()
     def indexes(self, channels: Tensor, places: Tensor) -> Tensor:

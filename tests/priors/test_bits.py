@@ -39,7 +39,7 @@ def test_every_bit_comes_back_and_any_first_iterations_alone(prior, size):
     coded = sections(prior, bits)
     for count in range(1, T + 1):
         first = dict(list(coded.items())[:count])
-        assert torch.equal(prior.decode(first, *size), bits[:count])
+        assert torch.equal(prior.decode(first, torch.full(size, T)), bits[:count])
 
 
 def test_estimated_bits_are_those_of_the_sections(prior):
@@ -57,7 +57,7 @@ def test_a_step_sees_nothing_that_is_decoded_later(prior):
     def tables(bits):
         walk, seen = BitsWalk(prior, 5, 7, bits.device), []
         for iteration in bits.flatten(2):
-            for channels, places in walk.steps():
+            for channels, places in walk.steps(torch.ones(35, dtype=torch.bool)):
                 seen.append(walk.indexes(channels, places))
                 walk.put(channels, places, iteration[channels][:, places])
             walk.end_iteration()
@@ -76,9 +76,23 @@ def test_a_step_sees_nothing_that_is_decoded_later(prior):
 def test_each_bit_is_decoded_once(prior):
     walk = BitsWalk(prior, 5, 7, torch.device("cpu"))
     count = torch.zeros(C, 35)
-    for channels, places in walk.steps():
+    for channels, places in walk.steps(torch.ones(35, dtype=torch.bool)):
         count[channels[:, None], places] += 1
     assert (count == 1).all()
+
+
+def test_places_that_have_stopped_cost_nothing_and_come_back_as_zeros(prior):
+    counts = torch.randint(0, T + 1, (9, 6), generator=torch.Generator().manual_seed(1))
+    counts[0] = T
+    bits = some_bits(9, 6) * (counts > torch.arange(T)[:, None, None])[:, None]
+    coded = sections(prior, bits)
+    assert torch.equal(prior.decode(coded, counts), bits)
+    estimated = prior(bits[None].float())[0]
+    for data, bits_of_one in zip(coded.values(), estimated, strict=True):
+        assert 8 * len(data) == pytest.approx(bits_of_one.item(), rel=0.01, abs=8 * 8)
+    nothing = torch.zeros_like(bits[:1])
+    assert prior.encode(nothing) == [b""]
+    assert torch.equal(prior.decode({"bits 1": b""}, torch.zeros(9, 6)), nothing)
 
 
 def test_exact_on_one_thread_and_two_and_without_onednn(prior):
@@ -97,7 +111,7 @@ def test_exact_on_one_thread_and_two_and_without_onednn(prior):
 def test_damage_is_refused_by_the_name_of_the_section(prior, change):
     coded = sections(prior, some_bits())
     with pytest.raises(SectionError, match=r"^section bits 2: "):
-        prior.decode({**coded, "bits 2": change(coded["bits 2"])}, 5, 7)
+        prior.decode({**coded, "bits 2": change(coded["bits 2"])}, torch.full((5, 7), T))
 
 
 def test_a_symbol_that_is_no_bit_is_refused(prior, monkeypatch):
@@ -107,7 +121,7 @@ def test_a_symbol_that_is_no_bit_is_refused(prior, monkeypatch):
     )
     coded = sections(prior, some_bits())
     with pytest.raises(SectionError, match="neither 0 nor 1"):
-        prior.decode(coded, 5, 7)
+        prior.decode(coded, torch.full((5, 7), T))
 
 
 def test_training_lowers_what_repeated_bits_cost():

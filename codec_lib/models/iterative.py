@@ -1,0 +1,195 @@
+r"""Codecs that send a picture again and again, each time what is still missing.
+
+    r_t = x - x_hat_(t-1)  --> E --> B --> b_t      BITS bits at each 16 x 16 pixels: 1/8 bit a pixel
+    b_t --> D --> x_hat_t                           from b_1 to b_t, by one of three schemes
+
+Both networks remember: their layers are recurrent cells. A file holds the bits of each iteration in a
+section of its own and may be cut behind any of them: every iteration is a stage. How bits are coded,
+`BitsPrior` knows. The encoder runs the decoder to find r_t. Should another machine's floats differ, it
+shows other pixels, but it reads the same bits.
+
+Schemes: "additive", x_hat_t = x_hat_(t-1) + D_t; "one-shot", x_hat_t = D_t; "scaled", additive, with
+residuals that a network G(x_hat) has enlarged.
+
+Subclasses give the parts. Two of these may be left out: `gain` is G, of "scaled" codecs only. With a
+`tile_map`, a tile of 16 x 16 pixels that is good enough stops early when the encoder is asked for effort 1:
+later iterations leave out its bits, which the decoder takes for 0.
+
+Source: Toderici et al., "Full resolution image compression with recurrent neural networks", CVPR 2017.
+"""
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from codec_lib import picture
+from codec_lib.layers.recurrent import State
+from codec_lib.models.base import Model, crop, pad, samples
+from codec_lib.priors.base import Sections
+from codec_lib.priors.bits import BitsPrior
+from codec_lib.priors.tile_map import TileMap
+from codec_lib.setting import Setting
+from codec_lib.training.iterations import Error, IterationsObjective, absolute_error
+from codec_lib.training.objectives import Objective
+
+if TYPE_CHECKING:
+    from codec_lib.training.settings import Settings
+
+BITS = 32  # at each place of a sixteenth of the size
+ITERATIONS = Setting("iterations", coarsest=1, finest=16, default=8, step=1)
+SCHEMES = ("additive", "one-shot", "scaled")
+STRIDE = 16
+
+
+class RecurrentNetwork(nn.Module, ABC):
+    """A network with `cells`, which changes the state of each of them."""
+
+    cells: nn.ModuleList
+
+    @abstractmethod
+    def forward(self, x: Tensor, states: list[State]) -> Tensor:
+        """The output; states[k] is that of cells[k], before and after."""
+
+
+class IterativeCodec(Model):
+    """E with B, D, the prior of bits, and what may be left out: G, and the map of tiles that stop early.
+
+    encoder maps (B, 3, H, W) to bits -1 or 1 (B, BITS, H/16, W/16), decoder maps these back. Among the
+    widths, K is that of the prior.
+
+    repeats: how many times more both networks run, on the same input, in the first iteration and in any
+    later one, so that their memory has something in it (see `Primed`). error: what training makes small.
+    """
+
+    setting = ITERATIONS
+
+    def __init__(
+        self,
+        widths: dict[str, int],
+        encoder: RecurrentNetwork,
+        decoder: RecurrentNetwork,
+        scheme: str = "additive",
+        gain: nn.Module | None = None,
+        repeats: tuple[int, int] = (0, 0),
+        has_tile_map: bool = False,
+        error: Error = absolute_error,
+    ):
+        super().__init__(**widths)
+        self.encoder, self.decoder, self.scheme, self.gain = encoder, decoder, scheme, gain
+        self.repeats, self.error = repeats, error
+        self.prior = BitsPrior(BITS, int(ITERATIONS.finest), widths["K"], self.frozen)
+        self.tile_map = TileMap(int(ITERATIONS.finest), self.frozen) if has_tile_map else None
+        self.best_effort = int(has_tile_map)
+
+    def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
+        first, *later = ((f"bits {t}",) for t in range(1, int(setting) + 1))
+        return (("map", *first) if self.tile_map else first, *later)
+
+    def forward(
+        self, x: Tensor, iterations: int, enough: Tensor | None = None
+    ) -> tuple[list[Tensor], Tensor]:
+        """x_hat after each iteration, (B, 3, H, W), and all bits (B, t, BITS, H/16, W/16).
+
+        x is in [0, 1], its sides divide by 16. In training bits are drawn, else decided. A tile stops once
+        its mean squared error is `enough`, (B,): from then on its bits are 0.
+        """
+        progress, pictures, bits = Progress(self, x), [], []
+        goes_on = x.new_ones(len(x), 1, x.shape[2] // STRIDE, x.shape[3] // STRIDE)
+        for _ in range(iterations):
+            if enough is not None and pictures:
+                error = tile_errors(x, pictures[-1].detach())
+                goes_on = goes_on * (error > enough[:, None, None, None])
+            bits.append(progress.send(x) * goes_on)
+            pictures.append(progress.add(bits[-1]))
+        return pictures, torch.stack(bits, 1)
+
+    def freeze(self) -> "IterativeCodec":
+        self.prior.freeze()
+        if self.tile_map:
+            self.tile_map.freeze()
+        return self
+
+    @torch.inference_mode()
+    def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
+        """With effort 1 a tile stops once it is as good as the picture would be after all iterations."""
+        x, iterations = pad(samples(levels), STRIDE), int(setting)
+        pictures, bits = self(x, iterations)
+        if effort:
+            _, bits = self(x, iterations, tile_errors(x, pictures[-1]).mean()[None])
+        bits, sections = bits[0].to(torch.int8), Sections()
+        if self.tile_map:
+            sections["map"] = self.tile_map.encode(bits.any(1).sum(0), iterations)
+        names = (group[-1] for group in self.stages(setting))
+        return sections | dict(zip(names, self.prior.encode(bits), strict=True))
+
+    @torch.inference_mode()
+    def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:
+        """The bits of each section that is there, int8 (BITS, h, w): exact on every machine.
+
+        A bit that was left out is 0. "map", where there is one: int64 (h, w), how many iterations each
+        tile has. Raises SectionError when a section does not fit the declared size.
+        """
+        h, w = -(-height // STRIDE), -(-width // STRIDE)
+        streams, found = dict(sections), {}
+        counts = torch.full((h, w), int(setting))
+        if self.tile_map:
+            counts = found["map"] = self.tile_map.decode(streams.pop("map"), h, w, int(setting))
+        return found | dict(zip(streams, self.prior.decode(streams, counts), strict=True))
+
+    @torch.inference_mode()
+    def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
+        found = self.read(sections, setting, height, width)
+        rows, columns = (-(-side // STRIDE) * STRIDE for side in (height, width))
+        progress = Progress(self, torch.empty(1, 3, rows, columns, device=self.device))
+        for name, bits in found.items():
+            if name != "map":
+                progress.add(bits[None].to(torch.float32))
+        return crop(picture.quantize(progress.x_hat), height, width)
+
+    def objective(self, settings: "Settings") -> Objective:
+        return IterationsObjective(self, settings, self.error)
+
+
+class Progress:
+    """A picture in the making: x_hat, and the states of both networks; it begins grey."""
+
+    def __init__(self, codec: IterativeCodec, like: Tensor):
+        self.codec, self.x_hat = codec, torch.full_like(like, 0.5)
+        self.of_encoder: list[State] = [None] * len(codec.encoder.cells)
+        self.of_decoder: list[State] = [None] * len(codec.decoder.cells)
+        self.factor: Tensor | float = 1.0
+        self.iteration = 0
+
+    def missing(self, x: Tensor) -> Tensor:
+        """What the encoder sees: of one-shot codecs the residual, too, as the paper has it."""
+        return 2 * (x - self.x_hat) * self.factor
+
+    def send(self, x: Tensor) -> Tensor:
+        """The bits of this iteration, -1 or 1, (B, BITS, H/16, W/16)."""
+        return self._run(self.codec.encoder, self.missing(x), self.of_encoder)
+
+    def add(self, bits: Tensor) -> Tensor:
+        """The next x_hat, from an iteration's bits -1 or 1, and 0 where there is none."""
+        decoded = self._run(self.codec.decoder, bits, self.of_decoder)
+        self.iteration += 1
+        if self.codec.scheme == "one-shot":
+            self.x_hat = 0.5 + decoded
+        else:
+            self.x_hat = self.x_hat + decoded / self.factor
+        if self.codec.gain is not None:
+            self.factor = self.codec.gain(self.x_hat)
+        return self.x_hat
+
+    def _run(self, network: RecurrentNetwork, x: Tensor, states: list[State]) -> Tensor:
+        """The output of the last of one or several runs on the same input."""
+        for _ in range(self.codec.repeats[min(self.iteration, 1)]):
+            network(x, states)
+        return network(x, states)
+
+
+def tile_errors(x: Tensor, x_hat: Tensor) -> Tensor:
+    """The mean squared error of each tile of 16 x 16 pixels, (B, 1, H/16, W/16)."""
+    return F.avg_pool2d((x_hat - x).square().mean(1, keepdim=True), STRIDE)

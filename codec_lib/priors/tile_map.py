@@ -1,0 +1,112 @@
+r"""The map of tiles: how many iterations each one has, coded coarse to fine.
+
+    known   . . .        diagonals     . . .        the rest      . x .
+            . ? .        of a square   . x .        of it         x . x
+            . . .                      . . .                      . x .
+
+The first place is sent as it is. Then the distance d between known places is halved again and again: those
+in the middle of four known ones come first, then those between two of them and two of the former. A place
+is predicted as the mean of its known neighbours at distance d. How sure that is depends on how far apart
+they are and on d; both choose a table. All places of a step are decoded at once.
+
+A map in which no tile stops early takes no byte at all.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from codec_lib.entropy import rans
+from codec_lib.entropy.pmf import Tables
+from codec_lib.errors import BitstreamError, section
+from codec_lib.exact.frozen import Frozen
+
+NAME = "map"
+FRACTION = 4  # a prediction has steps of a quarter
+SPREADS, DISTANCES = 5, 4  # classes: largest minus smallest neighbour, and log2 d, each with all above
+DIAGONAL = ((-1, -1), (-1, 1), (1, -1), (1, 1))
+STRAIGHT = ((-1, 0), (0, -1), (0, 1), (1, 0))
+
+
+class TileMap:
+    """Codes maps of numbers from 1 to `largest`."""
+
+    def __init__(self, largest: int, frozen: Frozen):
+        self.largest, self.frozen = largest, frozen
+
+    def freeze(self) -> None:
+        """Make the tables: a logistic density around the prediction, as wide as its neighbours differ."""
+        values = np.arange(1, self.largest + 1)
+        means = np.arange(FRACTION, FRACTION * self.largest + 1) / FRACTION
+        spread, distance = np.meshgrid(np.arange(SPREADS), np.arange(DISTANCES), indexing="ij")
+        scale = (0.25 + 0.2 * spread + 0.1 * distance).reshape(-1, 1, 1)
+        up, down = (np.tanh((values + side - means[:, None]) / (2 * scale)) for side in (0.5, -0.5))
+        pmfs = np.maximum((up - down) / 2, 1e-4).reshape(-1, self.largest)
+        pmfs = np.vstack((np.ones(self.largest), pmfs))  # the first place: all numbers alike
+        pmfs /= pmfs.sum(1, keepdims=True) * (1 + 1e-6)
+        self.frozen[NAME] = Tables.from_pmfs(list(pmfs), [1] * len(pmfs))
+
+    def encode(self, counts: Tensor, iterations: int) -> bytes:
+        """A map (h, w) of numbers from 1 to `iterations`; nothing where all of them are that."""
+        wanted = counts.cpu().numpy().astype(np.int32)
+        if (wanted == iterations).all():
+            return b""
+        known, symbols, indexes = np.zeros_like(wanted), [], []
+        for rows, columns, taps in steps(*wanted.shape):
+            indexes.append(self._indexes(known, rows, columns, taps))
+            symbols.append(wanted[rows, columns])
+            known[rows, columns] = symbols[-1]
+        return rans.encode(np.concatenate(symbols), np.concatenate(indexes), self.frozen.tables(NAME))
+
+    def decode(self, data: bytes, height: int, width: int, iterations: int) -> Tensor:
+        """The map, int64 (height, width). Raises SectionError for data that do not fit."""
+        if not data:
+            return torch.full((height, width), iterations)
+        known = np.zeros((height, width), np.int32)
+        with section(NAME):
+            decoder = rans.Decoder(data, known.size, self.frozen.tables(NAME))
+            for rows, columns, taps in steps(height, width):
+                symbols = decoder.read(self._indexes(known, rows, columns, taps))
+                if symbols.min() < 1 or symbols.max() > iterations:
+                    worst = symbols.min() if symbols.min() < 1 else symbols.max()
+                    raise BitstreamError(f"iterations of a tile: {worst}, expected 1 to {iterations}")
+                known[rows, columns] = symbols
+            if decoder.finish() != len(data):
+                raise BitstreamError(f"rans: {len(data)} bytes, expected {decoder.finish()}")
+        return torch.from_numpy(known.astype(np.int64))
+
+    def _indexes(self, known: np.ndarray, rows: np.ndarray, columns: np.ndarray, taps: list) -> np.ndarray:
+        """Which table each place takes, int32, from the neighbours that are known; 0 stands for unknown."""
+        if not taps:
+            return np.zeros(len(rows), np.int32)
+        height, width = known.shape
+        around = []
+        for down, right in taps:
+            i, j = rows + down, columns + right
+            is_inside = (i >= 0) & (i < height) & (j >= 0) & (j < width)
+            around.append(np.where(is_inside, known[i % height, j % width], 0))
+        near = np.stack(around)
+        mean = FRACTION * near.sum(0) // (near > 0).sum(0)
+        spread = near.max(0) - np.where(near > 0, near, self.largest).min(0)
+        distance = max(abs(taps[0][0]), abs(taps[0][1])).bit_length() - 1
+        group = np.minimum(spread, SPREADS - 1) * DISTANCES + min(distance, DISTANCES - 1)
+        per_group = FRACTION * (self.largest - 1) + 1
+        return (1 + group * per_group + mean - FRACTION).astype(np.int32)
+
+
+def steps(height: int, width: int) -> Iterator[tuple[np.ndarray, np.ndarray, list[tuple[int, int]]]]:
+    """Rows and columns of the places of each step, and where their neighbours are.
+
+    >>> [(list(rows), list(columns)) for rows, columns, _ in steps(2, 2)]
+    [([0], [0]), ([1], [1]), ([0, 1], [1, 0])]
+    """
+    yield np.zeros(1, int), np.zeros(1, int), []
+    d = 1 << max(height - 1, width - 1).bit_length()
+    while d := d // 2:
+        i, j = (index.ravel() for index in np.mgrid[0:height:d, 0:width:d] // d % 2)
+        rows, columns = (index.ravel() for index in np.mgrid[0:height:d, 0:width:d])
+        for chosen, taps in (((i & j) == 1, DIAGONAL), ((i ^ j) == 1, STRAIGHT)):
+            if chosen.any():
+                yield rows[chosen], columns[chosen], [(d * down, d * right) for down, right in taps]
