@@ -1,4 +1,4 @@
-r"""The recurrent codec of Johnston et al.: a memory that is not empty at first, and bits where they are missed.
+r"""The recurrent codec of Johnston et al.: memory that is not empty at first, bits where they are missed.
 
 Priming: before the first iteration counts, both networks run k times on its input: the encoder on the
 picture, the decoder on the first bits. What they put out is thrown away, what they remember is kept. It

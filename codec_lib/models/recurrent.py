@@ -25,7 +25,7 @@ from codec_lib.models.iterative import BITS, SCHEMES, IterativeCodec, RecurrentN
 
 
 class EncoderNetwork(RecurrentNetwork):
-    """E and B: what is missing (B, 3, H, W) to bits -1 or 1, (B, BITS, H/16, W/16).
+    """E and B: what is missing, (B, 3, H, W) to bits -1 or 1, (B, BITS, H/16, W/16).
 
     `activation` follows the first convolution, on N channels.
     """
@@ -37,8 +37,8 @@ class EncoderNetwork(RecurrentNetwork):
         self.cells = nn.ModuleList(cell(a, b, stride=2) for a, b in pairwise(sizes))
         self.binarizer = Binarizer(8 * N, BITS)
 
-    def forward(self, r: Tensor, states: list[State]) -> Tensor:
-        x = self.activation(self.first(r))
+    def forward(self, x: Tensor, states: list[State]) -> Tensor:
+        x = self.activation(self.first(x))
         for k, cell in enumerate(self.cells):
             x, states[k] = cell(x, states[k])
         return self.binarizer(x)
@@ -63,8 +63,8 @@ class DecoderNetwork(RecurrentNetwork):
         for parameter in self.last.parameters():
             parameter.data.mul_(0.1)  # iterations add up, and begin with small steps
 
-    def forward(self, bits: Tensor, states: list[State]) -> Tensor:
-        x = self.activation(self.first(bits))
+    def forward(self, x: Tensor, states: list[State]) -> Tensor:
+        x = self.activation(self.first(x))
         for k, cell in enumerate(self.cells):
             x, states[k] = cell(x, states[k])
             x = F.pixel_shuffle(x, 2)

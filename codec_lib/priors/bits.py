@@ -177,7 +177,7 @@ class BitsWalk:
         self._enter_iteration()
 
     def steps(self, sends: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each step with bits their channels and places; sends, bool (h w), says where there are any."""
+        """For each step with bits their channels and places; sends, bool (h w), says where they are."""
         for channels, places in self.order:
             chosen = places[sends.to(places.device)[places]]
             if len(chosen):
