@@ -1,0 +1,128 @@
+"""What each choice in the recurrent family is worth: small codecs that differ in it, trained alike.
+
+    python -m benchmarks.recurrent_ablations --steps 2000 --json results/recurrent_ablations.json \
+        --data ../shared/data/train ../shared/data/train-lossless --out runs/recurrent
+
+Every variant has N = 8, half the width of the shipped weights, sees the same crops in the same order, and takes
+the same number of steps. The figures are means over Kodak-24, without files: PSNR and MS-SSIM after each
+iteration, and what a training step took beside `base`, by the processor's clock. None of them gets as far as
+the shipped weights: compare them with each other only. Rows that the JSON file has already are not
+made again.
+
+    base          convolutional GRU, additive, no priming, |x - x_hat|, tanh after each network's first layer
+    cells         LSTM, residual GRU                    schemes     one-shot, scaled residuals
+    priming       k = 1 and 3; diffusion with k = 1     loss        weighted by SSIM
+    gdn           LSTM with GDN, inverse GDN, both, or neither (and no tanh), from two seeds each
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import mean
+
+import torch
+from safetensors.torch import load_file
+from tqdm import tqdm
+
+from codec_lib import data, picture
+from codec_lib.layers.recurrent import CELLS
+from codec_lib.measure import metrics
+from codec_lib.models.iterative import SCHEMES, STRIDE, IterativeCodec
+from codec_lib.models.recurrent import Recurrent
+from codec_lib.models.recurrent_gdn import RecurrentGDN
+from codec_lib.training.iterations import StructureError
+from codec_lib.training.loop import train
+from codec_lib.training.settings import Settings
+
+N, K = 8, 8
+GRU = list(CELLS).index("gru")
+ITERATIONS = 8
+SEEDS = (0, 1)
+
+
+def codec(cell: str = "gru", scheme: str = "additive", repeats: tuple[int, int] = (0, 0)) -> IterativeCodec:
+    """A recurrent codec of the ablations' size."""
+    model = Recurrent(N, K, SCHEMES.index(scheme), list(CELLS).index(cell))
+    model.repeats = repeats
+    return model
+
+
+def structured() -> IterativeCodec:
+    """The base with the loss of Johnston et al."""
+    model = codec()
+    model.error = StructureError()
+    return model
+
+
+Build = Callable[[], IterativeCodec]
+VARIANTS: dict[str, Build] = {
+    "base": codec,
+    "lstm": lambda: codec("lstm"),
+    "residual-gru": lambda: codec("residual-gru"),
+    "one-shot": lambda: codec(scheme="one-shot"),
+    "scaled": lambda: codec(scheme="scaled"),
+    "k = 1": lambda: codec(repeats=(1, 0)),
+    "k = 3": lambda: codec(repeats=(3, 0)),
+    "diffusion": lambda: codec(repeats=(1, 1)),
+    "ssim": structured,
+}
+GDN: dict[str, Build] = {
+    "neither": lambda: RecurrentGDN(N, K, 0, 0),
+    "gdn": lambda: RecurrentGDN(N, K, 1, 0),
+    "igdn": lambda: RecurrentGDN(N, K, 0, 1),
+    "both": lambda: RecurrentGDN(N, K, 1, 1),
+}
+RUNS = [(name, build, SEEDS[0]) for name, build in VARIANTS.items()]
+RUNS += [(name, build, seed) for seed in SEEDS for name, build in GDN.items()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--data", nargs="+", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--json", type=Path, required=True)
+    options = parser.parse_args()
+    command = " ".join(["python -m benchmarks.recurrent_ablations", *sys.argv[1:]])
+    report = {"command": command, "N": N, "steps": options.steps, "rows": []}
+    if options.json.exists():
+        report["rows"] = json.loads(options.json.read_text())["rows"]
+    done = {(row["variant"], row["seed"]) for row in report["rows"]}
+    for name, build, seed in RUNS:
+        if (name, seed) in done:
+            continue
+        settings = Settings(
+            "recurrent", options.data, str(options.out / f"{name.replace(' ', '')}-{seed}"),
+            steps=options.steps, seed=seed, crop=64, lr=0.02, check_minutes=20,
+        )  # fmt: skip
+        started = time.process_time()
+        path = train(settings, lambda build=build: build())
+        seconds = (time.process_time() - started) / options.steps
+        row = {"variant": name, "seed": seed, "step_s": round(seconds, 3)} | measure(build(), path)
+        report["rows"].append(row)
+        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        print(row, flush=True)
+
+
+@torch.no_grad()
+def measure(model: IterativeCodec, path: Path) -> dict[str, list[float]]:
+    """PSNR and MS-SSIM after each iteration, means over all Kodak pictures."""
+    saved = load_file(path)
+    model.load_state_dict({key: saved[key] for key in model.state_dict()})
+    model.eval()
+    rows = []
+    for path in tqdm(data.kodak(), leave=False):
+        original = picture.load(path)
+        x = picture.to_tensor(original)
+        assert not (x.shape[-2] % STRIDE or x.shape[-1] % STRIDE)
+        decoded = [picture.quantize(x_hat)[0].permute(1, 2, 0).numpy() for x_hat in model(x, ITERATIONS)[0]]
+        rows.append([(metrics.psnr(original, d), metrics.ms_ssim(original, d)) for d in decoded])
+    psnr, ms_ssim = ([mean(row[t][k] for row in rows) for t in range(ITERATIONS)] for k in (0, 1))
+    return {"psnr": [round(v, 3) for v in psnr], "ms_ssim": [round(v, 5) for v in ms_ssim]}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
