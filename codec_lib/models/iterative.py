@@ -19,6 +19,7 @@ Source: Toderici et al., "Full resolution image compression with recurrent neura
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -141,13 +142,20 @@ class IterativeCodec(Model):
 
     @torch.inference_mode()
     def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
+        *_, x_hat = self.pictures(sections, setting, height, width)
+        return picture.quantize(x_hat)
+
+    @torch.inference_mode()
+    def pictures(self, sections: Sections, setting: float, height: int, width: int) -> Iterator[Tensor]:
+        """The picture after each iteration whose section is there, float (1, 3, height, width)."""
         found = self.read(sections, setting, height, width)
         rows, columns = (-(-side // STRIDE) * STRIDE for side in (height, width))
-        progress = Progress(self, torch.empty(1, 3, rows, columns, device=self.device))
+        grey = torch.empty(1, 3, rows, columns, device=self.device)
+        progress = Progress(self, grey.contiguous(memory_format=torch.channels_last))
         for name, bits in found.items():
             if name != "map":
-                progress.add(bits[None].to(torch.float32))
-        return crop(picture.quantize(progress.x_hat), height, width)
+                signs = bits[None].to(torch.float32).contiguous(memory_format=torch.channels_last)
+                yield crop(progress.add(signs), height, width)
 
     def objective(self, settings: "Settings") -> Objective:
         return IterationsObjective(self, settings, self.error)
