@@ -1,9 +1,9 @@
-"""A published figure with the right rates: JPEG and WebP on the 24 Kodak pictures, as Islam et al. plot them.
+"""A published figure with the right rates: the JPEG and WebP files that Islam et al. plot.
 
     python -m benchmarks.plotted_rates --json results/plotted_rates.json
 
-The script that draws the figure of their repository, test/draw_psnr.py, takes files of JPEG (quality 5, 10,
-...) and of WebP (0, 5, ...) and draws the k-th of them at k times 0.125 bits per pixel, where the k-th
+The script that draws the figure of their repository, test/draw_psnr.py, takes the 24 Kodak pictures as
+files of JPEG (quality 5, 10, ...) and of WebP (0, 5, ...) and draws the k-th of them at k times 0.125 bits per pixel, where the k-th
 iteration of the recurrent codec is. Here are the same files, made by the encoders of
 `codec_lib.measure.baselines`: `bpp` is the mean of their lengths, `plotted_bpp` where the figure has them.
 """

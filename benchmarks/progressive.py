@@ -1,14 +1,14 @@
-"""Progressive files on the 24 Kodak pictures: what every iteration costs and gains, and tiles that stop early.
+"""Progressive files on Kodak: what every iteration costs and gains, and tiles that stop early.
 
     python -m benchmarks.progressive --json results/progressive.json [--only NAME]
 
-A file of 16 iterations is written for each picture and cut behind each of them: `bpp` is the length of what
-is left, a complete file. `coded_bytes` is the iteration's section, of `raw_bytes` = 32 bits a tile. PSNR and
-MS-SSIM are of 8-bit RGB. Everything is a mean over pictures.
+A file of 16 iterations is written for each of the 24 pictures and cut behind each iteration: `bpp` is the
+length of what is left, a complete file. `coded_bytes` is the iteration's section, of `raw_bytes` = 32 bits
+a tile. PSNR and MS-SSIM are of 8-bit RGB. Everything is a mean over pictures.
 
-For weights with a map of tiles, files of some lengths are also written with effort 1, which lets tiles stop:
-`tiles` has for each picture the bytes, the PSNR and the worst tile of both kinds of file, and how busy the
-picture is (bytes of its lossless PNG). A tile is 16 x 16 pixels; the worst one is that with the lowest PSNR.
+For weights with a map of tiles, files of some lengths are also written with effort 1, which lets tiles
+stop: `tiles` has for each picture the bytes, the PSNR and the worst tile of both kinds of file, and how busy
+the picture is (bytes of its lossless PNG). A tile is 16 x 16 pixels; the worst has the lowest PSNR.
 """
 
 import argparse

@@ -3,13 +3,12 @@
     python -m benchmarks.recurrent_ablations --steps 2000 --json results/recurrent_ablations.json \
         --data ../shared/data/train ../shared/data/train-lossless --out runs/recurrent
 
-Every variant has N = 8, half the width of the shipped weights, sees the same crops in the same order, and takes
-the same number of steps. The figures are means over Kodak-24, without files: PSNR and MS-SSIM after each
-iteration, and what a training step took beside `base`, by the processor's clock. None of them gets as far as
-the shipped weights: compare them with each other only. Rows that the JSON file has already are not
-made again.
+Every variant has N = 8, half the width of the shipped weights, sees the same crops in the same order, and
+takes the same number of steps. The figures are means over Kodak-24, without files: PSNR and MS-SSIM after
+each iteration, and the processor's seconds for a training step. None of them gets as far as the shipped
+weights: compare them with each other only. Rows that the JSON file has already are not made again.
 
-    base          convolutional GRU, additive, no priming, |x - x_hat|, tanh after each network's first layer
+    base          convolutional GRU, additive, no priming, |x - x_hat|, tanh after both first layers
     cells         LSTM, residual GRU                    schemes     one-shot, scaled residuals
     priming       k = 1 and 3; diffusion with k = 1     loss        weighted by SSIM
     gdn           LSTM with GDN, inverse GDN, both, or neither (and no tanh), from two seeds each
@@ -30,7 +29,7 @@ from tqdm import tqdm
 from codec_lib import data, picture
 from codec_lib.layers.recurrent import CELLS
 from codec_lib.measure import metrics
-from codec_lib.models.iterative import SCHEMES, STRIDE, IterativeCodec
+from codec_lib.models.iterative import SCHEMES, IterativeCodec
 from codec_lib.models.recurrent import Recurrent
 from codec_lib.models.recurrent_gdn import RecurrentGDN
 from codec_lib.training.iterations import StructureError
@@ -117,7 +116,6 @@ def measure(model: IterativeCodec, path: Path) -> dict[str, list[float]]:
     for path in tqdm(data.kodak(), leave=False):
         original = picture.load(path)
         x = picture.to_tensor(original)
-        assert not (x.shape[-2] % STRIDE or x.shape[-1] % STRIDE)
         decoded = [picture.quantize(x_hat)[0].permute(1, 2, 0).numpy() for x_hat in model(x, ITERATIONS)[0]]
         rows.append([(metrics.psnr(original, d), metrics.ms_ssim(original, d)) for d in decoded])
     psnr, ms_ssim = ([mean(row[t][k] for row in rows) for t in range(ITERATIONS)] for k in (0, 1))
