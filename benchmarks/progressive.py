@@ -7,8 +7,8 @@ length of what is left, a complete file. `coded_bytes` is the iteration's sectio
 a tile. PSNR and MS-SSIM are of 8-bit RGB. Everything is a mean over pictures.
 
 For weights with a map of tiles, files of some lengths are also written with effort 1, which lets tiles
-stop: `tiles` has for each picture the bytes, the PSNR and the worst tile of both kinds of file, and how busy
-the picture is (bytes of its lossless PNG). A tile is 16 x 16 pixels; the worst has the lowest PSNR.
+stop: `tiles` has for each picture the bytes, the PSNR and the worst tile of both kinds of file, and how
+busy the picture is (bytes of its lossless PNG). A tile is 16 x 16 pixels; the worst has the lowest PSNR.
 """
 
 import argparse
