@@ -5,7 +5,8 @@
 The script that draws the figure of their repository, test/draw_psnr.py, takes the 24 Kodak pictures as
 files of JPEG (quality 5, 10, ...) and of WebP (0, 5, ...) and draws the k-th of them at
 k times 0.125 bits per pixel, where the k-th iteration of the recurrent codec is. Here are the same files,
-made by the encoders of `codec_lib.measure.baselines`: `bpp` is the mean of their lengths, `plotted_bpp` where the figure has them.
+made by the encoders of `codec_lib.measure.baselines`: `bpp` is the mean of their lengths, `plotted_bpp`
+where the figure has them.
 """
 
 import argparse

@@ -29,7 +29,7 @@ from codec_lib import container, data, guard, header, planes, weights
 from codec_lib.entropy import mixture, rans
 from tools.damaged_bytes import BYTES
 
-VALUES = {"quality": (2.0, 6.5), "tau": (0, 2)}  # of each setting
+VALUES = {"quality": (2.0, 6.5), "tau": (0, 2), "iterations": (2, 5)}  # of each setting
 PICTURES = (("RGB", 56, 40), ("RGBA", 56, 40), ("LA", 23, 17), ("L", 1, 1))  # mode, width, height
 
 
@@ -67,13 +67,14 @@ def originals() -> list[Original]:
     """Every model with every kind of tiny picture in two settings, cut from a sample photo."""
     photo, files = data.sample("astronaut"), []
     for model in weights.available():
-        name = weights.load(model).model.setting.name
+        codec = weights.load(model).model
+        name, effort = codec.setting.name, codec.best_effort
         for k, (mode, width, height) in enumerate(PICTURES):
             for setting in ({name: value} for value in VALUES[name]):
                 image = photo.crop((150 + 20 * k, 60, 150 + 20 * k + width, 60 + height)).convert(mode)
                 if mode.endswith("A"):
                     image.putalpha(Image.linear_gradient("L").resize(image.size))
-                file = cl.encode(image, model, **setting)
+                file = cl.encode(image, model, effort=effort, **setting)
                 files.append(Original(model, setting, image, file, cl.decode(file)))
     return files
 

@@ -1,6 +1,6 @@
-"""Write the golden files: `python -m tools.golden`, after new weights or a new format only.
+"""Write the golden files: `python -m tools.golden [NAME ...]`, after new weights or a new format only.
 
-tests/golden/files/*.clc, and in symbols.json what they decode to and what they were written with. Other
+Names are those of weights; the files of others are left alone. tests/golden/files/*.clc, and in symbols.json what they decode to and what they were written with. Other
 versions of PyTorch, other machines and other devices must find the same symbols in them.
 """
 
@@ -16,23 +16,27 @@ from codec_lib import data, weights
 from tests.symbols import symbols_of
 
 FOLDER = Path("tests/golden/files")
-VALUES = {"quality": (1, 4.3, 8), "tau": (0, 2, 7)}  # of each setting
+VALUES = {"quality": (1, 4.3, 8), "tau": (0, 2, 7), "iterations": (4, 9, 16)}  # of each setting
 
 
 def main() -> None:
-    for path in FOLDER.glob("*"):
-        path.unlink()
-    hashes = {}
-    for name in weights.available():
-        setting = weights.load(name).model.setting.name
+    record = FOLDER / "symbols.json"
+    written = json.loads(record.read_text())["symbols"] if sys.argv[1:] else {}
+    for name in sys.argv[1:] or weights.available():
+        for path in FOLDER.glob(f"{name}-*.clc"):
+            if path.stem.rpartition("-")[0] == name:
+                path.unlink()
+                written.pop(path.name, None)
+        model = weights.load(name).model
+        setting, effort = model.setting.name, model.best_effort
         for value in VALUES[setting]:
             picture = data.sample("astronaut").crop((130, 0, 386, 200))
-            file = cl.encode(picture, model=name, device="cpu", **{setting: value})
+            file = cl.encode(picture, model=name, device="cpu", effort=effort, **{setting: value})
             path = FOLDER / f"{name}-{value}.clc"
             path.write_bytes(file)
-            hashes[path.name] = symbols_of(file)
-    versions = {"torch": torch.__version__, "machine": platform.machine(), "symbols": hashes}
-    (FOLDER / "symbols.json").write_text(json.dumps(versions, indent=1) + "\n")
+            written[path.name] = symbols_of(file)
+    versions = {"torch": torch.__version__, "machine": platform.machine(), "symbols": written}
+    record.write_text(json.dumps(versions, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -97,15 +97,21 @@ class IterativeCodec(Model):
         x is in [0, 1], its sides divide by 16. In training bits are drawn, else decided. A tile stops once
         its mean squared error is `enough`, (B,): from then on its bits are 0.
         """
-        progress, pictures, bits = Progress(self, x), [], []
+        bits, pictures = zip(*self.iterate(x, iterations, enough), strict=True)
+        return list(pictures), torch.stack(bits, 1)
+
+    def iterate(
+        self, x: Tensor, iterations: int, enough: Tensor | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The same, one iteration after the other: bits and x_hat."""
+        progress = Progress(self, x)
         goes_on = x.new_ones(len(x), 1, x.shape[2] // STRIDE, x.shape[3] // STRIDE)
-        for _ in range(iterations):
-            if enough is not None and pictures:
-                error = tile_errors(x, pictures[-1].detach())
+        for t in range(iterations):
+            if enough is not None and t:
+                error = tile_errors(x, progress.x_hat.detach())
                 goes_on = goes_on * (error > enough[:, None, None, None])
-            bits.append(progress.send(x) * goes_on)
-            pictures.append(progress.add(bits[-1]))
-        return pictures, torch.stack(bits, 1)
+            bits = progress.send(x) * goes_on
+            yield bits, progress.add(bits)
 
     def freeze(self) -> "IterativeCodec":
         self.prior.freeze()
@@ -116,11 +122,12 @@ class IterativeCodec(Model):
     @torch.inference_mode()
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         """With effort 1 a tile stops once it is as good as the picture would be after all iterations."""
-        x, iterations = pad(samples(levels), STRIDE), int(setting)
-        pictures, bits = self(x, iterations)
+        x, iterations, enough = pad(samples(levels), STRIDE), int(setting), None
         if effort:
-            _, bits = self(x, iterations, tile_errors(x, pictures[-1]).mean()[None])
-        bits, sections = bits[0].to(torch.int8), Sections()
+            *_, (_, x_hat) = self.iterate(x, iterations)
+            enough = tile_errors(x, x_hat).mean()[None]
+        bits = torch.cat([b.to(torch.int8) for b, _ in self.iterate(x, iterations, enough)])
+        sections = Sections()
         if self.tile_map:
             sections["map"] = self.tile_map.encode(bits.any(1).sum(0), iterations)
         names = (group[-1] for group in self.stages(setting))
