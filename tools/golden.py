@@ -1,7 +1,8 @@
 """Write the golden files: `python -m tools.golden [NAME ...]`, after new weights or a new format only.
 
 Names are those of weights; the files of others are left alone. tests/golden/files/*.clc, and in
-symbols.json what they decode to and what they were written with. Other versions of PyTorch, other machines and other devices must find the same symbols in them.
+symbols.json what they decode to and what they were written with. Other versions of PyTorch, other
+machines and other devices must find the same symbols in them.
 """
 
 import json
