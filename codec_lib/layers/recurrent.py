@@ -21,9 +21,11 @@ compression with recurrent neural networks", CVPR 2017, section 2 (GRU, residual
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 State = tuple[Tensor, ...] | None
 RESIDUAL_SHARE = 0.1  # a
@@ -38,67 +40,75 @@ class Cell(nn.Module, ABC):
         kernel, hidden_kernel: sides of the convolutions of x and of the state, odd.
     """
 
-    gates: int  # how many maps W * x gives
+    gates: tuple[str, ...]  # each has a W and a U, which are matrices of their own to an optimizer
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, kernel: int = 3, hidden_kernel: int = 1):
         super().__init__()
-        self.outputs = outputs
-        self.of_input = nn.Conv2d(inputs, self.gates * outputs, kernel, stride, kernel // 2)
-        self.of_state = nn.Conv2d(
-            outputs, self.gates * outputs, hidden_kernel, padding=hidden_kernel // 2, bias=False
+        pads = kernel // 2, hidden_kernel // 2
+        self.W = nn.ModuleDict(
+            {gate: nn.Conv2d(inputs, outputs, kernel, stride, pads[0]) for gate in self.gates}
+        )
+        self.U = nn.ModuleDict(
+            {
+                gate: nn.Conv2d(outputs, outputs, hidden_kernel, 1, pads[1], bias=False)
+                for gate in self.gates
+            }
         )
 
     @abstractmethod
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """The output, and the state for the next iteration."""
 
-    def sums(self, x: Tensor, h: Tensor) -> Tensor:
-        """W * x + U * h: where both are convolutions of one kind, as one, which is faster."""
-        W, U = self.of_input, self.of_state
-        if W.stride == U.stride and W.kernel_size == U.kernel_size:
-            both = torch.cat((W.weight, U.weight), 1)
-            return nn.functional.conv2d(torch.cat((x, h), 1), both, W.bias, padding=W.padding)
-        return W(x) + U(h)
+
+def convolve(layers: nn.ModuleDict, gates: Sequence[str], x: Tensor) -> Sequence[Tensor]:
+    """x convolved with the weights of some gates, float32 each: as one convolution, which is faster."""
+    chosen = [layer for gate in gates if isinstance(layer := layers[gate], nn.Conv2d)]
+    weight = torch.cat([layer.weight for layer in chosen])
+    biases = [layer.bias for layer in chosen if layer.bias is not None]
+    bias = torch.cat(biases) if biases else None
+    y = F.conv2d(x, weight, bias, chosen[0].stride, chosen[0].padding)
+    return y.float().chunk(len(chosen), 1)
 
 
 class ConvLSTM(Cell):
     """Long short-term memory; it forgets little to begin with: the bias of f is 1."""
 
-    gates = 4
+    gates = ("i", "f", "g", "o")
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, kernel: int = 3, hidden_kernel: int = 1):
         super().__init__(inputs, outputs, stride, kernel, hidden_kernel)
-        nn.init.ones_(self.of_input.bias[outputs : 2 * outputs])  # type: ignore[index]  # it has one
+        nn.init.ones_(self.W["f"].bias)  # type: ignore[arg-type]  # it has one
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        sums = self.of_input(x) if state is None else self.sums(x, state[0])
-        i, f, g, o = sums.float().chunk(4, 1)
-        c = torch.sigmoid(i) * torch.tanh(g)
-        if state is not None:
-            c = c + torch.sigmoid(f) * state[1]
+        i, f, g, o = convolve(self.W, self.gates, x)
+        if state is None:
+            c = torch.sigmoid(i) * torch.tanh(g)
+        else:
+            of_state = convolve(self.U, self.gates, state[0])
+            i, f, g, o = (a + b for a, b in zip((i, f, g, o), of_state, strict=True))
+            c = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(c)
         return h, (h, c)
 
 
 class ConvGRU(Cell):
-    """The gated recurrent unit."""
+    """The gated recurrent unit; "h" is the candidate W * x + U * (r . h)."""
 
-    gates = 3
+    gates = ("z", "r", "h")
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         h = self._next(x, state)
         return h, (h,)
 
     def _next(self, x: Tensor, state: State) -> Tensor:
-        z, r, g = self.of_input(x).float().chunk(3, 1)
-        if state is None:
+        if state is None:  # r has nothing to let through
+            z, g = convolve(self.W, ("z", "h"), x)
             return torch.sigmoid(z) * torch.tanh(g)
         (h,) = state
-        of_gates, of_candidate = self.of_state.weight.split((2 * self.outputs, self.outputs))
-        padding = self.of_state.padding
-        u_z, u_r = nn.functional.conv2d(h, of_gates, padding=padding).float().chunk(2, 1)
+        z, r, g = convolve(self.W, self.gates, x)
+        u_z, u_r = convolve(self.U, ("z", "r"), h)
         z, r = torch.sigmoid(z + u_z), torch.sigmoid(r + u_r)
-        g = torch.tanh(g + nn.functional.conv2d(r * h, of_candidate, padding=padding))
+        g = torch.tanh(g + self.U["h"](r * h))
         return (1 - z) * h + z * g
 
 
@@ -107,14 +117,14 @@ class ResidualGRU(ConvGRU):
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, kernel: int = 3, hidden_kernel: int = 1):
         super().__init__(inputs, outputs, stride, kernel, hidden_kernel)
-        self.state_shortcut = nn.Conv2d(outputs, outputs, 1, bias=False)
-        self.input_shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+        self.W_h = nn.Conv2d(outputs, outputs, 1, bias=False)
+        self.W_x = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         h = self._next(x, state)
         if state is not None:
-            h = h + RESIDUAL_SHARE * self.state_shortcut(state[0])
-        return h + RESIDUAL_SHARE * self.input_shortcut(x), (h,)
+            h = h + RESIDUAL_SHARE * self.W_h(state[0])
+        return h + RESIDUAL_SHARE * self.W_x(x), (h,)
 
 
 CELLS: dict[str, type[Cell]] = {"lstm": ConvLSTM, "gru": ConvGRU, "residual-gru": ResidualGRU}

@@ -31,12 +31,14 @@ class Primed(IterativeCodec):
     k: how often both run beforehand; diffusion, 0 or 1: whether they do so in every iteration.
     """
 
-    def __init__(self, N: int = 16, K: int = 64, k: int = 3, diffusion: int = 0, cell: int = 1):
+    def __init__(
+        self, N: int = 12, M: int = 192, K: int = 64, k: int = 3, diffusion: int = 0, cell: int = 1
+    ):
         kind = list(CELLS.values())[cell]
         super().__init__(
-            {"N": N, "K": K, "k": k, "diffusion": diffusion, "cell": cell},
-            encoder=EncoderNetwork(N, kind, nn.Tanh()),
-            decoder=DecoderNetwork(N, kind, nn.Tanh()),
+            {"N": N, "M": M, "K": K, "k": k, "diffusion": diffusion, "cell": cell},
+            encoder=EncoderNetwork(N, M, kind, nn.Tanh()),
+            decoder=DecoderNetwork(N, M, kind, nn.Tanh()),
             repeats=(k, k * diffusion),
             has_tile_map=True,
             error=StructureError(),

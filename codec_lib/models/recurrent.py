@@ -1,14 +1,16 @@
 r"""The recurrent residual codec, and the networks that others of its family share with it.
 
                    E                                              D
-    conv   3 -> N     1/2                        conv 1x1  32 -> 8N            1/16
-    cell   N -> 4N    1/4    hidden 1x1          cell  8N -> 8N, shuffle  1/8    hidden 1x1
-    cell  4N -> 8N    1/8    hidden 1x1          cell  2N -> 8N, shuffle  1/4    hidden 1x1
-    cell  8N -> 8N    1/16   hidden 1x1          cell  2N -> 4N, shuffle  1/2    hidden 3x3
-    B: conv 1x1  8N -> 32                        cell   N -> 2N, shuffle  1      hidden 3x3
+    conv   3 -> N     1/2                        conv 1x1  32 -> M             1/16
+    cell   N -> 4N    1/4    hidden 1x1          cell   M -> M, shuffle   1/8    hidden 1x1
+    cell  4N -> 8N    1/8    hidden 1x1          cell M/4 -> 8N, shuffle  1/4    hidden 1x1
+    cell  8N -> M     1/16   hidden 1x1          cell  2N -> 4N, shuffle  1/2    hidden 3x3
+    B: conv 1x1  M -> 32                         cell   N -> 2N, shuffle  1      hidden 3x3
                                                  conv 1x1  N/2 -> 3, tanh
 
-The paper has N = 64. How iterations make a picture and a file is `IterativeCodec`'s.
+The paper has N = 64, M = 512. A tile of 16 x 16 pixels has 768 samples, of which M numbers are left in the
+middle: a narrow codec had better save elsewhere. How iterations make a picture and a file, `IterativeCodec`
+knows.
 
 Source: Toderici et al., "Full resolution image compression with recurrent neural networks", CVPR 2017.
 """
@@ -30,12 +32,12 @@ class EncoderNetwork(RecurrentNetwork):
     `activation` follows the first convolution, on N channels.
     """
 
-    def __init__(self, N: int, cell: type[Cell], activation: nn.Module):
+    def __init__(self, N: int, M: int, cell: type[Cell], activation: nn.Module):
         super().__init__()
         self.first, self.activation = nn.Conv2d(3, N, 3, 2, 1), activation
-        sizes = (N, 4 * N, 8 * N, 8 * N)
+        sizes = (N, 4 * N, 8 * N, M)
         self.cells = nn.ModuleList(cell(a, b, stride=2) for a, b in pairwise(sizes))
-        self.binarizer = Binarizer(8 * N, BITS)
+        self.binarizer = Binarizer(M, BITS)
 
     def forward(self, x: Tensor, states: list[State]) -> Tensor:
         x = self.activation(self.first(x))
@@ -47,14 +49,14 @@ class EncoderNetwork(RecurrentNetwork):
 class DecoderNetwork(RecurrentNetwork):
     """D: bits (B, BITS, H/16, W/16) to (B, 3, H, W) in (-1, 1).
 
-    `activation` follows the first convolution, on 8 N channels.
+    `activation` follows the first convolution, on M channels.
     """
 
-    def __init__(self, N: int, cell: type[Cell], activation: nn.Module):
+    def __init__(self, N: int, M: int, cell: type[Cell], activation: nn.Module):
         super().__init__()
-        self.first, self.activation = nn.Conv2d(BITS, 8 * N, 1), activation
-        outputs, kernels = (8 * N, 8 * N, 4 * N, 2 * N), (1, 1, 3, 3)
-        inputs = (8 * N, *(n // 4 for n in outputs[:-1]))
+        self.first, self.activation = nn.Conv2d(BITS, M, 1), activation
+        outputs, kernels = (M, 8 * N, 4 * N, 2 * N), (1, 1, 3, 3)
+        inputs = (M, *(n // 4 for n in outputs[:-1]))
         self.cells = nn.ModuleList(
             cell(*sizes, hidden_kernel=kernel)
             for *sizes, kernel in zip(inputs, outputs, kernels, strict=True)
@@ -87,17 +89,17 @@ class Gain(nn.Module):
 
 
 class Recurrent(IterativeCodec):
-    """Toderici 2017 with cells of 2 N to 8 N channels, and K channels in the prior of bits.
+    """Toderici 2017, and K channels in the prior of bits.
 
     scheme and cell are places in `SCHEMES` and in `CELLS`.
     """
 
-    def __init__(self, N: int = 16, K: int = 64, scheme: int = 0, cell: int = 0):
+    def __init__(self, N: int = 12, M: int = 192, K: int = 64, scheme: int = 0, cell: int = 1):
         kind = list(CELLS.values())[cell]
         super().__init__(
-            {"N": N, "K": K, "scheme": scheme, "cell": cell},
-            encoder=EncoderNetwork(N, kind, nn.Tanh()),
-            decoder=DecoderNetwork(N, kind, nn.Tanh()),
+            {"N": N, "M": M, "K": K, "scheme": scheme, "cell": cell},
+            encoder=EncoderNetwork(N, M, kind, nn.Tanh()),
+            decoder=DecoderNetwork(N, M, kind, nn.Tanh()),
             scheme=SCHEMES[scheme],
             gain=Gain(N) if SCHEMES[scheme] == "scaled" else None,
         )

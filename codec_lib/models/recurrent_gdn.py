@@ -1,6 +1,6 @@
 r"""The recurrent codec of Islam et al.: divisive normalization at the outer end of each network.
 
-    E:  conv 3 -> N, GDN, three cells, B              D:  conv 32 -> 8N, inverse GDN, four cells, conv, tanh
+    E:  conv 3 -> N, GDN, three cells, B              D:  conv 32 -> M, inverse GDN, four cells, conv, tanh
 
 The article has one of each, where `Recurrent` has tanh. Without one of them nothing stands in its place, as
 in the code that the authors began with. (Parts of the article speak of a "pixel RNN" and of 38 bits a tile.
@@ -21,9 +21,9 @@ from codec_lib.models.recurrent import DecoderNetwork, EncoderNetwork
 class RecurrentGDN(IterativeCodec):
     """gdn, igdn, 0 or 1: which of the two normalizations it has."""
 
-    def __init__(self, N: int = 16, K: int = 64, gdn: int = 1, igdn: int = 1):
+    def __init__(self, N: int = 12, M: int = 192, K: int = 64, gdn: int = 1, igdn: int = 1):
         super().__init__(
-            {"N": N, "K": K, "gdn": gdn, "igdn": igdn},
-            encoder=EncoderNetwork(N, ConvLSTM, GDN(N) if gdn else nn.Identity()),
-            decoder=DecoderNetwork(N, ConvLSTM, GDN(8 * N, inverse=True) if igdn else nn.Identity()),
+            {"N": N, "M": M, "K": K, "gdn": gdn, "igdn": igdn},
+            encoder=EncoderNetwork(N, M, ConvLSTM, GDN(N) if gdn else nn.Identity()),
+            decoder=DecoderNetwork(N, M, ConvLSTM, GDN(M, inverse=True) if igdn else nn.Identity()),
         )

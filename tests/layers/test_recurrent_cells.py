@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch.nn import functional as F
 
 from codec_lib.layers.binarizer import Binarizer
 from codec_lib.layers.recurrent import CELLS, RESIDUAL_SHARE, ConvGRU, ConvLSTM, ResidualGRU
@@ -12,40 +11,31 @@ def inputs(seed: int = 0) -> torch.Tensor:
     return torch.randn(2, 3, 8, 10, generator=torch.Generator().manual_seed(seed))
 
 
-def parts(cell, x, h):
-    """W * x and U * h of each gate."""
-    ours = cell.of_input(x).split(cell.outputs, 1)
-    weights = cell.of_state.weight.split(cell.outputs)
-    return ours, [F.conv2d(h, weight, padding=cell.of_state.padding) for weight in weights], weights
-
-
 @torch.no_grad()
 def test_an_lstm_is_its_equations():
-    cell = ConvLSTM(3, 5, hidden_kernel=3)
-    _, state = cell(inputs(0), None)
-    h, c = state
-    (wi, wf, wg, wo), (ui, uf, ug, uo), _ = parts(cell, inputs(1), h)
-    expected_c = torch.sigmoid(wf + uf) * c + torch.sigmoid(wi + ui) * torch.tanh(wg + ug)
-    expected_h = torch.sigmoid(wo + uo) * expected_c.tanh()
-    output, state = cell(inputs(1), state)
+    cell, x = ConvLSTM(3, 5, hidden_kernel=3), inputs(1)
+    _, (h, c) = cell(inputs(0), None)
+    i, f, o = (torch.sigmoid(cell.W[gate](x) + cell.U[gate](h)) for gate in "ifo")
+    expected_c = f * c + i * torch.tanh(cell.W["g"](x) + cell.U["g"](h))
+    expected_h = o * expected_c.tanh()
+    output, state = cell(x, (h, c))
     torch.testing.assert_close(output, expected_h)
-    torch.testing.assert_close(state[1], expected_c)
+    torch.testing.assert_close(state, (expected_h, expected_c))
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("kind", [ConvGRU, ResidualGRU])
 def test_a_gru_is_its_equations(kind):
-    cell = kind(3, 5, hidden_kernel=3)
+    cell, x = kind(3, 5, hidden_kernel=3), inputs(1)
     _, (h,) = cell(inputs(0), None)
-    (wz, wr, wg), (uz, ur, _), (_, _, u) = parts(cell, inputs(1), h)
-    z, r = torch.sigmoid(wz + uz), torch.sigmoid(wr + ur)
-    expected = (1 - z) * h + z * torch.tanh(wg + F.conv2d(r * h, u, padding=1))
+    z, r = (torch.sigmoid(cell.W[gate](x) + cell.U[gate](h)) for gate in "zr")
+    expected = (1 - z) * h + z * torch.tanh(cell.W["h"](x) + cell.U["h"](r * h))
     if kind is ResidualGRU:
-        expected = expected + RESIDUAL_SHARE * cell.state_shortcut(h)
-    output, (state,) = cell(inputs(1), (h,))
+        expected = expected + RESIDUAL_SHARE * cell.W_h(h)
+    output, (state,) = cell(x, (h,))
     torch.testing.assert_close(state, expected)
     if kind is ResidualGRU:
-        expected = expected + RESIDUAL_SHARE * cell.input_shortcut(inputs(1))
+        expected = expected + RESIDUAL_SHARE * cell.W_x(x)
     torch.testing.assert_close(output, expected)
 
 

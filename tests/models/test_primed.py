@@ -16,7 +16,7 @@ SETTINGS = Settings("primed", [], "")
 
 def untrained(**widths):
     torch.manual_seed(0)
-    return Primed(N=4, K=8, **widths).eval().requires_grad_(False).freeze()
+    return Primed(N=4, M=32, K=8, **widths).eval().requires_grad_(False).freeze()
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_no_tile_stops_before_it_is_as_good_as_the_picture_would_be(model):
 
 
 def test_training_stops_tiles_too_and_reaches_every_parameter():
-    model = Primed(N=4, K=8, k=1)
+    model = Primed(N=4, M=32, K=8, k=1)
     objective = model.objective(SETTINGS)
     (player,) = objective.players()
     objective.train()
@@ -110,7 +110,7 @@ def test_training_stops_tiles_too_and_reaches_every_parameter():
 
 def test_its_files_can_be_cut_anywhere(tmp_path, monkeypatch):
     torch.manual_seed(0)
-    weights.save(Primed(N=4, K=8, k=1), "primed", tmp_path / "mine.safetensors", {})
+    weights.save(Primed(N=4, M=32, K=8, k=1), "primed", tmp_path / "mine.safetensors", {})
     monkeypatch.setenv("CODEC_LIB_WEIGHTS", str(tmp_path))
     photo = picture()[0].permute(1, 2, 0).numpy()
     for effort in (0, 1):

@@ -23,7 +23,7 @@ def model(request):
     """An untrained model of some scheme and cell."""
     torch.manual_seed(0)
     scheme, cell = request.param
-    return Recurrent(N=4, K=8, scheme=scheme, cell=cell).eval().requires_grad_(False).freeze()
+    return Recurrent(N=4, M=32, K=8, scheme=scheme, cell=cell).eval().requires_grad_(False).freeze()
 
 
 def picture(height=37, width=53):
@@ -70,7 +70,7 @@ def test_pixels_do_not_decide_which_bits_are_read(model):
 
 @pytest.mark.parametrize("cell", range(len(CELLS)))
 def test_training_reaches_every_parameter_of_both_networks(cell):
-    model = Recurrent(N=4, K=8, scheme=2, cell=cell)
+    model = Recurrent(N=4, M=32, K=8, scheme=2, cell=cell)
     (player,) = model.objective(SETTINGS).players()
     model.train()
     loss, _ = player.loss(model, samples(picture(32, 32)))
@@ -80,7 +80,7 @@ def test_training_reaches_every_parameter_of_both_networks(cell):
 
 
 def test_the_prior_alone_is_trained_on_bits_as_they_are_coded():
-    model = Recurrent(N=4, K=8)
+    model = Recurrent(N=4, M=32, K=8)
     model.requires_grad_(False)
     model.prior.requires_grad_(True)
     objective = model.objective(SETTINGS)
@@ -96,7 +96,7 @@ def test_the_prior_alone_is_trained_on_bits_as_they_are_coded():
 def test_a_one_shot_decoder_forgets_x_hat_and_an_additive_one_adds_to_it():
     x, bits = torch.zeros(1, 3, 16, 16), torch.ones(1, 32, 1, 1)
     for scheme, kept in ((0, True), (1, False)):
-        model = Recurrent(N=4, K=8, scheme=scheme).eval()
+        model = Recurrent(N=4, M=32, K=8, scheme=scheme).eval()
         with torch.no_grad():
             progress = Progress(model, x)
             progress.x_hat += 0.25
@@ -106,7 +106,7 @@ def test_a_one_shot_decoder_forgets_x_hat_and_an_additive_one_adds_to_it():
 
 def test_its_files_can_be_cut_anywhere(tmp_path, monkeypatch):
     torch.manual_seed(0)
-    weights.save(Recurrent(N=4, K=8), "recurrent", tmp_path / "mine.safetensors", {})
+    weights.save(Recurrent(N=4, M=32, K=8), "recurrent", tmp_path / "mine.safetensors", {})
     monkeypatch.setenv("CODEC_LIB_WEIGHTS", str(tmp_path))
     photo = data.sample("astronaut").crop((100, 0, 180, 60))
     file = cl.encode(photo, "mine", iterations=6)

@@ -12,7 +12,7 @@ from codec_lib.training.settings import Settings
 @pytest.mark.parametrize("gdn", [0, 1])
 @pytest.mark.parametrize("igdn", [0, 1])
 def test_each_normalization_can_be_left_out(gdn, igdn):
-    model = RecurrentGDN(N=4, K=8, gdn=gdn, igdn=igdn)
+    model = RecurrentGDN(N=4, M=32, K=8, gdn=gdn, igdn=igdn)
     for part, has_it, channels, inverse in (("encoder", gdn, 4, False), ("decoder", igdn, 32, True)):
         activation = getattr(model, part).activation
         assert isinstance(activation, GDN if has_it else nn.Identity)
@@ -22,7 +22,7 @@ def test_each_normalization_can_be_left_out(gdn, igdn):
 
 def test_training_reaches_every_parameter_and_files_come_back():
     torch.manual_seed(0)
-    model = RecurrentGDN(N=4, K=8)
+    model = RecurrentGDN(N=4, M=32, K=8)
     (player,) = model.objective(Settings("recurrent-gdn", [], "")).players()
     model.train()
     loss, _ = player.loss(model, torch.rand(1, 3, 64, 64))
