@@ -6,7 +6,7 @@
 Every variant has N = 8 and M = 128, two thirds of the shipped weights' widths, sees the same crops in the
 same order, and takes the same number of steps. The figures are means over Kodak-24, without files: PSNR and
 MS-SSIM after each iteration, and the processor's seconds for a training step. None of them gets as far as
-the shipped weights: compare them with each other only. Rows that the JSON file has already are not made again.
+the shipped weights: compare them with each other only. Rows that the JSON file has are not made again.
 
     base          convolutional GRU, additive, no priming, |x - x_hat|, tanh after both first layers
     cells         LSTM, residual GRU                    schemes     one-shot, scaled residuals
