@@ -94,7 +94,7 @@ def main() -> None:
             continue
         settings = Settings(
             "recurrent", options.data, str(options.out / f"{name.replace(' ', '')}-{seed}"),
-            steps=options.steps, seed=seed, crop=64, lr=0.02, check_minutes=20,
+            steps=options.steps, seed=seed, batch=4, crop=64, lr=0.015, check_minutes=20,
         )  # fmt: skip
         started = time.process_time()
         path = train(settings, lambda build=build: build())
