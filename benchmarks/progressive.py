@@ -60,9 +60,11 @@ def stages(path: Path, name: str) -> Iterator[dict[str, Any]]:
     whole = cl.encode(original, name, iterations=model.setting.finest)
     names = [name for stage in model.stages(model.setting.finest) for name in stage]
     sections = container.read(whole).take(names)
-    shown = model.pictures(sections, model.setting.finest, original.height, original.width)
-    for t, x_hat in enumerate(shown, 1):
-        decoded = picture.quantize(x_hat)[0].permute(1, 2, 0).numpy()
+    found = model.read(sections, model.setting.finest, original.height, original.width)
+    bits = torch.stack([values for key, values in found.items() if key != "map"])
+    for t, x_hat in enumerate(model.pictures(bits), 1):
+        shown = picture.quantize(x_hat)[0, :, : original.height, : original.width]
+        decoded = shown.permute(1, 2, 0).numpy()
         yield {
             "iterations": t,
             "bpp": 8 * len(cl.truncate(whole, stages=t)) / (original.width * original.height),

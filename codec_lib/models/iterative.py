@@ -6,7 +6,8 @@ r"""Codecs that send a picture again and again, each time what is still missing.
 Both networks remember: their layers are recurrent cells. A file holds the bits of each iteration in a
 section of its own and may be cut behind any of them: every iteration is a stage. How bits are coded,
 `BitsPrior` knows. The encoder runs the decoder to find r_t. Should another machine's floats differ, it
-shows other pixels, but it reads the same bits.
+shows other pixels, but it reads the same bits. A large picture is coded window by window, so that memory
+does not grow with it.
 
 Schemes: "additive", x_hat_t = x_hat_(t-1) + D_t; "one-shot", x_hat_t = D_t; "scaled", additive, with
 residuals that a network G(x_hat) has enlarged.
@@ -28,6 +29,7 @@ from torch.nn import functional as F
 
 from codec_lib import picture
 from codec_lib.layers.recurrent import State
+from codec_lib.layers.windows import windows
 from codec_lib.models.base import Model, crop, pad, samples
 from codec_lib.priors.base import Sections
 from codec_lib.priors.bits import BitsPrior
@@ -43,6 +45,7 @@ BITS = 32  # at each place of a sixteenth of the size
 ITERATIONS = Setting("iterations", coarsest=1, finest=16, default=8, step=1)
 SCHEMES = ("additive", "one-shot", "scaled")
 STRIDE = 16
+WINDOW, MARGIN = 128, 4  # tiles: a large picture is coded in windows of that side, one after the other
 
 
 class RecurrentNetwork(nn.Module, ABC):
@@ -122,11 +125,20 @@ class IterativeCodec(Model):
     @torch.inference_mode()
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         """With effort 1 a tile stops once it is as good as the picture would be after all iterations."""
-        x, iterations, enough = pad(samples(levels), STRIDE), int(setting), None
+        x, iterations, enough = pad(levels, STRIDE), int(setting), None
+        h, w = x.shape[-2] // STRIDE, x.shape[-1] // STRIDE
+        parts = windows(h, w, WINDOW, MARGIN)
         if effort:
-            *_, (_, x_hat) = self.iterate(x, iterations)
-            enough = tile_errors(x, x_hat).mean()[None]
-        bits = torch.cat([b.to(torch.int8) for b, _ in self.iterate(x, iterations, enough)])
+            errors = torch.empty(1, 1, h, w, device=x.device)
+            for part in parts:
+                seen = samples(part.of(x, STRIDE))
+                *_, (_, x_hat) = self.iterate(seen, iterations)
+                part.put(errors, tile_errors(seen, x_hat))
+            enough = errors.mean()[None]
+        bits = torch.empty(iterations, BITS, h, w, dtype=torch.int8, device=x.device)
+        for part in parts:
+            for t, (sent, _) in enumerate(self.iterate(samples(part.of(x, STRIDE)), iterations, enough)):
+                part.put(bits[t], sent[0].to(torch.int8))
         sections = Sections()
         if self.tile_map:
             sections["map"] = self.tile_map.encode(bits.any(1).sum(0), iterations)
@@ -149,20 +161,24 @@ class IterativeCodec(Model):
 
     @torch.inference_mode()
     def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
-        *_, x_hat = self.pictures(sections, setting, height, width)
-        return picture.quantize(x_hat)
+        found = self.read(sections, setting, height, width)
+        found.pop("map", None)
+        bits = torch.stack(list(found.values()))
+        h, w = bits.shape[-2:]
+        levels = torch.empty(1, 3, h * STRIDE, w * STRIDE, dtype=torch.uint8, device=bits.device)
+        for part in windows(h, w, WINDOW, MARGIN):
+            *_, x_hat = self.pictures(part.of(bits))
+            part.put(levels, picture.quantize(x_hat), STRIDE)
+        return crop(levels, height, width)
 
     @torch.inference_mode()
-    def pictures(self, sections: Sections, setting: float, height: int, width: int) -> Iterator[Tensor]:
-        """The picture after each iteration whose section is there, float (1, 3, height, width)."""
-        found = self.read(sections, setting, height, width)
-        rows, columns = (-(-side // STRIDE) * STRIDE for side in (height, width))
-        grey = torch.empty(1, 3, rows, columns, device=self.device)
-        progress = Progress(self, grey.contiguous(memory_format=torch.channels_last))
-        for name, bits in found.items():
-            if name != "map":
-                signs = bits[None].to(torch.float32).contiguous(memory_format=torch.channels_last)
-                yield crop(progress.add(signs), height, width)
+    def pictures(self, bits: Tensor) -> Iterator[Tensor]:
+        """x_hat after each iteration, (1, 3, 16 h, 16 w), from bits as they are read, (t, BITS, h, w)."""
+        h, w = bits.shape[-2:]
+        progress = Progress(self, torch.empty(1, 3, h * STRIDE, w * STRIDE, device=bits.device))
+        for iteration in bits:
+            signs = iteration[None].to(torch.float32).contiguous(memory_format=torch.channels_last)
+            yield progress.add(signs)
 
     def objective(self, settings: "Settings") -> Objective:
         return IterationsObjective(self, settings, self.error)

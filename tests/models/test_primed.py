@@ -95,6 +95,23 @@ def test_no_tile_stops_before_it_is_as_good_as_the_picture_would_be(model):
         assert (tile_errors(x, pictures[t - 1])[0, 0][stopped] <= enough).all()
 
 
+@pytest.mark.parametrize("effort", [0, 1])
+def test_a_large_picture_is_coded_window_by_window(model, effort, monkeypatch):
+    """With windows of three tiles: nothing is left out, and where the margins reach, bits are the same."""
+    x = picture(100, 130)
+    whole = model.read(model.compress(x, 3, effort), 3, 100, 130)
+    monkeypatch.setattr("codec_lib.models.iterative.WINDOW", 3)
+    sections = model.compress(x, 3, effort)
+    parts = model.read(sections, 3, 100, 130)
+    same = (parts["bits 1"] == whole["bits 1"]).float().mean()
+    assert same > 0.9
+    decoded = model.decompress(sections, 3, 100, 130)
+    monkeypatch.undo()
+    at_once = model.decompress(sections, 3, 100, 130)
+    assert decoded.shape == at_once.shape == x.shape
+    assert (decoded.float() - at_once.float()).abs().mean() < 2
+
+
 def test_training_stops_tiles_too_and_reaches_every_parameter():
     model = Primed(N=4, M=32, K=8, k=1)
     objective = model.objective(SETTINGS)
