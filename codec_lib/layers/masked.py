@@ -1,8 +1,9 @@
 """Masked convolutions: a window that sees only some of its neighbours.
 
-Which ones, an order of decoding says (`codec_lib.exact.order`). In training the mask goes onto the weights
-of an ordinary convolution over the whole picture; in decoding, where a few places are due at a time, their
-neighbours are gathered into a row and meet the same weights there.
+Which ones, an order of decoding says (`codec_lib.exact.order`, of volumes `codec_lib.exact.diagonal`). In
+training the mask goes onto the weights of an ordinary convolution over the whole picture. In decoding,
+where a few places are due at a time, their neighbours are gathered into a row and meet the same weights
+there.
 """
 
 import torch
@@ -34,3 +35,24 @@ class MaskedConv2d(nn.Conv2d):
     def gathered_weight(self) -> Tensor:
         """The weights (outputs, inputs T, 1, 1) for neighbours that lie in a row, channel by channel."""
         return self.weight.detach()[:, :, self.rows, self.columns].flatten(1)[:, :, None, None]
+
+
+class MaskedConv3d(nn.Conv3d):
+    """The same for volumes (B, inputs, D, H, W) and taps (T, 3)."""
+
+    mask: Tensor
+
+    def __init__(self, inputs: int, outputs: int, window: int, taps: Tensor, bias: bool = True):
+        super().__init__(inputs, outputs, window, padding=window // 2, bias=bias)
+        self.taps = taps
+        mask = torch.zeros(window, window, window)
+        mask[tuple((taps + window // 2).T)] = 1
+        self.register_buffer("mask", mask, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # as nn.Conv3d names it: input
+        return F.conv3d(x, self.weight * self.mask, self.bias, padding=self.padding)
+
+    def gathered_weight(self) -> Tensor:
+        """The weights (outputs, inputs T, 1, 1) for neighbours that lie in a row, channel by channel."""
+        depth, rows, columns = (self.taps + self.kernel_size[0] // 2).T
+        return self.weight.detach()[:, :, depth, rows, columns].flatten(1)[:, :, None, None]

@@ -12,9 +12,9 @@ and gives for each channel the logit of "the bit is 1". An iteration is decoded 
 of the places, as on a checkerboard, and within each of them groups of channels; a step sees the steps
 before it.
 
-To code, the network runs in fixed point, and its outputs are compared with thresholds: they choose one of
-`TABLES` tables of two symbols. So every machine decodes the same bits. What the pixels look like plays no
-part: a decoder whose floats differ shows other pixels and reads the same bits.
+To code, the network runs in fixed point, and its outputs are compared with thresholds: they choose tables
+of two symbols (`codec_lib.priors.decisions`). So every machine decodes the same bits. What the pixels look
+like plays no part: a decoder whose floats differ shows other pixels and reads the same bits.
 
 Source: the idea is that of BinaryRNN, Toderici et al., CVPR 2017, section 3; the interleaved steps are
 those of He et al., CVPR 2021.
@@ -28,24 +28,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codec_lib.entropy import rans
-from codec_lib.entropy.pmf import Tables
 from codec_lib.errors import BitstreamError, section
 from codec_lib.exact.canvas import Canvas
 from codec_lib.exact.fixed_point import convert
 from codec_lib.exact.frozen import Frozen
 from codec_lib.exact.integer_layer import LEAK
 from codec_lib.layers.convolution import weight_and_bias
+from codec_lib.priors import decisions
 
 WINDOW = 3
 GROUPS = 2  # of channels, for each half of the places
 STEPS = 2 * GROUPS
-TABLES = 64
-LARGEST_LOGIT = 8.0
-
-
-def logits() -> Tensor:
-    """The logits of the tables, float64 (TABLES,), ascending."""
-    return torch.linspace(-LARGEST_LOGIT, LARGEST_LOGIT, TABLES, dtype=torch.float64)
 
 
 class BitsPrior(nn.Module):
@@ -104,11 +97,9 @@ class BitsPrior(nn.Module):
         gathered = nn.Conv2d(weight[0].numel(), len(weight), 1)
         for parameter, value in zip(weight_and_bias(gathered), (weight, bias), strict=True):
             parameter.copy_(value.reshape(parameter.shape))
-        levels = logits()
-        ones = torch.sigmoid(levels).tolist()
-        self.frozen["bits"] = Tables.from_pmfs([[1 - p, p] for p in ones], [0] * TABLES)
-        borders = (levels[1:] + levels[:-1]) / 2
-        self.frozen["bits network"] = convert(nn.Sequential(gathered, *self.network[1:]), borders)
+        self.frozen["bits"] = decisions.tables()
+        network = nn.Sequential(gathered, *self.network[1:])
+        self.frozen["bits network"] = convert(network, decisions.thresholds())
 
     def encode(self, bits: Tensor) -> list[bytes]:
         """One section an iteration, of bits -1 or 1, int8 (t, C, h, w); a place with zeros sends none."""
@@ -163,7 +154,7 @@ class BitsWalk:
 
     def __init__(self, prior: BitsPrior, height: int, width: int, device: torch.device):
         self.C, self.network, self.iteration = prior.C, prior.frozen.network("bits network"), 0
-        self.canvas = Canvas(3 * prior.C + prior.T, height, width, WINDOW // 2, torch.int16, device)
+        self.canvas = Canvas(3 * prior.C + prior.T, (height, width), WINDOW // 2, torch.int16, device)
         reach = torch.arange(-(WINDOW // 2), WINDOW // 2 + 1)
         self.neighbours = self.canvas.distances(torch.cartesian_prod(reach, reach))
         step_of = prior.step_of(height, width).flatten(1)

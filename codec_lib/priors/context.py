@@ -206,13 +206,14 @@ class ContextWalk:
     def __init__(self, order: Order, frozen: Frozen, z_hat: Tensor, shape: tuple[int, ...]):
         self.order, self.frozen = order, frozen
         self.psi = frozen.network("h_s").in_bands(z_hat, PSI_ROWS)[0].flatten(1)
-        self.canvas = Canvas(*shape, margin=WINDOW // 2, device=z_hat.device)
+        self.canvas = Canvas(shape[0], shape[1:], margin=WINDOW // 2, device=z_hat.device)
         self.neighbours = self.canvas.distances(order.taps(WINDOW))
         self.has_context = True
 
     def places(self) -> Iterator[Tensor]:
         """Positions in the raster, in the order in which they are coded, a batch at a time."""
-        for number, step in enumerate(self.order.steps(self.canvas.height, self.canvas.width)):
+        height, width = self.canvas.size
+        for number, step in enumerate(self.order.steps(height, width)):
             self.has_context = number > 0  # places of one step do not see each other
             yield from step.to(self.psi.device).split(CHUNK)
 

@@ -94,9 +94,9 @@ class ResidualCoder:
         self.pixel_network = frozen.network(f"corrected.{tau}" if tau else "lossless")
         # What the network of neighbours sees: residuals, and x_tilde - CENTRE also in the margin.
         margin = WINDOW // 2
-        self.canvas = Canvas(6, *size, margin, torch.int16, x_tilde.device)
+        self.canvas = Canvas(6, size, margin, torch.int16, x_tilde.device)
         shown = x_tilde[:, : self.height + margin, : self.width + margin].to(torch.int16) - CENTRE
-        planes = self.canvas.planes.view(6, self.height + 2 * margin, self.canvas.row)
+        planes = self.canvas.planes.view(6, *self.canvas.padded)
         planes[3:, margin : margin + shown.shape[1], margin : margin + shown.shape[2]] = shown
         self.neighbours = neighbours(self.canvas)
 

@@ -1,0 +1,224 @@
+r"""The prior of a volume: symbols (C, h, w), each from those in earlier planes i + j + k.
+
+    symbols so far --> trimmed conv 5^3 --(+)--> res(two trimmed conv 3^3) --> trimmed conv 3^3
+    side, channel k ---------------------^                                       L - 1 logits
+
+A convolution in three dimensions treats the channels of a latent like rows and columns: what lies nearby in
+any of the three is seen, once it is decoded. Symbols enter as odd numbers around zero, zero is what is not
+known: a place that is decoded later, one outside, one where nothing is sent. `side`, maps that the
+decoder has before, and the number of the channel say what to expect anyway. The logits are those of
+`codec_lib.priors.decisions`.
+
+In training all planes are computed at once. When coding, the same layers run in fixed point, plane after
+plane: what a layer gave for earlier planes is kept (`VolumeWalk`), so that each place is computed once.
+
+Sources: Mentzer et al., "Conditional probability models for deep image compression", CVPR 2018 (the
+network); Li et al., IEEE Transactions on Image Processing 2020 (planes).
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from codec_lib.entropy import rans
+from codec_lib.errors import BitstreamError, section
+from codec_lib.exact import diagonal
+from codec_lib.exact.canvas import Canvas
+from codec_lib.exact.fixed_point import ACTIVATION_LIMIT, FRACTION_BITS, convert, leaky
+from codec_lib.exact.frozen import Frozen
+from codec_lib.exact.integer_layer import LEAK
+from codec_lib.layers.masked import MaskedConv3d
+from codec_lib.priors import decisions
+
+FIRST, WINDOW = 5, 3  # sides of the windows of the first layer and of the others
+COUNT = 4  # bytes in front of a section: how many decisions it has
+BLOCK = 128  # rows and columns of a volume that are decoded together: larger ones are cut
+
+
+class VolumePrior(nn.Module):
+    """p of L symbols in C channels, from K channels inside and S maps `side`.
+
+    The parts of a section are named by `name`; `frozen` is that of the codec.
+    """
+
+    def __init__(self, name: str, C: int, L: int, K: int, S: int, frozen: Frozen):
+        super().__init__()
+        self.name, self.C, self.L, self.frozen = name, C, L, frozen
+        inner = diagonal.taps(WINDOW, strict=False)
+        self.first = MaskedConv3d(1, K, FIRST, diagonal.taps(FIRST, strict=True), bias=False)
+        self.side = nn.Conv2d(S, K, 1, bias=False) if S else None
+        self.of_channel = nn.Parameter(torch.zeros(K, C))
+        self.second, self.third = (MaskedConv3d(K, K, WINDOW, inner) for _ in range(2))
+        self.last = MaskedConv3d(K, L - 1, WINDOW, inner)
+
+    def forward(self, symbols: Tensor, sent: Tensor | None = None, side: Tensor | None = None) -> Tensor:
+        """Bits of each symbol, (B, C, h, w); symbols 0 to L - 1, no gradient reaches them.
+
+        sent, bool (B, C, h, w): which are sent, all unless given; what is not costs nothing. side is
+        (B, S, h, w).
+        """
+        symbols = symbols.detach()
+        seen = odd(symbols, self.L)
+        if sent is not None:
+            seen = seen * sent
+        psi = self.of_channel[:, :, None, None]
+        if self.side is not None:
+            psi = psi + self.side(side)[:, :, None]
+        h = activate(self.first(seen[:, None].float()) + psi)
+        h = activate(h + self.third(activate(self.second(h))))
+        bits = decisions.bits(self.last(h), symbols, self.L)
+        return bits if sent is None else torch.where(sent, bits, 0.0)
+
+    @torch.no_grad()
+    def freeze(self) -> None:
+        """Make the tables, and the networks of gathered neighbours."""
+        of_channel = nn.Conv2d(self.C, len(self.of_channel), 1, bias=False)
+        of_channel.weight.copy_(self.of_channel[:, :, None, None])
+        parts = {
+            "first": convert(gathered(self.first)),
+            "channel": convert(nn.Sequential(of_channel)),
+            "second": convert(gathered(self.second), fraction=FRACTION_BITS),
+            "third": convert(gathered(self.third), fraction=FRACTION_BITS),
+            "last": convert(gathered(self.last), decisions.thresholds(), fraction=FRACTION_BITS),
+        }
+        if self.side is not None:
+            parts["side"] = convert(nn.Sequential(self.side))
+        self.frozen.update({f"{self.name} {part}": network for part, network in parts.items()})
+        self.frozen[self.name] = decisions.tables()
+
+    @torch.inference_mode()
+    def encode(self, symbols: Tensor, sent: Tensor | None = None, side: Tensor | None = None) -> bytes:
+        """The bytes of symbols, integers (C, h, w); side are integers (S, h, w)."""
+        decided, indexes = [], []
+        for walk, rows, columns in self._walks(symbols, sent, side):
+            block = symbols[:, rows, columns].flatten()
+            for places in walk.steps():
+                chosen = walk.indexes(places)
+                walk.put(places, block[places])
+                coded = walk.sent[places]
+                now = decisions.write(block[places][coded], chosen[:, coded], self.L)
+                decided.append(now[0].cpu())
+                indexes.append(now[1].cpu())
+        message = torch.cat(decided).numpy(), torch.cat(indexes).numpy()
+        return len(message[0]).to_bytes(COUNT, "little") + rans.encode(
+            *message, self.frozen.tables(self.name)
+        )
+
+    @torch.inference_mode()
+    def decode(
+        self, data: bytes, size: tuple[int, int], sent: Tensor | None = None, side: Tensor | None = None
+    ) -> Tensor:
+        """The symbols, int64 (C, h, w), 0 where none is sent. Raises SectionError for what does not fit."""
+        device = self.of_channel.device
+        symbols = torch.zeros(self.C, *size, dtype=torch.int64, device=device)
+        most = symbols.numel() * (self.L - 1)
+        with section(self.name):
+            count = int.from_bytes(data[:COUNT], "little")
+            if len(data) < COUNT or count > most:
+                raise BitstreamError(f"decisions: {count}, expected up to {most}")
+            decoder = rans.Decoder(data[COUNT:], count, self.frozen.tables(self.name))
+
+            def decide(tables: Tensor) -> Tensor:
+                if decoder.done + len(tables) > count:
+                    raise BitstreamError(f"decisions: {count}, expected more")
+                bits = torch.from_numpy(decoder.read(tables.cpu().numpy()))
+                if bits.min() < 0 or bits.max() > 1:
+                    raise BitstreamError("decisions: a symbol that is neither 0 nor 1")
+                return bits.to(device)
+
+            for walk, rows, columns in self._walks(symbols, sent, side):
+                block = torch.zeros_like(symbols[:, rows, columns]).flatten()
+                for places in walk.steps():
+                    coded = walk.sent[places]
+                    block[places[coded]] = decisions.read(decide, walk.indexes(places)[:, coded], self.L)
+                    walk.put(places, block[places])
+                symbols[:, rows, columns] = block.view(symbols[:, rows, columns].shape)
+            if decoder.finish() + COUNT != len(data):
+                raise BitstreamError(f"rans: {len(data)} bytes, expected {decoder.finish() + COUNT}")
+        return symbols
+
+    def _walks(
+        self, symbols: Tensor, sent: Tensor | None, side: Tensor | None
+    ) -> Iterator[tuple["VolumeWalk", slice, slice]]:
+        """A walk for each block of a volume, and its rows and columns."""
+        height, width = symbols.shape[1:]
+        if sent is None:
+            sent = torch.ones_like(symbols, dtype=torch.bool)
+        for top in range(0, height, BLOCK):
+            for left in range(0, width, BLOCK):
+                rows, columns = slice(top, min(top + BLOCK, height)), slice(left, min(left + BLOCK, width))
+                of_block = None if side is None else side[:, rows, columns]
+                yield VolumeWalk(self, sent[:, rows, columns], of_block), rows, columns
+
+
+class VolumeWalk:
+    """The planes of a block that encoder and decoder go through; sent is bool (C, h, w), side (S, h, w)."""
+
+    def __init__(self, prior: VolumePrior, sent: Tensor, side: Tensor | None):
+        self.frozen, self.name, self.L = prior.frozen, prior.name, prior.L
+        depth, height, width = sent.shape
+        self.size, self.sent, self.device = (depth, height, width), sent.flatten(), sent.device
+        K = len(prior.of_channel)
+        self.symbols = Canvas(1, self.size, FIRST // 2, torch.int16, self.device)
+        self.inner = [Canvas(K, self.size, WINDOW // 2, device=self.device) for _ in range(3)]
+        self.strict = self.symbols.distances(prior.first.taps)
+        self.near = self.inner[0].distances(prior.last.taps)
+        self.of_channel = self._network("channel", torch.eye(self.size[0], device=self.device))
+        self.of_side = None if side is None else self._network("side", side.flatten(1))
+
+    def steps(self) -> list[Tensor]:
+        """The places of each plane."""
+        return [places.to(self.device) for places in diagonal.steps(self.size)]
+
+    def indexes(self, places: Tensor) -> Tensor:
+        """The tables of the decisions at some places, uint8 (L - 1, P)."""
+        area = self.size[1] * self.size[2]
+        psi = self.of_channel[:, places // area]
+        if self.of_side is not None:
+            psi = psi + self.of_side[:, places % area]
+        h = activate(self._gathered("first", self.symbols, self.strict, places) + psi)
+        self.inner[0].put(places, h)
+        a = activate(self._gathered("second", self.inner[0], self.near, places))
+        self.inner[1].put(places, a)
+        h = activate(h + self._gathered("third", self.inner[1], self.near, places))
+        self.inner[2].put(places, h)
+        return self._gathered("last", self.inner[2], self.near, places)
+
+    def put(self, places: Tensor, symbols: Tensor) -> None:
+        """Enter what is decoded at some places; what is not sent stays unknown."""
+        self.symbols.put(places, (odd(symbols, self.L) * self.sent[places])[None])
+
+    def _gathered(self, part: str, canvas: Canvas, taps: Tensor, places: Tensor) -> Tensor:
+        around = canvas.bases(places) + taps[:, None]
+        return self._network(part, canvas.planes[:, around].flatten(0, 1))
+
+    def _network(self, part: str, x: Tensor) -> Tensor:
+        """A network on a row of places: (inputs, P) to (outputs, P)."""
+        return self.frozen.network(f"{self.name} {part}")(x.double()[None, :, None])[0, :, 0]
+
+
+def odd(symbols: Tensor, levels: int) -> Tensor:
+    """Symbols as odd numbers (or, of an odd number of levels, even ones) around zero.
+
+    >>> odd(torch.arange(4), 4)
+    tensor([-3, -1,  1,  3])
+    """
+    return 2 * symbols - (levels - 1)
+
+
+def activate(x: Tensor) -> Tensor:
+    """Leaky ReLU, of floats, or of integers in float64 that stand for 2^-12."""
+    if x.dtype == torch.float64:
+        return leaky(x.clamp(-ACTIVATION_LIMIT, ACTIVATION_LIMIT), LEAK)
+    return nn.functional.leaky_relu(x, 2.0**-LEAK)
+
+
+def gathered(layer: MaskedConv3d) -> nn.Sequential:
+    """The same layer on neighbours that lie in a row."""
+    weight = layer.gathered_weight()
+    row = nn.Conv2d(weight.shape[1], len(weight), 1, bias=layer.bias is not None)
+    row.weight.copy_(weight)
+    if layer.bias is not None and row.bias is not None:
+        row.bias.copy_(layer.bias)
+    return nn.Sequential(row)
