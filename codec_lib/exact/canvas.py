@@ -23,6 +23,9 @@ from torch import Tensor
 class Canvas:
     """Planes of integers (C, *size), laid out row by row with a margin: `planes` is (C, positions).
 
+    `rows` is the same turned round, (positions, C). With channels_last, the channels of a place lie side by
+    side in memory.
+
     Places are positions in the raster of size, which is (H, W) or, of a volume, (D, H, W); `bases` are the
     same places in a plane with its margin.
     """
@@ -34,11 +37,18 @@ class Canvas:
         margin: int,
         dtype: torch.dtype = torch.int32,
         device: torch.device | str = "cpu",
+        channels_last: bool = False,
     ):
         self.size, self.margin = size, margin
         self.padded = tuple(side + 2 * margin for side in size)
         self.strides = tuple(math.prod(self.padded[n + 1 :]) for n in range(len(size)))
-        self.planes = torch.zeros((channels, math.prod(self.padded)), dtype=dtype, device=device)
+        positions = math.prod(self.padded)
+        if channels_last:
+            self.rows = torch.zeros((positions, channels), dtype=dtype, device=device)
+            self.planes = self.rows.T
+        else:
+            self.planes = torch.zeros((channels, positions), dtype=dtype, device=device)
+            self.rows = self.planes.T
 
     def bases(self, places: Tensor) -> Tensor:
         """Where in a plane some places of the picture are, like `places`."""
@@ -59,4 +69,4 @@ class Canvas:
     def whole(self) -> Tensor:
         """The planes (C, *size) without their margin: a view."""
         inner = tuple(slice(self.margin, self.margin + side) for side in self.size)
-        return self.planes.view(len(self.planes), *self.padded)[(slice(None), *inner)]
+        return self.planes.unflatten(1, self.padded)[(slice(None), *inner)]

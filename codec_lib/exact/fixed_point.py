@@ -80,10 +80,19 @@ class FixedPointNetwork:
 
         Without thresholds the outputs themselves: integers in float64 that stand for 2**-12 each.
         """
+        return self._run(x, LayerOnDevice.sums)
+
+    @torch.inference_mode()
+    def of_rows(self, x: Tensor) -> Tensor:
+        """The same for places that lie in rows, (P, C): of a network of 1 x 1 convolutions without GDN."""
+        return self._run(x, LayerOnDevice.products)
+
+    def _run(self, x: Tensor, sums: Callable[[LayerOnDevice, Tensor], Tensor]) -> Tensor:
         layers, thresholds = self._parameters(x.device)
-        x = (x.clone() if x.dtype == torch.float64 else x.double()).clamp_(-self.limit, self.limit)
+        limits = -self.limit, self.limit
+        x = x.clamp(*limits) if x.dtype == torch.float64 else x.double().clamp_(*limits)
         for layer in layers:
-            x = layer.sums(x)
+            x = sums(layer, x)
             if layer is not layers[-1] or thresholds is None:
                 x = layer.activate(x)
         if thresholds is None:

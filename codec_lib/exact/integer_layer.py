@@ -82,6 +82,10 @@ class LayerOnDevice:
         x = _convolve(x, self.weight, self.geometry)
         return x.round_().add_(self.bias)
 
+    def products(self, rows: Tensor) -> Tensor:
+        """The same for a 1 x 1 convolution of places that lie in rows, (P, inputs) to (P, outputs)."""
+        return (rows @ self.weight[:, :, 0, 0].T).round_().add_(self.bias[:, 0, 0])
+
     def activate(self, x: Tensor) -> Tensor:
         """The next layer's X: slope, shift with rounding, clamp, inverse GDN; overwrites x."""
         if self.geometry.slope < 0:

@@ -53,6 +53,7 @@ class MaskedConv3d(nn.Conv3d):
         return F.conv3d(x, self.weight * self.mask, self.bias, padding=self.padding)
 
     def gathered_weight(self) -> Tensor:
-        """The weights (outputs, inputs T, 1, 1) for neighbours that lie in a row, channel by channel."""
+        """The weights (outputs, T inputs, 1, 1) for neighbours that lie in a row, place by place."""
         depth, rows, columns = (self.taps + self.kernel_size[0] // 2).T
-        return self.weight.detach()[:, :, depth, rows, columns].flatten(1)[:, :, None, None]
+        of_taps = self.weight.detach()[:, :, depth, rows, columns]
+        return of_taps.transpose(1, 2).flatten(1)[:, :, None, None]

@@ -33,6 +33,7 @@ from codec_lib.priors import decisions
 
 FIRST, WINDOW = 5, 3  # sides of the windows of the first layer and of the others
 COUNT = 4  # bytes in front of a section: how many decisions it has
+CHUNK = 1024  # places that are computed at once: symbols are in this order in the section
 BLOCK = 128  # rows and columns of a volume that are decoded together: larger ones are cut
 
 
@@ -161,41 +162,45 @@ class VolumeWalk:
         self.size, self.sent, self.device = (depth, height, width), sent.flatten(), sent.device
         K = len(prior.of_channel)
         self.symbols = Canvas(1, self.size, FIRST // 2, torch.int16, self.device)
-        self.inner = [Canvas(K, self.size, WINDOW // 2, device=self.device) for _ in range(3)]
-        self.strict = self.symbols.distances(prior.first.taps)
-        self.near = self.inner[0].distances(prior.last.taps)
+        self.inner = [
+            Canvas(K, self.size, WINDOW // 2, torch.float64, self.device, channels_last=True)
+            for _ in range(3)
+        ]
+        self.strict = self.symbols.distances(prior.first.taps)[:, None]
+        self.near = self.inner[0].distances(prior.last.taps)[:, None]
         self.of_channel = self._network("channel", torch.eye(self.size[0], device=self.device))
-        self.of_side = None if side is None else self._network("side", side.flatten(1))
+        self.of_side = None if side is None else self._network("side", side.flatten(1).T)
 
     def steps(self) -> list[Tensor]:
-        """The places of each plane."""
-        return [places.to(self.device) for places in diagonal.steps(self.size)]
+        """The places of each plane, a batch at a time."""
+        planes = diagonal.steps(self.size)
+        return [part for places in planes for part in places.to(self.device).split(CHUNK)]
 
     def indexes(self, places: Tensor) -> Tensor:
         """The tables of the decisions at some places, uint8 (L - 1, P)."""
         area = self.size[1] * self.size[2]
-        psi = self.of_channel[:, places // area]
+        psi = self.of_channel[places // area]
         if self.of_side is not None:
-            psi = psi + self.of_side[:, places % area]
-        h = activate(self._gathered("first", self.symbols, self.strict, places) + psi)
-        self.inner[0].put(places, h)
-        a = activate(self._gathered("second", self.inner[0], self.near, places))
-        self.inner[1].put(places, a)
-        h = activate(h + self._gathered("third", self.inner[1], self.near, places))
-        self.inner[2].put(places, h)
-        return self._gathered("last", self.inner[2], self.near, places)
+            psi = psi + self.of_side[places % area]
+        bases = self.inner[0].bases(places)
+        h = activate(self._gathered("first", self.symbols, self.symbols.bases(places) + self.strict) + psi)
+        self.inner[0].rows[bases] = h
+        around = bases + self.near
+        self.inner[1].rows[bases] = activate(self._gathered("second", self.inner[0], around))
+        h = activate(h + self._gathered("third", self.inner[1], around))
+        self.inner[2].rows[bases] = h
+        return self._gathered("last", self.inner[2], around).T
 
     def put(self, places: Tensor, symbols: Tensor) -> None:
         """Enter what is decoded at some places; what is not sent stays unknown."""
         self.symbols.put(places, (odd(symbols, self.L) * self.sent[places])[None])
 
-    def _gathered(self, part: str, canvas: Canvas, taps: Tensor, places: Tensor) -> Tensor:
-        around = canvas.bases(places) + taps[:, None]
-        return self._network(part, canvas.planes[:, around].flatten(0, 1))
+    def _gathered(self, part: str, canvas: Canvas, around: Tensor) -> Tensor:
+        """A layer (P, outputs) of what lies around each place, positions (T, P)."""
+        return self._network(part, canvas.rows[around.T].flatten(1))
 
-    def _network(self, part: str, x: Tensor) -> Tensor:
-        """A network on a row of places: (inputs, P) to (outputs, P)."""
-        return self.frozen.network(f"{self.name} {part}")(x.double()[None, :, None])[0, :, 0]
+    def _network(self, part: str, rows: Tensor) -> Tensor:
+        return self.frozen.network(f"{self.name} {part}").of_rows(rows)
 
 
 def odd(symbols: Tensor, levels: int) -> Tensor:
