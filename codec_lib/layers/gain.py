@@ -43,12 +43,12 @@ class GainUnit(nn.Module):
 
     def forward(self, quality: Tensor) -> tuple[Tensor, Tensor]:
         """Gain and inverse gain, each (B, channels, 1, 1), for qualities (B,) in [1, 8]."""
-        return self._between(self.log_gain, quality), self._between(self.log_inverse, quality)
+        return between(self.log_gain, quality).exp(), between(self.log_inverse, quality).exp()
 
-    @staticmethod
-    def _between(log_values: Tensor, quality: Tensor) -> Tensor:
-        position = quality.to(log_values.dtype).clamp(1, QUALITIES) - 1
-        below = position.floor().long().clamp(max=QUALITIES - 2)
-        share = (position - below)[:, None]
-        value = torch.lerp(log_values[below], log_values[below + 1], share).exp()
-        return value[:, :, None, None]
+
+def between(values: Tensor, quality: Tensor) -> Tensor:
+    """A straight line between the values (8, channels) of whole qualities: (B, channels, 1, 1)."""
+    position = quality.to(values.dtype).clamp(1, QUALITIES) - 1
+    below = position.floor().long().clamp(max=QUALITIES - 2)
+    share = (position - below)[:, None]
+    return torch.lerp(values[below], values[below + 1], share)[:, :, None, None]

@@ -22,6 +22,8 @@ MODELS = {
     "recurrent": "codec_lib.models.recurrent:Recurrent",
     "primed": "codec_lib.models.primed:Primed",
     "recurrent-gdn": "codec_lib.models.recurrent_gdn:RecurrentGDN",
+    "importance-map": "codec_lib.models.importance_map:ImportanceMap",
+    "conditional-probability": "codec_lib.models.conditional_probability:ConditionalProbability",
 }
 
 

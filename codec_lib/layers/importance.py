@@ -1,0 +1,60 @@
+r"""Importance maps: how many channels of a latent each place may use.
+
+Two kinds, for a map p in (0, 1) at the size of the latent, of which n channels are masked:
+
+    Li et al.         level = floor(p (L + 1)), 0 to L;   mask_k = 1 where k < level n / L
+    Mentzer et al.    y = n p;   mask_k = clip(y - k, 0, 1), rounded up on the way forward
+
+The first is a staircase with gradient zero. Its straight-through gradient lets p see the channels near
+its level: d mask_k / d p = L where L p - 1 <= ceil(k L / n) < L p + 2, else 0, times what comes from behind
+and summed over channels. (A public version returns ones instead, whatever comes from behind: such a map
+never hears about distortion.) The second has a gradient of its own.
+
+Sources: Li et al., "Learning convolutional networks for content-weighted image compression", CVPR 2018,
+eq. 5 to 8; Mentzer et al., CVPR 2018, section 3.3.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def level_of(p: Tensor, L: int) -> Tensor:
+    """The level 0 to L of each place, int64 like p.
+
+    >>> level_of(torch.tensor([0.0, 0.49, 1.0]), 4)
+    tensor([0, 2, 4])
+    """
+    return (p * (L + 1)).floor().clamp(0, L).long()
+
+
+def mask_of(level: Tensor, n: int, L: int) -> Tensor:
+    """Which of n channels each place uses, bool (B, n, h, w), from levels (B, 1, h, w); L divides n."""
+    return torch.arange(n, device=level.device)[:, None, None] < level * (n // L)
+
+
+class _Staircase(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, p: Tensor, n: int, L: int) -> Tensor:
+        ctx.save_for_backward(p)
+        ctx.sizes = n, L
+        return mask_of(level_of(p, L), n, L).to(p.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (p,), (n, L) = ctx.saved_tensors, ctx.sizes
+        step = (torch.arange(1, n + 1, device=p.device) * L / n).ceil()[:, None, None]
+        near = (step >= L * p - 1) & (step < L * p + 2)
+        return L * (gradients[0] * near).sum(1, keepdim=True), None, None
+
+
+def staircase(p: Tensor, n: int, L: int) -> Tensor:
+    """The mask of Li et al., 0 or 1 (B, n, h, w), for p (B, 1, h, w), with its gradient."""
+    return _Staircase.apply(p, n, L)
+
+
+def ramp(p: Tensor, n: int) -> Tensor:
+    """The mask of Mentzer et al., 0 or 1 (B, n, h, w), for p (B, 1, h, w), with a ramp's gradient."""
+    soft = (n * p - torch.arange(n, device=p.device)[:, None, None]).clamp(0, 1)
+    return soft + (soft.ceil() - soft).detach()

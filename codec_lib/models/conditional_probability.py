@@ -1,0 +1,102 @@
+r"""Learned centres, an importance map that nobody sends, and a context model in three dimensions.
+
+    x --> E --> 1 + C channels --> map, z        p = sigmoid(map + offset of the quality)
+    z . mask(p) --> nearest of L centres --> symbols --> D --> x_hat
+                                                |
+                                       P(symbol | symbols before it)     `VolumePrior`
+
+The mask sets what a place can do without to zero, and so to the centre nearest to zero, which P learns to
+expect there: such symbols are coded, at next to no cost. That cost is the only way in which the rate
+reaches the encoder. P sees symbols, through which no gradient passes, so the rate is
+
+    (MC + C) / 2,    C = sum of -log2 P,    MC = the same sum, weighted by the mask
+
+and the mask learns from MC where bits are not worth it. Lower qualities have lower targets and offsets.
+
+The paper has one network for each rate and a ResNet of 16 blocks a side. Here one network serves all, with
+the transforms of `codec_lib.layers.block_transform`.
+
+Source: Mentzer, Agustsson, Tschannen, Timofte, Van Gool, "Conditional probability models for deep image
+compression", CVPR 2018.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from codec_lib import picture
+from codec_lib.layers.block_transform import BLOCK, analysis, synthesis
+from codec_lib.layers.centres import Centres
+from codec_lib.layers.gain import QUALITIES, between
+from codec_lib.layers.importance import ramp
+from codec_lib.models.base import Model, crop, pad, samples
+from codec_lib.priors.base import Sections
+from codec_lib.priors.volume import VolumePrior
+from codec_lib.setting import QUALITY
+from codec_lib.training.objectives import Objective
+from codec_lib.training.targets import TargetedOutput, TargetObjective
+
+if TYPE_CHECKING:
+    from codec_lib.training.settings import Settings
+
+SCALE = 0.25  # of latents, relative to cosines' coefficients
+BPP = 0.12, 1.5  # targets of the lowest and the highest quality, bits per pixel
+
+
+class ConditionalProbability(Model):
+    """Mentzer 2018 with N channels in the transforms, C of latents, L centres, K channels in P."""
+
+    setting = QUALITY
+
+    def __init__(self, N: int = 128, C: int = 48, L: int = 6, K: int = 24):
+        super().__init__(N=N, C=C, L=L, K=K)
+        self.encoder, self.decoder = analysis(N, 1 + C, SCALE), synthesis(C, N, SCALE)
+        self.offset = nn.Parameter(torch.linspace(-1.5, 1.5, QUALITIES)[:, None])
+        self.centres = Centres(L)
+        self.prior = VolumePrior("y", C, L, K, 0, self.frozen)
+
+    def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
+        return (("y",),)
+
+    def forward(self, x: Tensor, quality: Tensor) -> TargetedOutput:
+        """x is (B, 3, H, W) in [0, 1], its sides divide by 8; quality (B,) in [1, 8]."""
+        symbols, z_bar, mask = self.latents(x, quality)
+        bits = self.prior(symbols)
+        total, masked = (b.flatten(1).sum(1) for b in (bits, bits * mask))
+        rate = (total + masked) / 2 / x[0, 0].numel()
+        target = BPP[0] * (BPP[1] / BPP[0]) ** ((quality - 1) / (QUALITIES - 1))
+        return TargetedOutput(self.decoder(z_bar).float(), {"y": total}, rate, target)
+
+    def latents(self, x: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Symbols, the centres that they stand for, and the mask: all (B, C, H/8, W/8)."""
+        importance, z = self.encoder(x).float().split((1, self.widths["C"]), 1)
+        mask = ramp(torch.sigmoid(importance + between(self.offset, quality)), self.widths["C"])
+        return *self.centres(z * mask), mask
+
+    def freeze(self) -> "ConditionalProbability":
+        self.prior.freeze()
+        return self
+
+    @torch.inference_mode()
+    def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
+        quality = torch.tensor([setting], dtype=torch.float32, device=levels.device)
+        symbols, _, _ = self.latents(pad(samples(levels), BLOCK), quality)
+        return {"y": self.prior.encode(symbols[0])}
+
+    @torch.inference_mode()
+    def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:
+        """The symbols, int64 (C, h, w): exact on every machine.
+
+        Raises SectionError for what does not fit.
+        """
+        return {"y": self.prior.decode(sections["y"], (-(-height // BLOCK), -(-width // BLOCK)))}
+
+    @torch.inference_mode()
+    def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
+        symbols = self.read(sections, setting, height, width)["y"]
+        x_hat = self.decoder(self.centres.values(symbols)[None])
+        return crop(picture.quantize(x_hat), height, width)
+
+    def objective(self, settings: "Settings") -> Objective:
+        return TargetObjective(self, settings)

@@ -1,0 +1,79 @@
+r"""Rates as targets: what is above one costs, what is below does not.
+
+    loss = log MSE + BETA max(rate / target - 1, 0)       mean over pictures
+
+Each picture of a batch gets a quality of its own, and each quality has a target, a fraction of all bits or
+bits per pixel, as the model counts them. With BETA large enough the rate settles at the target and what is
+left to minimize is the error. The logarithm lets all qualities count alike.
+
+Where the prior alone is trained, the loss is the bits that it takes.
+
+Sources: the hinges of Li et al. and of Mentzer et al., both CVPR 2018.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from codec_lib.training.objectives import Objective, Output, Player, validation_pictures
+from codec_lib.training.optimizers import muon
+
+if TYPE_CHECKING:
+    from codec_lib.training.settings import Settings
+
+BETA = 5.0  # doubling a rate lowers log MSE by 2 at most
+QUALITIES = (2.0, 4.0, 6.0, 7.5)  # of a validation
+
+
+@dataclass
+class TargetedOutput(Output):
+    """`rate` and `target` (B,) in the same unit, beside the picture and the bits of each section."""
+
+    rate: Tensor
+    target: Tensor
+
+
+class TargetObjective(Objective):
+    """Of a model that maps (x, quality) to a `TargetedOutput`."""
+
+    def __init__(self, model: nn.Module, settings: "Settings"):
+        self.model, self.settings = model, settings
+        trained = {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad}
+        self.is_prior_alone = trained == {"prior"}
+
+    def players(self) -> list[Player]:
+        return [Player(self.model, muon(self.model, self.settings), self.loss)]
+
+    def train(self) -> None:
+        self.model.train()
+
+    def loss(self, model: nn.Module, x: Tensor) -> tuple[Tensor, str]:
+        quality = 1 + 7 * torch.rand(len(x), device=x.device)
+        if self.settings.quality is not None:
+            quality = torch.full_like(quality, self.settings.quality)
+        out = model(x, quality)
+        if self.is_prior_alone:
+            return out.bpp().mean(), out.summary(x)
+        excess = (out.rate / out.target - 1).clamp(min=0)
+        loss = (out.mse(x).log() + BETA * excess).mean()
+        return loss, f"{out.summary(x)} rate {(out.rate / out.target).mean().item():.2f} of its target"
+
+    @torch.no_grad()
+    def validate(self, folder: str) -> tuple[float, dict[str, float]]:
+        """Mean over pictures and qualities of log MSE + log bpp, and mean bpp / PSNR a quality."""
+        self.model.eval()
+        device = next(self.model.parameters()).device
+        cost, points, pictures = 0.0, {}, list(validation_pictures(folder, device))
+        for quality in QUALITIES:
+            outs = [self.model(x, torch.tensor([quality], device=device)) for x in pictures]
+            bpp = torch.stack([out.bpp()[0] for out in outs])
+            mse = torch.stack(
+                [(out.x_hat.clamp(0, 1) - x).square().mean() for out, x in zip(outs, pictures, strict=True)]
+            )
+            cost += (bpp.log() + mse.log()).mean().item() / len(QUALITIES)
+            points[f"bpp_{quality}"] = round(bpp.mean().item(), 4)
+            points[f"psnr_{quality}"] = round(-10 * mse.log10().mean().item(), 3)
+        self.train()
+        return cost, points

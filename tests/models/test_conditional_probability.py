@@ -1,0 +1,69 @@
+"""Learned centres and an importance map that is not sent: the rate reaches the encoder through the mask."""
+
+import pytest
+import torch
+
+from codec_lib.models.conditional_probability import ConditionalProbability
+from codec_lib.training.settings import Settings
+
+SETTINGS = Settings("conditional-probability", [], "")
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return ConditionalProbability(N=16, C=6, L=6, K=6).eval().requires_grad_(False).freeze()
+
+
+def picture(height=40, width=56):
+    generator = torch.Generator().manual_seed(height * width)
+    return torch.randint(0, 256, (1, 3, height, width), generator=generator, dtype=torch.uint8)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (37, 53)])
+def test_symbols_come_back(model, size):
+    x = picture(*size)
+    sections = model.compress(x, 5.0)
+    symbols = model.read(sections, 5.0, *size)["y"]
+    assert symbols.min() >= 0
+    assert symbols.max() < 6
+    assert model.decompress(sections, 5.0, *size).shape == x.shape
+
+
+@torch.no_grad()
+def test_the_forward_pass_shows_what_is_decoded(model):
+    x = picture()
+    out = model(x.float() / 255, torch.tensor([3.0]))
+    sections = model.compress(x, 3.0)
+    decoded = model.decompress(sections, 3.0, 40, 56)
+    assert (decoded.float() - 255 * out.x_hat.clamp(0, 1)).abs().max() <= 0.51
+    assert 8 * len(sections["y"]) == pytest.approx(out.bits["y"].item(), rel=0.05, abs=12 * 8)
+
+
+@torch.no_grad()
+def test_what_is_masked_is_the_centre_nearest_to_zero(model):
+    x = picture().float() / 255
+    symbols, z_bar, mask = model.latents(x, torch.tensor([1.0]))
+    zero = model.centres.centres.abs().argmin()
+    assert (mask == 0).any()
+    assert (symbols[mask == 0] == zero).all()
+    assert torch.allclose(z_bar, model.centres.values(symbols))
+
+
+def test_the_rate_reaches_the_encoder_through_the_mask_alone():
+    model = ConditionalProbability(N=16, C=6, L=6, K=6)
+    out = model(picture(32, 32).float() / 255, torch.tensor([4.0]))
+    out.rate.sum().backward()
+    head = model.encoder[-1].weight.grad
+    assert head[0].abs().max() > 0  # the map
+    assert head[1:].abs().max() == 0  # the latents
+    assert model.centres.centres.grad is None
+
+
+def test_training_reaches_every_parameter():
+    model = ConditionalProbability(N=16, C=6, L=6, K=6)
+    (player,) = model.objective(SETTINGS).players()
+    loss, _ = player.loss(model, torch.rand(2, 3, 32, 32))
+    loss.backward()
+    assert all(p.grad is not None for p in model.parameters())

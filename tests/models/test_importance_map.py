@@ -1,0 +1,74 @@
+"""Binary codes under an importance map: only what the map keeps is sent, and training moves the map."""
+
+import pytest
+import torch
+
+from codec_lib.models.importance_map import ImportanceMap
+from codec_lib.training.settings import Settings
+
+SETTINGS = Settings("importance-map", [], "")
+SIZES = [(1, 1), (8, 8), (37, 53)]
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return ImportanceMap(N=16, n=8, L=4, K=6).eval().requires_grad_(False).freeze()
+
+
+def picture(height=40, width=56):
+    generator = torch.Generator().manual_seed(height * width)
+    return torch.randint(0, 256, (1, 3, height, width), generator=generator, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_read_is_what_the_encoder_chose(model, size):
+    x = picture(*size)
+    sections = model.compress(x, 5.0)
+    assert list(sections) == ["map", "codes"]
+    found = model.read(sections, 5.0, *size)
+    kept = found["codes"].ne(0).sum(0)
+    assert torch.equal(kept, 2 * found["map"])
+    assert model.decompress(sections, 5.0, *size).shape == x.shape
+
+
+@torch.no_grad()
+def test_the_forward_pass_shows_what_is_decoded(model):
+    x = picture()
+    shown = model(x.float() / 255, torch.tensor([3.0])).x_hat
+    decoded = model.decompress(model.compress(x, 3.0), 3.0, 40, 56)
+    assert (decoded.float() - 255 * shown.clamp(0, 1)).abs().max() <= 0.51
+
+
+def test_a_higher_quality_sends_more_bits_everywhere(model):
+    maps = [model.read(model.compress(picture(), q), q, 40, 56)["map"] for q in (1.0, 4.5, 8.0)]
+    assert (maps[0] <= maps[1]).all()
+    assert (maps[1] <= maps[2]).all()
+    assert maps[0].sum() < maps[1].sum() < maps[2].sum()
+
+
+def test_training_reaches_the_map_and_the_prior_is_trained_by_itself():
+    model = ImportanceMap(N=16, n=8, L=4, K=6)
+    (player,) = model.objective(SETTINGS).players()
+    loss, note = player.loss(model, picture(32, 32).float() / 255)
+    loss.backward()
+    without = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is None}
+    assert without == {"prior"}
+    assert model.encoder[-1].weight.grad[0].abs().max() > 0  # the row that makes the map
+    assert "of its target" in note
+
+    model.zero_grad()
+    model.requires_grad_(False)
+    model.prior.requires_grad_(True)
+    (player,) = model.objective(SETTINGS).players()
+    player.loss(model, picture(32, 32).float() / 255)[0].backward()
+    assert all(p.grad is not None for p in model.prior.parameters())
+
+
+def test_below_its_target_the_rate_costs_nothing():
+    """With an offset that closes the map, no gradient asks for fewer bits."""
+    model = ImportanceMap(N=16, n=8, L=4, K=6)
+    model.offset.data.fill_(-9.0)
+    out = model(picture(32, 32).float() / 255, torch.tensor([8.0]))
+    assert out.rate.item() < out.target.item()
+    assert (out.rate / out.target - 1).clamp(min=0).item() == 0
