@@ -4,7 +4,8 @@ r"""The binarizer: one bit for each number, and a gradient all the same.
     training:   b = 1 with probability (1 + a) / 2, else -1, so that E[b] = a
     coding:     b = 1 where a >= 0, else -1                     (sign(0) would be a third symbol)
 
-The gradient of b is that of a: it passes straight through, and on average it is right.
+The gradient of b is that of a: it passes straight through. On average it is right for losses that are
+linear in b, and an approximation for others.
 
 Source: Raiko et al., ICLR 2015; Toderici et al., "Variable rate image compression with recurrent neural
 networks", ICLR 2016, section 3.1.

@@ -178,7 +178,7 @@ class IterativeCodec(Model):
         progress = Progress(self, torch.empty(1, 3, h * STRIDE, w * STRIDE, device=bits.device))
         for iteration in bits:
             signs = iteration[None].to(torch.float32).contiguous(memory_format=torch.channels_last)
-            yield progress.add(signs)
+            yield progress.add(signs).clone()  # the codec goes on with its own
 
     def objective(self, settings: "Settings") -> Objective:
         return IterationsObjective(self, settings, self.error)
