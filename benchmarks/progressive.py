@@ -62,9 +62,8 @@ def stages(path: Path, name: str) -> Iterator[dict[str, Any]]:
     sections = container.read(whole).take(names)
     found = model.read(sections, model.setting.finest, original.height, original.width)
     bits = torch.stack([values for key, values in found.items() if key != "map"])
-    for t, x_hat in enumerate(model.pictures(bits), 1):
-        shown = picture.quantize(x_hat)[0, :, : original.height, : original.width]
-        decoded = shown.permute(1, 2, 0).numpy()
+    for t, levels in enumerate(model.pictures(bits), 1):
+        decoded = levels[0, :, : original.height, : original.width].permute(1, 2, 0).numpy()
         yield {
             "iterations": t,
             "bpp": 8 * len(cl.truncate(whole, stages=t)) / (original.width * original.height),

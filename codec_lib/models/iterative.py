@@ -167,18 +167,18 @@ class IterativeCodec(Model):
         h, w = bits.shape[-2:]
         levels = torch.empty(1, 3, h * STRIDE, w * STRIDE, dtype=torch.uint8, device=bits.device)
         for part in windows(h, w, WINDOW, MARGIN):
-            *_, x_hat = self.pictures(part.of(bits))
-            part.put(levels, picture.quantize(x_hat), STRIDE)
+            *_, last = self.pictures(part.of(bits))
+            part.put(levels, last, STRIDE)
         return crop(levels, height, width)
 
     @torch.inference_mode()
     def pictures(self, bits: Tensor) -> Iterator[Tensor]:
-        """x_hat after each iteration, (1, 3, 16 h, 16 w), from bits as they are read, (t, BITS, h, w)."""
+        """Levels after each iteration, uint8 (1, 3, 16 h, 16 w), from bits (t, BITS, h, w) as read."""
         h, w = bits.shape[-2:]
         progress = Progress(self, torch.empty(1, 3, h * STRIDE, w * STRIDE, device=bits.device))
         for iteration in bits:
             signs = iteration[None].to(torch.float32).contiguous(memory_format=torch.channels_last)
-            yield progress.add(signs).clone()  # the codec goes on with its own
+            yield picture.quantize(progress.add(signs).clone())
 
     def objective(self, settings: "Settings") -> Objective:
         return IterationsObjective(self, settings, self.error)
