@@ -29,6 +29,8 @@ from torch.nn import functional as F
 
 State = tuple[Tensor, ...] | None
 RESIDUAL_SHARE = 0.1  # a
+START, FADING = 0.02, 0.3  # where training may begin: all W but one small, U smaller than by chance,
+OPEN = 2.0  # and some gates open
 
 
 class Cell(nn.Module, ABC):
@@ -41,9 +43,13 @@ class Cell(nn.Module, ABC):
     """
 
     gates: tuple[str, ...]  # each has a W and a U, which are matrices of their own to an optimizer
+    candidate: str  # the one that brings something new
+    opened: tuple[str, ...]  # those that let it through
+    closed: tuple[str, ...] = ()  # those that keep what was
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, kernel: int = 3, hidden_kernel: int = 1):
         super().__init__()
+        self.inputs, self.outputs = inputs, outputs
         pads = kernel // 2, hidden_kernel // 2
         self.W = nn.ModuleDict(
             {gate: nn.Conv2d(inputs, outputs, kernel, stride, pads[0]) for gate in self.gates}
@@ -58,6 +64,20 @@ class Cell(nn.Module, ABC):
     @abstractmethod
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """The output, and the state for the next iteration."""
+
+    @torch.no_grad()
+    def start_as(self, weight: Tensor) -> None:
+        """Begin training close to a convolution of x alone: of small x, with a memory that fades quickly.
+
+        weight is (up to outputs, up to inputs, kernel, kernel).
+        """
+        for name, parameter in self.named_parameters():
+            parameter.mul_(0.0 if parameter.ndim == 1 else FADING if name.startswith("U") else START)
+        passed = torch.sigmoid(torch.tensor(OPEN)) ** len(self.opened)
+        for gates, bias in ((self.opened, OPEN), (self.closed, -OPEN)):
+            for gate in gates:
+                self.W[gate].bias.fill_(bias)  # type: ignore[operator]  # it has one
+        self.W[self.candidate].weight[: weight.shape[0], : weight.shape[1]] += weight / passed  # type: ignore[index]
 
 
 def convolve(layers: nn.ModuleDict, gates: Sequence[str], x: Tensor) -> Sequence[Tensor]:
@@ -74,6 +94,7 @@ class ConvLSTM(Cell):
     """Long short-term memory; it forgets little to begin with: the bias of f is 1."""
 
     gates = ("i", "f", "g", "o")
+    candidate, opened, closed = "g", ("i", "o"), ("f",)
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, kernel: int = 3, hidden_kernel: int = 1):
         super().__init__(inputs, outputs, stride, kernel, hidden_kernel)
@@ -95,6 +116,7 @@ class ConvGRU(Cell):
     """The gated recurrent unit; "h" is the candidate W * x + U * (r . h)."""
 
     gates = ("z", "r", "h")
+    candidate, opened = "h", ("z",)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         h = self._next(x, state)

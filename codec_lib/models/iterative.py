@@ -10,11 +10,13 @@ shows other pixels, but it reads the same bits. A large picture is coded window 
 does not grow with it.
 
 Schemes: "additive", x_hat_t = x_hat_(t-1) + D_t; "one-shot", x_hat_t = D_t; "scaled", additive, with
-residuals that a network G(x_hat) has enlarged.
+residuals that a network G(x_hat) has enlarged; "stepped", the same with a factor for each iteration instead
+of G. A residual that shrinks from iteration to iteration would end as bits that are drawn like coins: the
+factors keep it at one size.
 
-Subclasses give the parts. Two of these may be left out: `gain` is G, of "scaled" codecs only. With a
-`tile_map`, a tile of 16 x 16 pixels that is good enough stops early when the encoder is asked for effort 1:
-later iterations leave out its bits, which the decoder takes for 0.
+Subclasses give the parts. Two of these may be left out: `gain` makes the factors of the last two schemes.
+With a `tile_map`, a tile of 16 x 16 pixels that is good enough stops early when the encoder is asked for
+effort 1: later iterations leave out its bits, which the decoder takes for 0.
 
 Source: Toderici et al., "Full resolution image compression with recurrent neural networks", CVPR 2017.
 """
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 
 BITS = 32  # at each place of a sixteenth of the size
 ITERATIONS = Setting("iterations", coarsest=1, finest=16, default=8, step=1)
-SCHEMES = ("additive", "one-shot", "scaled")
+SCHEMES = ("additive", "one-shot", "scaled", "stepped")
 STRIDE = 16
 WINDOW, MARGIN = 128, 4  # tiles: a large picture is coded in windows of that side, one after the other
 
@@ -211,7 +213,7 @@ class Progress:
         else:
             self.x_hat = self.x_hat + decoded / self.factor
         if self.codec.gain is not None:
-            self.factor = self.codec.gain(self.x_hat)
+            self.factor = self.codec.gain(self.x_hat, self.iteration)
         return self.x_hat
 
     def _run(self, network: RecurrentNetwork, x: Tensor, states: list[State]) -> Tensor:

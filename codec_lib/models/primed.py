@@ -21,7 +21,7 @@ from torch import nn
 
 from codec_lib.layers.recurrent import CELLS
 from codec_lib.models.iterative import IterativeCodec
-from codec_lib.models.recurrent import DecoderNetwork, EncoderNetwork
+from codec_lib.models.recurrent import StepGain, networks
 from codec_lib.training.iterations import StructureError
 
 
@@ -34,11 +34,13 @@ class Primed(IterativeCodec):
     def __init__(
         self, N: int = 12, M: int = 192, K: int = 64, k: int = 3, diffusion: int = 0, cell: int = 1
     ):
-        kind = list(CELLS.values())[cell]
+        encoder, decoder = networks(N, M, list(CELLS.values())[cell], nn.Tanh(), nn.Tanh())
         super().__init__(
             {"N": N, "M": M, "K": K, "k": k, "diffusion": diffusion, "cell": cell},
-            encoder=EncoderNetwork(N, M, kind, nn.Tanh()),
-            decoder=DecoderNetwork(N, M, kind, nn.Tanh()),
+            encoder,
+            decoder,
+            scheme="stepped",
+            gain=StepGain(),
             repeats=(k, k * diffusion),
             has_tile_map=True,
             error=StructureError(),

@@ -15,6 +15,7 @@ knows.
 Source: Toderici et al., "Full resolution image compression with recurrent neural networks", CVPR 2017.
 """
 
+import math
 from itertools import pairwise
 
 import torch
@@ -22,8 +23,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codec_lib.layers.binarizer import Binarizer
-from codec_lib.layers.recurrent import CELLS, Cell, State
-from codec_lib.models.iterative import BITS, SCHEMES, IterativeCodec, RecurrentNetwork
+from codec_lib.layers.convolution import weight_and_bias
+from codec_lib.layers.dct import COLOURS, pair_transform
+from codec_lib.layers.recurrent import CELLS, START, Cell, State
+from codec_lib.models.iterative import BITS, ITERATIONS, SCHEMES, IterativeCodec, RecurrentNetwork
 
 
 class EncoderNetwork(RecurrentNetwork):
@@ -62,8 +65,6 @@ class DecoderNetwork(RecurrentNetwork):
             for *sizes, kernel in zip(inputs, outputs, kernels, strict=True)
         )
         self.last = nn.Conv2d(outputs[-1] // 4, 3, 1)
-        for parameter in self.last.parameters():
-            parameter.data.mul_(0.1)  # iterations add up, and begin with small steps
 
     def forward(self, x: Tensor, states: list[State]) -> Tensor:
         x = self.activation(self.first(x))
@@ -73,8 +74,19 @@ class DecoderNetwork(RecurrentNetwork):
         return torch.tanh(self.last(x).float())
 
 
+class StepGain(nn.Module):
+    """One factor above 0 for each iteration after the first: what is missing shrinks by about an eighth."""
+
+    def __init__(self):
+        super().__init__()
+        self.log_factor = nn.Parameter(math.log(3) + 0.12 * torch.arange(ITERATIONS.finest))
+
+    def forward(self, x_hat: Tensor, iteration: int) -> Tensor:
+        return self.log_factor[iteration - 1].exp()
+
+
 class Gain(nn.Module):
-    """G: how much to enlarge what is missing of x_hat (B, 3, H, W): one factor above 0 for 8 x 8 pixels."""
+    """G: how much to enlarge what is missing of x_hat (B, 3, H, W): a factor above 0 for 8 x 8 pixels."""
 
     def __init__(self, N: int):
         super().__init__()
@@ -83,9 +95,56 @@ class Gain(nn.Module):
             nn.Conv2d(N, 1, 3, 2, 1), nn.ELU(),
         )  # fmt: skip
 
-    def forward(self, x_hat: Tensor) -> Tensor:
+    def forward(self, x_hat: Tensor, iteration: int) -> Tensor:
         factor = self.layers(x_hat - 0.5).float() + 2  # ELU is above -1
         return factor.repeat_interleave(8, -1).repeat_interleave(8, -2)
+
+
+def networks(
+    N: int, M: int, cell: type[Cell], of_encoder: nn.Module, of_decoder: nn.Module
+) -> tuple[EncoderNetwork, DecoderNetwork]:
+    """E with B, and D, where training begins; the last two are their activations."""
+    encoder, decoder = EncoderNetwork(N, M, cell, of_encoder), DecoderNetwork(N, M, cell, of_decoder)
+    start_as_transform(encoder, decoder)
+    return encoder, decoder
+
+
+@torch.no_grad()
+def start_as_transform(encoder: EncoderNetwork, decoder: DecoderNetwork) -> None:
+    """Let training begin with Haar's transform of 16 x 16 pixels, of which an iteration sends 32 signs.
+
+    In each layer of E four places become one, and the lowest frequencies are kept; D goes back.
+    """
+    rows, frequency = [], torch.tensor([0.0, 1.2, 1.2])  # of brightness and two differences of colours
+    for width in (encoder.first.out_channels, *(cell.outputs for cell in cells_of(encoder))):
+        transform, frequency = pair_transform(2 * frequency, width, detail=1.0)
+        rows.append((transform / 2).unflatten(1, (-1, 2, 2)))  # (coefficients, channels, 2, 2)
+    colours = COLOURS / COLOURS.abs().sum(1, keepdim=True)
+    size = frequency[:BITS] + 1  # falls of coefficients, rises of what decides their signs
+
+    shrink(encoder.first)[: len(rows[0]), :, 1:, 1:] += 2 * torch.einsum("keij,ec->kcij", rows[0], colours)
+    for cell, forth in zip(cells_of(encoder), rows[1:], strict=True):
+        cell.start_as(F.pad(forth, (1, 0, 1, 0)))
+    shrink(encoder.binarizer.project)[:, :BITS, 0, 0] += torch.diag(6 * size)
+
+    shrink(decoder.first)[:BITS, :, 0, 0] += torch.diag(0.2 * size**-1.3)
+    rows[0] = torch.einsum("keij,ce->kcij", rows[0], torch.linalg.inv(colours))
+    for cell, forth in zip(cells_of(decoder), rows[::-1], strict=True):
+        back = 4 * forth[: cell.inputs, : cell.outputs // 4]
+        cell.start_as(F.pad(back.flatten(1).T[:, :, None, None], (1, 1, 1, 1)))
+    shrink(decoder.last)[:, :, 0, 0] += torch.eye(3, decoder.last.in_channels)
+
+
+def cells_of(network: RecurrentNetwork) -> list[Cell]:
+    """The cells, first to last."""
+    return [cell for cell in network.cells if isinstance(cell, Cell)]
+
+
+def shrink(layer: nn.Conv2d) -> Tensor:
+    """The weight of a convolution, made small, without a bias."""
+    weight, bias = weight_and_bias(layer)
+    bias.zero_()
+    return weight.mul_(START / 10)
 
 
 class Recurrent(IterativeCodec):
@@ -94,12 +153,13 @@ class Recurrent(IterativeCodec):
     scheme and cell are places in `SCHEMES` and in `CELLS`.
     """
 
-    def __init__(self, N: int = 12, M: int = 192, K: int = 64, scheme: int = 0, cell: int = 1):
-        kind = list(CELLS.values())[cell]
+    def __init__(self, N: int = 12, M: int = 192, K: int = 64, scheme: int = 3, cell: int = 1):
+        gains = {"scaled": Gain(N), "stepped": StepGain()}
+        encoder, decoder = networks(N, M, list(CELLS.values())[cell], nn.Tanh(), nn.Tanh())
         super().__init__(
             {"N": N, "M": M, "K": K, "scheme": scheme, "cell": cell},
-            encoder=EncoderNetwork(N, M, kind, nn.Tanh()),
-            decoder=DecoderNetwork(N, M, kind, nn.Tanh()),
+            encoder,
+            decoder,
             scheme=SCHEMES[scheme],
-            gain=Gain(N) if SCHEMES[scheme] == "scaled" else None,
+            gain=gains.get(SCHEMES[scheme]),
         )
