@@ -1,15 +1,24 @@
-"""Hitting a size: the largest file that is not above a target, over the values of a setting.
+r"""Hitting a size: the largest file that is not above a target, and a set of files within a budget.
 
 The size of a file grows from a setting's coarsest value to its finest, roughly exponentially. So the next
 value to try is where a straight line through what is known, in the logarithm of the size, meets the target;
 never outside of the bracket, which shrinks with every trial.
+
+For a set of pictures the question is which of them get the bytes. With a price for a byte each picture can
+answer alone: it takes the point of least error + price bytes. Lower the price, and pictures step up along
+their convex hulls, where a byte buys most first. What the budget still holds then goes to single changes,
+the best that fit. Small sets are solved exactly instead.
+
+Source of the price: Everett, "Generalized Lagrange multiplier method", Operations Research 1963; Shoham and
+Gersho, IEEE Transactions on Acoustics, Speech, and Signal Processing 1988.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from codec_lib.setting import QUALITY, Setting
 
+EXACT = 1 << 14  # combinations up to which all that matter are tried
 CLOSE, AIM = 0.995, 0.9975  # of the target: near enough, and what is tried
 
 
@@ -44,6 +53,96 @@ def largest_within(make: Callable[[float], bytes], target: int, setting: Setting
             above = (position, len(file))
         straight = above[0] - below[0] <= width / 2 + 1  # else bisect: one end does not move
     return best
+
+
+Point = tuple[int, float]  # bytes and error
+
+
+def allocate(points: Sequence[Sequence[Point]], budget: int) -> list[int]:
+    """Which point each picture takes: all bytes within the budget, the sum of errors small.
+
+    Args:
+        points: of each picture, in any order, (bytes, error); errors of different pictures add up.
+        budget: bytes for all of them.
+    Returns:
+        The place of the chosen point of each picture. Up to `EXACT` combinations, the sum is the least
+        there is; else no single change within the budget lowers it.
+    Raises:
+        ValueError: a picture without points, or not even the smallest ones fit.
+
+    >>> allocate([[(10, 9.0), (20, 1.0)], [(10, 5.0), (20, 4.0)]], budget=30)
+    [1, 0]
+    """
+    if empty := [k for k, own in enumerate(points) if not own]:
+        raise ValueError(f"points: picture {empty[0]} has none")
+    smallest = sum(min(size for size, _ in own) for own in points)
+    if smallest > budget:
+        raise ValueError(f"budget: {budget} bytes; the smallest files have {smallest}")
+    if math.prod(map(len, points)) <= EXACT:
+        return _best_of_all(points, budget)
+    return _improved(points, _on_the_hulls(points, budget), budget)
+
+
+def _best_of_all(points: Sequence[Sequence[Point]], budget: int) -> list[int]:
+    """Picture by picture, all sums of bytes and errors that no other sum beats in both."""
+    front: list[tuple[int, float, list[int]]] = [(0, 0.0, [])]
+    for own in points:
+        sums = sorted(
+            (size + more, error + added, [*chosen, k])
+            for size, error, chosen in front
+            for k, (more, added) in enumerate(own)
+            if size + more <= budget
+        )
+        front, best = [], math.inf
+        for size, error, chosen in sums:
+            if error < best or not front:
+                front.append((size, error, chosen))
+                best = error
+    return front[-1][2]
+
+
+def _on_the_hulls(points: Sequence[Sequence[Point]], budget: int) -> list[int]:
+    """From the smallest points up, along the convex hulls, steepest steps first, while they fit."""
+    chosen, steps = [], []
+    for picture, own in enumerate(points):
+        at = min(range(len(own)), key=lambda k: own[k])
+        chosen.append(at)
+        while better := [k for k, (_, error) in enumerate(own) if error < own[at][1]]:
+            slopes = [_slope(own[at], own[k]) for k in better]
+            slope = max(slopes)
+            to = better[slopes.index(slope)]
+            steps.append((-slope, picture, to))
+            at = to
+    left = budget - sum(own[k][0] for own, k in zip(points, chosen, strict=True))
+    for _, picture, to in sorted(steps):  # slopes of one picture fall: its steps come in order
+        more = points[picture][to][0] - points[picture][chosen[picture]][0]
+        if more > left:
+            break
+        left -= more
+        chosen[picture] = to
+    return chosen
+
+
+def _improved(points: Sequence[Sequence[Point]], chosen: list[int], budget: int) -> list[int]:
+    """The same after single changes, each time that which lowers the error most, until none fits."""
+    left = budget - sum(own[k][0] for own, k in zip(points, chosen, strict=True))
+    while True:
+        changes = [
+            (own[k][1] - error, picture, to)
+            for picture, (own, k) in enumerate(zip(points, chosen, strict=True))
+            for to, (size, error) in enumerate(own)
+            if error < own[k][1] and size - own[k][0] <= left
+        ]
+        if not changes:
+            return chosen
+        _, picture, to = max(changes)
+        left -= points[picture][to][0] - points[picture][chosen[picture]][0]
+        chosen[picture] = to
+
+
+def _slope(a: Point, b: Point) -> float:
+    """Error that a byte takes away on the way from a to b; without limit where b is no larger."""
+    return (a[1] - b[1]) / (b[0] - a[0]) if b[0] > a[0] else math.inf
 
 
 def _on_the_line(below: tuple[int, int], above: tuple[int, int], size: float) -> float:

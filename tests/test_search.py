@@ -1,5 +1,6 @@
 """Files of a wanted size: never too long, close to the target, few trials."""
 
+import itertools
 import math
 
 import numpy as np
@@ -8,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import codec_lib as cl
-from codec_lib import data
-from codec_lib.search import largest_within
+from codec_lib import data, search
+from codec_lib.search import allocate, largest_within
 from codec_lib.setting import QUALITY, TAU
 
 FINEST = QUALITY.step
@@ -76,3 +77,70 @@ def test_near_lossless_files_are_hit_by_the_largest_tau_that_is_needed():
     file = cl.encode(photo, "near-lossless", target_bytes=(sizes[3] + sizes[4]) // 2)
     assert len(file) == sizes[4]
     assert cl.verify(photo, file).largest_error == 4
+
+
+sets = st.lists(
+    st.lists(st.tuples(st.integers(1, 60), st.floats(0, 100)), min_size=1, max_size=5),
+    min_size=1, max_size=5,
+)  # fmt: skip
+
+
+def total(points, chosen):
+    sizes, errors = zip(*(own[k] for own, k in zip(points, chosen, strict=True)), strict=True)
+    return sum(sizes), sum(errors)
+
+
+@given(points=sets, share=st.floats(0, 1))
+def test_small_sets_are_solved_as_by_brute_force(points, share):
+    ends = [sum(pick(size for size, _ in own) for own in points) for pick in (min, max)]
+    budget = round(ends[0] + share * (ends[1] - ends[0]))
+    chosen = allocate(points, budget)
+    every = itertools.product(*(range(len(own)) for own in points))
+    fitting = [total(points, choice) for choice in every if total(points, choice)[0] <= budget]
+    assert total(points, chosen)[0] <= budget
+    assert total(points, chosen)[1] == pytest.approx(min(error for _, error in fitting))
+
+
+@given(points=sets, share=st.floats(0, 1))
+def test_the_way_of_large_sets_stays_within_the_budget_and_leaves_no_single_change(points, share):
+    ends = [sum(pick(size for size, _ in own) for own in points) for pick in (min, max)]
+    budget = round(ends[0] + share * (ends[1] - ends[0]))
+    chosen = search._improved(points, search._on_the_hulls(points, budget), budget)
+    size, error = total(points, chosen)
+    assert size <= budget
+    for picture, own in enumerate(points):
+        for to in range(len(own)):
+            other = [*chosen[:picture], to, *chosen[picture + 1 :]]
+            assert total(points, other)[0] > budget or total(points, other)[1] >= error - 1e-9
+
+
+def test_a_large_set_of_convex_curves_comes_close_to_the_bound():
+    """24 pictures, about 40 points each, against the dual bound."""
+    generator = np.random.default_rng(0)
+    points = []
+    for scale in generator.uniform(0.2, 5, 24):
+        sizes = np.unique(np.geomspace(500, 50_000, 40).astype(int))
+        points.append([(int(size), scale * 1e6 / size) for size in sizes])
+    budget = 24 * 9000
+    chosen = allocate(points, budget)
+    size, error = total(points, chosen)
+    bounds = []  # that no allocation can be below, one for each price of a byte
+    for price in np.geomspace(1e-6, 1, 400):
+        least = sum(min(e + price * s for s, e in own) for own in points)
+        bounds.append(least - price * budget)
+    assert size <= budget
+    assert max(bounds) <= error < 1.01 * max(bounds)
+    same = min(range(len(points[0])), key=lambda k: abs(sum(own[k][0] for own in points) - budget))
+    assert error < 0.9 * sum(own[same][1] for own in points)  # than one size for all
+
+
+@pytest.mark.parametrize(
+    ("points", "budget", "problem"),
+    [
+        ([[(5, 1.0)], []], 10, "picture 1 has none"),
+        ([[(5, 1.0)], [(6, 1.0)]], 10, "the smallest files have 11"),
+    ],
+)
+def test_what_cannot_be_allocated_is_said(points, budget, problem):
+    with pytest.raises(ValueError, match=problem):
+        allocate(points, budget)
