@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from codec_lib import weights
 from codec_lib.density import gaussian
+from codec_lib.density.shapes import NORMAL
 from codec_lib.measure import metrics
 from codec_lib.models.flagship import DISTORTION_WEIGHT, Flagship
 from codec_lib.quantize import RateDistortionQuantizer, Rounding
@@ -80,7 +81,7 @@ def excess_of_gaussians(model: Flagship, x: Tensor, quality: float) -> float:
     gain, _ = model.gain(torch.tensor([quality]))
     y, prior = model.g_a(x) * gain, copy.deepcopy(model.prior)
     _, bits = prior(y, gain)
-    prior.shape = gaussian.NORMAL
+    prior.shape = NORMAL
     _, plain = prior(y, gain)
     return 100 * (plain["y"].item() / bits["y"].item() - 1)
 

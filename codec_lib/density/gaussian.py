@@ -8,32 +8,26 @@ taken in the left tail, where floats keep their digits. Coding needs integer tab
 be one for each real sigma: 64 scales, evenly spaced on a log axis from 0.11 to 256, cost next to
 nothing. A table never depends on data; only its *index* does.
 
-A `UnitMixture` is what stands at every scale: the Gaussian itself, or a mixture of Gaussians that are wider
-and narrower than sigma in fixed ratios. Networks are not always equally sure, so that what they miss is
-more often tiny, and more often large, than one Gaussian says.
+A `Shape` is what stands at every scale: the Gaussian itself, a mixture of Gaussians that are wider and
+narrower than sigma in fixed ratios, a Laplace density. Networks are not always equally sure, so that what
+they miss is more often tiny, and more often large, than one Gaussian says.
 
 Source: Balle et al., ICLR 2018; the scale table is the one of its published code.
 """
 
 import math
-from functools import reduce
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from codec_lib.density.freeze import TAIL_MASS
+from codec_lib.density.shapes import NORMAL, Shape
 from codec_lib.entropy.pmf import Tables
 from codec_lib.layers.lower_bound import lower_bound
 
 SCALE_MIN, SCALE_MAX, SCALE_LEVELS = 0.11, 256.0, 64
 LIKELIHOOD_MIN = 1e-9
-UnitMixture = tuple[tuple[float, float], ...]  # (weight, width / sigma) of each component; weights sum to 1
-NORMAL: UnitMixture = ((1.0, 1.0),)
-HEAVY_TAILED: UnitMixture = (
-    (0.72, 0.70),
-    (0.28, 1.31),
-)  # fitted to the flagship's symbols in training photos
 ESCAPE = 2.0**-23  # as likely as a value outside of its table: an escape symbol and a short code
 
 
@@ -52,17 +46,17 @@ def scale_borders() -> Tensor:
     return scale_table()[:-1]
 
 
-def likelihood(y: Tensor, sigma: Tensor, shape: UnitMixture = NORMAL) -> Tensor:
+def likelihood(y: Tensor, sigma: Tensor, shape: Shape = NORMAL) -> Tensor:
     """The probability of the unit bin around each y under N(0, sigma^2), or under `shape`.
 
     y and sigma broadcast. sigma below 0.11 counts as 0.11, the result is never below 1e-9; both bounds let
     gradients through that lead back inside.
     """
     sigma = lower_bound(sigma, SCALE_MIN)
-    return lower_bound(_bin(y.abs(), sigma, shape), LIKELIHOOD_MIN)
+    return lower_bound(shape.bin(y.abs(), sigma), LIKELIHOOD_MIN)
 
 
-def bits(y: Tensor, sigma: Tensor, shape: UnitMixture = NORMAL) -> Tensor:
+def bits(y: Tensor, sigma: Tensor, shape: Shape = NORMAL) -> Tensor:
     """Bits to code each picture's y, shape (B,): the sum of -log2 of the likelihoods, 23 at most."""
     return -lower_bound(likelihood(y, sigma, shape), ESCAPE).log2().flatten(1).sum(1)
 
@@ -72,31 +66,19 @@ def indexes(sigma: Tensor) -> Tensor:
     return torch.bucketize(sigma.double().contiguous(), scale_borders().to(sigma.device)).to(torch.uint8)
 
 
-def costs(shape: UnitMixture = NORMAL, reach: int = 255) -> Tensor:
+def costs(shape: Shape = NORMAL, reach: int = 255) -> Tensor:
     """Bits of every symbol from -reach to reach in each of the 64 tables, float32 (64, 2 reach + 1)."""
     symbols = torch.arange(-reach, reach + 1, dtype=torch.float64)
-    mass = _bin(symbols.abs(), scale_table()[:, None], shape)
+    mass = shape.bin(symbols.abs(), scale_table()[:, None])
     return -mass.clamp(min=ESCAPE).log2().float()
 
 
-def tables(shape: UnitMixture = NORMAL) -> Tables:
+def tables(shape: Shape = NORMAL) -> Tables:
     """The 64 integer tables of a shape, row i for scale i. Depends on no weights."""
     pmfs, offsets = [], []
-    widest = max(width for _, width in shape)
     for sigma in scale_table():
-        reach = int(torch.special.ndtri(torch.tensor(TAIL_MASS / 2)).neg() * widest * sigma + 0.5)
-        half = _bin(torch.arange(reach, -1, -1, dtype=torch.float64), sigma, shape).numpy()
+        reach = int(shape.reach(TAIL_MASS / 2) * sigma + 0.5)
+        half = shape.bin(torch.arange(reach, -1, -1, dtype=torch.float64), sigma).numpy()
         pmfs.append(np.concatenate((half, half[-2::-1])))
         offsets.append(-reach)
     return Tables.from_pmfs(pmfs, offsets)
-
-
-def _bin(distance: Tensor, sigma: Tensor, shape: UnitMixture) -> Tensor:
-    """The mass of the unit bins at some distances from the mean, in the left tail."""
-    widths = ((weight, width * sigma) for weight, width in shape)
-    parts = (w * (_phi((0.5 - distance) / s) - _phi((-0.5 - distance) / s)) for w, s in widths)
-    return reduce(torch.add, parts)
-
-
-def _phi(t: Tensor) -> Tensor:
-    return 0.5 * torch.special.erfc(-t * 2**-0.5)

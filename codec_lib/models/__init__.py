@@ -24,6 +24,7 @@ MODELS = {
     "recurrent-gdn": "codec_lib.models.recurrent_gdn:RecurrentGDN",
     "importance-map": "codec_lib.models.importance_map:ImportanceMap",
     "conditional-probability": "codec_lib.models.conditional_probability:ConditionalProbability",
+    "tucodec": "codec_lib.models.tucodec:Tucodec",
 }
 
 

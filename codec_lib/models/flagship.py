@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from codec_lib.density import gaussian
+from codec_lib.density.shapes import HEAVY_TAILED
 from codec_lib.exact.order import CHECKERBOARD
 from codec_lib.layers.affine import Affine
 from codec_lib.layers.convolution import weight_and_bias
@@ -44,7 +45,7 @@ class Flagship(TransformCodec):
 
     def __init__(self, N: int = 128, M: int = 320):
         wide = min(M, WIDE)
-        shape = gaussian.HEAVY_TAILED
+        shape = HEAVY_TAILED
         quantizer = RateDistortionQuantizer(gaussian.costs(shape), DISTORTION_WEIGHT)
         prior = ContextPrior(M, order=CHECKERBOARD, seen=wide, shape=shape, quantizer=quantizer)
         g_a = nn.Sequential(

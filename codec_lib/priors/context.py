@@ -5,7 +5,7 @@ r"""A prior of latents that looks at what is decoded already: mean and scale fro
     y_hat so far --> context ------------------->+--> entropy parameters --> mu, sigma of the next places
 
 Every latent is y_hat = Q(y - mu) + mu: its symbol is what the mean missed, coded under N(0, sigma^2) or
-a `UnitMixture` of that scale.
+another `Shape` of that scale.
 The places of an `Order` are decoded step by step; each step sees the latents of the steps before.
 
 In training all of this is floats; `freeze` turns it into networks in fixed point, and mu into multiples
@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from codec_lib.density import gaussian
 from codec_lib.density.factorized import FactorizedDensity
+from codec_lib.density.shapes import NORMAL, Shape
 from codec_lib.entropy import rans
 from codec_lib.errors import BitstreamError, section
 from codec_lib.exact.canvas import Canvas
@@ -69,7 +70,7 @@ class ContextPrior(Prior):
         K: int = 128,
         order: Order = CHECKERBOARD,
         seen: int | None = None,
-        shape: gaussian.UnitMixture = gaussian.NORMAL,
+        shape: Shape = NORMAL,
         quantizer: Rounding | None = None,
     ):
         super().__init__()

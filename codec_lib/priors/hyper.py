@@ -1,6 +1,6 @@
 r"""The scale hyperprior: a second, small latent that says how large the first one is.
 
-    y --> Q --> y_hat               coded under N(0, sigma^2)
+    y --> Q --> y_hat               coded under N(0, sigma^2), or another shape of that scale
     |                ^
     |.|              | sigma
     v                |
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from codec_lib.density import gaussian
 from codec_lib.density.factorized import FactorizedDensity
+from codec_lib.density.shapes import NORMAL, Shape
 from codec_lib.exact import fixed_point
 from codec_lib.layers.convolution import conv, deconv
 from codec_lib.layers.gain import GainUnit
@@ -28,14 +29,17 @@ from codec_lib.quantize import noise, straight_through
 
 
 class HyperPrior(Prior):
-    """p(y) of M channels at 1/16 of the picture, with N channels of hyper-latents at 1/64."""
+    """p(y) of M channels at 1/16 of the picture, with N channels of hyper-latents at 1/64.
+
+    `shape` is that of the latents' distributions.
+    """
 
     sections = ("z", "y")
     reduction = 4
 
-    def __init__(self, N: int, M: int):
+    def __init__(self, N: int, M: int, shape: Shape = NORMAL):
         super().__init__()
-        self.N, self.M = N, M
+        self.N, self.M, self.shape = N, M, shape
         self.h_a = nn.Sequential(
             conv(M, N, kernel=3, stride=1), nn.ReLU(),
             conv(N, N), nn.ReLU(),  # (B, N, H/32, W/32)
@@ -54,14 +58,15 @@ class HyperPrior(Prior):
         sigma = self.h_s(z_hat).float()
         y_hat = straight_through(y)  # pixels see rounding, the rate sees noise
         if self.training:
-            bits_y = gaussian.bits(noise(y), sigma)
+            bits_y = gaussian.bits(noise(y), sigma, self.shape)
         else:
-            bits_y = gaussian.bits(y_hat, gaussian.scale_table().to(sigma)[gaussian.indexes(sigma).long()])
+            table = gaussian.scale_table().to(sigma)[gaussian.indexes(sigma).long()]
+            bits_y = gaussian.bits(y_hat, table, self.shape)
         return y_hat, {"z": self.density_z.bits(z_hat), "y": bits_y}
 
     def freeze(self, gains: GainUnit) -> None:
         self.frozen["z"] = self.density_z.tables(torch.ones(1, self.N))
-        self.frozen["y"] = gaussian.tables()
+        self.frozen["y"] = gaussian.tables(self.shape)
         self.frozen["h_s"] = fixed_point.convert(self.h_s, gaussian.scale_borders())
 
     def encode(self, y: Tensor, quality: float) -> Sections:

@@ -9,6 +9,7 @@ from codec_lib.density import gaussian
 from codec_lib.density.factorized import FactorizedDensity
 from codec_lib.density.freeze import TAIL_MASS
 from codec_lib.density.scale_mixture import GaussianScaleMixture
+from codec_lib.density.shapes import HEAVY_TAILED, LAPLACE, NORMAL
 from codec_lib.entropy import pmf
 
 INTEGERS = torch.arange(-600, 601, dtype=torch.float64)
@@ -152,28 +153,35 @@ def test_64_scales_cost_less_than_half_a_percent():
     assert exact * 0.999 < coded < exact * 1.005
 
 
-@pytest.mark.parametrize("shape", [gaussian.NORMAL, gaussian.HEAVY_TAILED])
+def draws(shape, count, generator):
+    """Samples of scale 1."""
+    if shape is LAPLACE:
+        signs, sizes = torch.rand(2, count, dtype=torch.float64, generator=generator)
+        return torch.where(signs < 0.5, 1.0, -1.0) * sizes.log() * 2**-0.5
+    weights = torch.tensor([weight for weight, _ in shape.parts], dtype=torch.float64)
+    widths = torch.tensor([width for _, width in shape.parts], dtype=torch.float64)
+    assert weights.sum().item() == pytest.approx(1)
+    component = torch.multinomial(weights, count, replacement=True, generator=generator)
+    return torch.randn(count, generator=generator, dtype=torch.float64) * widths[component]
+
+
+@pytest.mark.parametrize("shape", [NORMAL, HEAVY_TAILED, LAPLACE])
 def test_every_shape_is_a_distribution_and_its_tables_cost_what_it_says(shape):
     generator = torch.Generator().manual_seed(1)
-    weights = torch.tensor([weight for weight, _ in shape], dtype=torch.float64)
-    widths = torch.tensor([width for _, width in shape], dtype=torch.float64)
-    assert weights.sum().item() == pytest.approx(1)
     every = torch.arange(-300, 301, dtype=torch.float64)
     for sigma in gaussian.scale_table()[:40:13]:
         assert gaussian.likelihood(every, sigma, shape).sum().item() == pytest.approx(1, abs=1e-6)
-        component = torch.multinomial(weights, 20_000, replacement=True, generator=generator)
-        normal = torch.randn(20_000, generator=generator, dtype=torch.float64)
-        y = (normal * widths[component] * sigma).round()
+        y = (draws(shape, 20_000, generator) * sigma).round()
         exact = -gaussian.likelihood(y, sigma, shape).log2().sum().item()
         indexes = np.full(len(y), gaussian.indexes(sigma[None])[0])
         coded = pmf.ideal_bits(y.numpy().astype(np.int32), indexes, gaussian.tables(shape))
         assert coded == pytest.approx(exact, rel=0.002, abs=5)
-        other = gaussian.HEAVY_TAILED if shape == gaussian.NORMAL else gaussian.NORMAL
+        other = HEAVY_TAILED if shape is NORMAL else NORMAL
         assert exact < -gaussian.likelihood(y, sigma, other).log2().sum().item()
 
 
 def test_costs_are_the_bits_of_the_tables():
-    shape = gaussian.HEAVY_TAILED
+    shape = HEAVY_TAILED
     costs = gaussian.costs(shape, reach=20)
     assert costs.shape == (64, 41)
     assert torch.equal(costs, costs.flip(1))

@@ -8,7 +8,7 @@ from codec_lib.models import architecture
 from codec_lib.models.base import crop, pad, samples
 from codec_lib.models.flagship import Flagship
 
-NAMES = ("hyperprior", "factorized", "autoencoder", "flagship")
+NAMES = ("hyperprior", "factorized", "autoencoder", "flagship", "tucodec")
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -19,7 +19,7 @@ def model(request):
     with torch.no_grad():
         model.gain.log_gain += 2
         model.gain.log_inverse -= 2
-        if request.param == "hyperprior":
+        if request.param in ("hyperprior", "tucodec"):
             model.prior.h_s[-1].bias.fill_(3.0)  # scales that fit such latents
         if request.param == "flagship":
             model.prior.log_sigma.bias.fill_(3.0)

@@ -1,0 +1,72 @@
+r"""The CLIC 2018 winner: a Laplace hyperprior, features of three sizes, a filter behind the decoder.
+
+    x --> 1/4 --> 1/8 --> 1/16           all three brought to 1/16, put together, 1x1 conv --> y
+           |       |        |
+           '-------+--------+--> y --> HyperPrior, Laplace --> y_hat --> g_s --> filter --> x_hat
+
+Little of that system is public: an abstract, and four phrases of a talk. What they say is here; the rest is
+that of the scale hyperprior. Its fourth part, settings for a set of pictures that has a budget, is
+`codec_lib.search.allocate`.
+
+Source: Zhou, Cai, Gao, Su, Wu, "Variational autoencoder for low bit-rate image compression", CVPR Workshops
+2018.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from codec_lib.density.shapes import LAPLACE
+from codec_lib.layers.convolution import conv, deconv
+from codec_lib.layers.gdn import GDN
+from codec_lib.models.base import TransformCodec
+from codec_lib.priors.hyper import HyperPrior
+
+
+class Fusion(nn.Module):
+    """Maps features at 1/4, (B, N, H/4, W/4), to M channels at 1/16: from these and two smaller sizes."""
+
+    def __init__(self, N: int, M: int):
+        super().__init__()
+        self.halve = nn.Sequential(conv(N, N), GDN(N))
+        self.again = conv(N, N)
+        self.from_4 = nn.Sequential(nn.PixelUnshuffle(4), nn.Conv2d(16 * N, N // 2, 1))
+        self.from_8 = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4 * N, N // 2, 1))
+        self.together = nn.Conv2d(2 * N, M, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        at_8 = self.halve(x)
+        return self.together(torch.cat((self.from_4(x), self.from_8(at_8), self.again(at_8)), 1))
+
+
+class PostFilter(nn.Module):
+    """x + what two convolutions add to a decoded picture, K channels; it begins close to doing nothing."""
+
+    reach = 2
+
+    def __init__(self, K: int):
+        super().__init__()
+        self.branch = nn.Sequential(
+            nn.Conv2d(3, K, 3, padding=1), nn.LeakyReLU(0.125), nn.Conv2d(K, 3, 3, padding=1)
+        )
+        with torch.no_grad():
+            for parameter in self.branch[-1].parameters():
+                parameter.mul_(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.branch(x)
+
+
+class Tucodec(TransformCodec):
+    """N channels inside, M channels of latents, K in the filter, and gain units."""
+
+    outer = 4
+
+    def __init__(self, N: int = 64, M: int = 256, K: int = 16):
+        g_a = nn.Sequential(conv(3, N), GDN(N), conv(N, N), GDN(N), Fusion(N, M))
+        g_s = nn.Sequential(
+            deconv(M, N), GDN(N, inverse=True),
+            deconv(N, N), GDN(N, inverse=True),
+            deconv(N, N), GDN(N, inverse=True),
+            deconv(N, 3), PostFilter(K),
+        )  # fmt: skip
+        super().__init__(g_a, HyperPrior(N, M, LAPLACE), g_s, initial_gain=4.0, N=N, M=M, K=K)
