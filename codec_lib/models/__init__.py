@@ -25,6 +25,7 @@ MODELS = {
     "importance-map": "codec_lib.models.importance_map:ImportanceMap",
     "conditional-probability": "codec_lib.models.conditional_probability:ConditionalProbability",
     "tucodec": "codec_lib.models.tucodec:Tucodec",
+    "pyramid": "codec_lib.models.pyramid:Pyramid",
 }
 
 

@@ -35,13 +35,12 @@ from codec_lib.priors.base import Sections
 from codec_lib.priors.volume import VolumePrior
 from codec_lib.setting import QUALITY
 from codec_lib.training.objectives import Objective
-from codec_lib.training.targets import TargetedOutput, TargetObjective
+from codec_lib.training.targets import TargetedOutput, TargetObjective, bpp_target
 
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
 
 SCALE = 0.25  # of latents, relative to cosines' coefficients
-BPP = 0.12, 1.5  # targets of the lowest and the highest quality, bits per pixel
 
 
 class ConditionalProbability(Model):
@@ -65,8 +64,7 @@ class ConditionalProbability(Model):
         bits = self.prior(symbols)
         total, masked = (b.flatten(1).sum(1) for b in (bits, bits * mask))
         rate = (total + masked) / 2 / x[0, 0].numel()
-        target = BPP[0] * (BPP[1] / BPP[0]) ** ((quality - 1) / (QUALITIES - 1))
-        return TargetedOutput(self.decoder(z_bar).float(), {"y": total}, rate, target)
+        return TargetedOutput(self.decoder(z_bar).float(), {"y": total}, rate, bpp_target(quality))
 
     def latents(self, x: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Symbols, the centres that they stand for, and the mask: all (B, C, H/8, W/8)."""

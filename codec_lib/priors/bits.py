@@ -5,7 +5,8 @@ bits of the iterations before tell a lot about the next ones, most of it early o
 a window of 3 x 3 around the place,
 
     the bits of this iteration that are decoded already (-1 or 1; 0 for the others, and where none is sent)
-    those of the iteration before, and the sum of all earlier ones
+    those of the iteration before, and the sum of all earlier ones; for bit planes, of which a bit is worth
+    `growth` = 2 of the next plane, what they are worth together
     which iteration this is
 
 and gives for each channel the logit of "the bit is 1". An iteration is decoded in `STEPS` steps: two halves
@@ -42,14 +43,14 @@ STEPS = 2 * GROUPS
 
 
 class BitsPrior(nn.Module):
-    """p of C bits at each place of a grid, in up to T iterations, from K channels inside.
+    """p of C bits at each place of a grid, in up to T iterations or planes, from K channels inside.
 
     The four verbs of every prior, on bits. `frozen` is that of the codec.
     """
 
-    def __init__(self, C: int, T: int, K: int, frozen: Frozen):
+    def __init__(self, C: int, T: int, K: int, frozen: Frozen, growth: int = 1):
         super().__init__()
-        self.C, self.T, self.frozen = C, T, frozen
+        self.C, self.T, self.frozen, self.growth = C, T, frozen, growth
         self.network = nn.Sequential(
             nn.Conv2d(3 * C + T, K, WINDOW, padding=WINDOW // 2), nn.LeakyReLU(2.0**-LEAK),
             nn.Conv2d(K, K, 1), nn.LeakyReLU(2.0**-LEAK),
@@ -63,23 +64,24 @@ class BitsPrior(nn.Module):
         """
         batch, iterations, _, height, width = bits.shape
         step_of = self.step_of(height, width).to(bits.device)
-        before = bits.cumsum(1) - bits
-        costs = []
+        before, costs = torch.zeros_like(bits[:, 0]), []
         for t in range(iterations):
             last = bits[:, t - 1] if t else torch.zeros_like(bits[:, 0])
             steps = [int(torch.randint(STEPS, ()))] if self.training else list(range(STEPS))
             cost = torch.zeros(batch, device=bits.device)
             for step in steps:
                 seen = torch.where(step_of < step, bits[:, t], 0.0)
-                logit = self.network(self.inputs(seen, last, before[:, t], t)).float()
+                logit = self.network(self.inputs(seen, last, before, t)).float()
                 lost = F.softplus(-bits[:, t] * logit) / torch.log(torch.tensor(2.0))
                 counts = (step_of == step) & (bits[:, t] != 0)
                 cost = cost + torch.where(counts, lost, 0.0).flatten(1).sum(1)
             costs.append(cost * (STEPS / len(steps)))
+            before = self.growth * before + bits[:, t]
         return torch.stack(costs, 1)
 
     def inputs(self, seen: Tensor, last: Tensor, before: Tensor, t: int) -> Tensor:
-        """What the network sees of iteration t, (B, 3 C + T, h, w)."""
+        """What the network sees of iteration t, (B, 3 C + T, h, w): floats, small ones."""
+        before = before * self.growth ** (2.0 - self.T)
         which = torch.zeros(len(seen), self.T, *seen.shape[2:], device=seen.device)
         which[:, t] = 1
         return torch.cat((seen, last, before, which), 1)
@@ -99,7 +101,10 @@ class BitsPrior(nn.Module):
             parameter.copy_(value.reshape(parameter.shape))
         self.frozen["bits"] = decisions.tables()
         network = nn.Sequential(gathered, *self.network[1:])
-        self.frozen["bits network"] = convert(network, decisions.thresholds())
+        units = torch.ones(3 * self.C + self.T)
+        units[2 * self.C : 3 * self.C] = self.growth ** (2.0 - self.T)
+        units = units.repeat_interleave(WINDOW**2)
+        self.frozen["bits network"] = convert(network, decisions.thresholds(), scale=units)
 
     def encode(self, bits: Tensor) -> list[bytes]:
         """One section an iteration, of bits -1 or 1, int8 (t, C, h, w); a place with zeros sends none."""
@@ -153,7 +158,8 @@ class BitsWalk:
     """The steps that encoder and decoder take through the bits (C, h, w) of all iterations."""
 
     def __init__(self, prior: BitsPrior, height: int, width: int, device: torch.device):
-        self.C, self.network, self.iteration = prior.C, prior.frozen.network("bits network"), 0
+        self.C, self.growth, self.iteration = prior.C, prior.growth, 0
+        self.network = prior.frozen.network("bits network")
         self.canvas = Canvas(3 * prior.C + prior.T, (height, width), WINDOW // 2, torch.int16, device)
         reach = torch.arange(-(WINDOW // 2), WINDOW // 2 + 1)
         self.neighbours = self.canvas.distances(torch.cartesian_prod(reach, reach))
@@ -192,6 +198,7 @@ class BitsWalk:
     def end_iteration(self) -> None:
         """What was this iteration's becomes the last one's, and is added to the sum of all."""
         planes, C = self.canvas.planes, self.C
+        planes[2 * C : 3 * C] *= self.growth
         planes[2 * C : 3 * C] += planes[:C]
         planes[C : 2 * C] = planes[:C]
         planes[:C] = 0

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
 
 BETA = 5.0  # doubling a rate lowers log MSE by 2 at most
+BPP = 0.12, 1.5  # of the lowest and the highest quality
 QUALITIES = (2.0, 4.0, 6.0, 7.5)  # of a validation
+
+
+def bpp_target(quality: Tensor) -> Tensor:
+    """Bits per pixel that a quality in [1, 8] should have, same shape."""
+    return BPP[0] * (BPP[1] / BPP[0]) ** ((quality - 1) / 7)
 
 
 @dataclass
@@ -60,20 +66,26 @@ class TargetObjective(Objective):
         loss = (out.mse(x).log() + BETA * excess).mean()
         return loss, f"{out.summary(x)} rate {(out.rate / out.target).mean().item():.2f} of its target"
 
-    @torch.no_grad()
     def validate(self, folder: str) -> tuple[float, dict[str, float]]:
         """Mean over pictures and qualities of log MSE + log bpp, and mean bpp / PSNR a quality."""
-        self.model.eval()
-        device = next(self.model.parameters()).device
-        cost, points, pictures = 0.0, {}, list(validation_pictures(folder, device))
-        for quality in QUALITIES:
-            outs = [self.model(x, torch.tensor([quality], device=device)) for x in pictures]
-            bpp = torch.stack([out.bpp()[0] for out in outs])
-            mse = torch.stack(
-                [(out.x_hat.clamp(0, 1) - x).square().mean() for out, x in zip(outs, pictures, strict=True)]
-            )
-            cost += (bpp.log() + mse.log()).mean().item() / len(QUALITIES)
-            points[f"bpp_{quality}"] = round(bpp.mean().item(), 4)
-            points[f"psnr_{quality}"] = round(-10 * mse.log10().mean().item(), 3)
-        self.train()
-        return cost, points
+        return validated(self.model, folder)
+
+
+@torch.no_grad()
+def validated(model: nn.Module, folder: str) -> tuple[float, dict[str, float]]:
+    """The cost of a model over the pictures of a folder, and its rates and PSNRs."""
+    model.eval()
+    device = next(model.parameters()).device
+    cost, points, pictures = 0.0, {}, list(validation_pictures(folder, device))
+    for quality in QUALITIES:
+        outs = [model(x, torch.tensor([quality], device=device)) for x in pictures]
+        bpp = torch.stack([out.bpp()[0] for out in outs])
+        errors = [
+            (out.x_hat.clamp(0, 1) - x).square().mean() for out, x in zip(outs, pictures, strict=True)
+        ]
+        mse = torch.stack(errors)
+        cost += (bpp.log() + mse.log()).mean().item() / len(QUALITIES)
+        points[f"bpp_{quality}"] = round(bpp.mean().item(), 4)
+        points[f"psnr_{quality}"] = round(-10 * mse.log10().mean().item(), 3)
+    model.train()
+    return cost, points

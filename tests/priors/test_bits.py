@@ -11,11 +11,11 @@ from codec_lib.priors.bits import STEPS, BitsPrior, BitsWalk
 C, T = 8, 4
 
 
-@pytest.fixture(scope="module")
-def prior():
-    """An untrained prior with opinions of its own."""
+@pytest.fixture(scope="module", params=[1, 2])
+def prior(request):
+    """An untrained prior with opinions of its own, of iterations or of bit planes."""
     torch.manual_seed(0)
-    prior = BitsPrior(C, T, 12, Frozen()).eval().requires_grad_(False)
+    prior = BitsPrior(C, T, 12, Frozen(), growth=request.param).eval().requires_grad_(False)
     for layer in prior.network[::2]:
         layer.weight.mul_(3)
     prior.freeze()

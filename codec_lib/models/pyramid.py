@@ -1,0 +1,173 @@
+r"""Features of several scales, six bit planes, and a penalty that lets magnitudes be coded cheaply.
+
+    x^0 = x, x^(s+1) = x^s through a learned 4x4 filter, at half the size
+    x^s --> f_s --> g_s ---.
+    ...                   (+)--> g --*m--> y --> k = ceil(2^(B-1) y) --> B bit planes --> file
+    x^S --> f_S --> g_S ---'     (all g_s end at 1/8 of the size)
+
+A plane is a stage: the first ones give a coarse y, in the middle of what it may be. Planes are coded by a
+`BitsPrior`, from what higher planes say of the same place and its neighbours.
+
+Adaptive codelength regularization: training adds, for each picture,
+
+    P = alpha / (C h w) * sum of log2 |y| + sum over neighbours of log2 |y - neighbour|
+
+which is large where codes are long, and has the gradient that y needs (`codec_lib.training.codelength`). A
+feedback loop raises alpha while codes are longer than their target, and lowers it while they are shorter.
+
+The number of channels was never published; the decoder is `codec_lib.layers.block_transform.synthesis`.
+
+Source: Rippel and Bourdev, "Real-time adaptive image compression", ICML 2017, without its adversarial
+loss.
+"""
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from codec_lib import picture
+from codec_lib.layers.block_transform import BLOCK, UNIT, synthesis
+from codec_lib.layers.convolution import weight_and_bias
+from codec_lib.layers.dct import block_transform
+from codec_lib.layers.gain import QUALITIES, GainUnit
+from codec_lib.models.base import Model, crop, pad, samples
+from codec_lib.priors.base import Sections
+from codec_lib.priors.bits import BitsPrior
+from codec_lib.quantize import straight_through
+from codec_lib.setting import QUALITY
+from codec_lib.training.codelength import START, CodelengthObjective, MagnitudeOutput
+from codec_lib.training.objectives import Objective
+
+if TYPE_CHECKING:
+    from codec_lib.training.settings import Settings
+
+B = 6  # bits of a number
+SCALES = 4
+FEATURES = 12  # of each scale, beside its three colours
+INITIAL_GAIN = 0.06
+
+
+class Scale(nn.Module):
+    """f_s and g_s: x^s (B, 3, H / 2^s, W / 2^s) to (B, C, H/8, W/8). The first begins as a DCT."""
+
+    def __init__(self, s: int, C: int):
+        super().__init__()
+        ratio = BLOCK >> s
+        self.features = nn.Sequential(
+            nn.Conv2d(3, FEATURES, 3, padding=1), nn.LeakyReLU(0.2),
+            nn.Conv2d(FEATURES, FEATURES, 3, padding=1), nn.LeakyReLU(0.2),
+        )  # fmt: skip
+        self.align = nn.Conv2d((3 + FEATURES) * ratio**2, C, 1)
+        self.unshuffle = nn.PixelUnshuffle(ratio)
+        weight, bias = weight_and_bias(self.align)
+        with torch.no_grad():
+            bias.zero_()
+            weight.mul_(0.1)
+            if s == 0:
+                weight[:, : 3 * ratio**2, 0, 0] = block_transform(C)[0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.align(self.unshuffle(torch.cat((x, self.features(x)), 1)))
+
+
+class Pyramid(Model):
+    """Rippel and Bourdev 2017 with C channels of y, N in the decoder, K in the prior of bits."""
+
+    setting = QUALITY
+
+    def __init__(self, N: int = 128, C: int = 64, K: int = 64, scales: int = SCALES):
+        super().__init__(N=N, C=C, K=K, scales=scales)
+        self.halve = nn.ModuleList(nn.Conv2d(3, 3, 4, 2, 1) for _ in range(scales - 1))
+        self.scales = nn.ModuleList(Scale(s, C) for s in range(scales))
+        self.together = nn.Sequential(
+            nn.LeakyReLU(1.0), nn.Conv2d(C, C, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(C, C, 1)
+        )
+        self.gain = GainUnit(C, INITIAL_GAIN)
+        self.decoder = synthesis(C, N)
+        self.prior = BitsPrior(C, B, K, self.frozen, growth=2)
+        self.register_buffer("log_alpha", torch.full((QUALITIES, 1), math.log(START)))
+        for parameter in self.together[-1].parameters():
+            parameter.data.mul_(0.1)
+
+    def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
+        return tuple((f"plane {t}",) for t in range(1, B + 1))
+
+    def forward(self, x: Tensor, quality: Tensor) -> MagnitudeOutput:
+        """x is (B, 3, H, W) in [0, 1], its sides divide by 8; quality (B,) in [1, 8]."""
+        gain, inverse = self.gain(quality)
+        y = self.analyze(x) * gain
+        k = self.quantize(y)
+        bits = self.prior(planes_of(k.detach()).float()).sum(1)
+        return MagnitudeOutput(self.decoder(value(k) * inverse).float(), {"planes": bits}, y * 2 ** (B - 1))
+
+    def analyze(self, x: Tensor) -> Tensor:
+        """y before its gain, (B, C, H/8, W/8)."""
+        x, total = (x - 0.5) * UNIT, None
+        for s, scale in enumerate(self.scales):
+            features = scale(x)
+            total = features if total is None else total + features
+            if s < len(self.halve):
+                x = self.halve[s](x)
+        return (total + self.together(total)).float()
+
+    @staticmethod
+    def quantize(y: Tensor) -> Tensor:
+        """k, from 1 - 2^(B-1) to 2^(B-1), with the gradient of 2^(B-1) y."""
+        scaled = y * 2 ** (B - 1)
+        return straight_through(scaled + 0.5).clamp(1 - 2 ** (B - 1), 2 ** (B - 1))
+
+    def freeze(self) -> "Pyramid":
+        self.prior.freeze()
+        return self
+
+    @torch.inference_mode()
+    def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
+        gain, _ = self.gain(torch.tensor([setting], dtype=torch.float32, device=levels.device))
+        k = self.quantize(self.analyze(pad(samples(levels), BLOCK)) * gain)
+        names = (name for (name,) in self.stages(setting))
+        return dict(zip(names, self.prior.encode(planes_of(k)[0]), strict=True))
+
+    @torch.inference_mode()
+    def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:
+        """The bits of each plane that is there, -1 or 1, int8 (C, h, w): exact on every machine.
+
+        Raises SectionError for what does not fit.
+        """
+        counts = torch.full((-(-height // BLOCK), -(-width // BLOCK)), B)
+        return dict(zip(sections, self.prior.decode(sections, counts), strict=True))
+
+    @torch.inference_mode()
+    def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
+        _, inverse = self.gain(torch.tensor([setting], dtype=torch.float32, device=self.device))
+        planes = torch.stack(list(self.read(sections, setting, height, width).values()))
+        x_hat = self.decoder(value(numbers_of(planes[None])) * inverse)
+        return crop(picture.quantize(x_hat), height, width)
+
+    def objective(self, settings: "Settings") -> Objective:
+        return CodelengthObjective(self, settings)
+
+
+def planes_of(k: Tensor) -> Tensor:
+    """The B bits of each number, highest first, -1 or 1: int8 (B, B planes, C, h, w) for k (B, C, h, w).
+
+    >>> planes_of(torch.tensor([[[[-31.0, 0.0, 32.0]]]]))[0, :, 0, 0].tolist()
+    [[-1, -1, 1], [-1, 1, 1], [-1, 1, 1], [-1, 1, 1], [-1, 1, 1], [-1, 1, 1]]
+    """
+    unsigned = k.to(torch.int64) + 2 ** (B - 1) - 1
+    shifts = torch.arange(B - 1, -1, -1, device=k.device)[:, None, None, None]
+    return (2 * (unsigned[:, None] >> shifts & 1) - 1).to(torch.int8)
+
+
+def numbers_of(planes: Tensor) -> Tensor:
+    """k (B, C, h, w) from its highest bits, (B, t, C, h, w): in the middle of what it may be."""
+    t = planes.shape[1]
+    worth = 2.0 ** torch.arange(B - 1, B - 1 - t, -1, device=planes.device)[:, None, None, None]
+    unsigned = ((planes > 0) * worth).sum(1) + (2.0 ** (B - t) - 1) / 2
+    return unsigned + 1 - 2 ** (B - 1)
+
+
+def value(k: Tensor) -> Tensor:
+    """What k stands for: the middle of the bin that was rounded up to it."""
+    return (k - 0.5) * 2.0 ** (1 - B)

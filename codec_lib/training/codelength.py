@@ -1,0 +1,81 @@
+r"""Adaptive codelength regularization: small magnitudes, as small as a target size asks for.
+
+    loss = log MSE + alpha P,   P = mean of log2(1 + |k|) + sum over S of log2(1 + |k - k_shifted|)
+
+k are the numbers that are coded, before they are rounded; S shifts them by a place to the right, down, and
+along both diagonals. P only resembles the length of a code. What makes files as long as they should be is
+alpha, which every step changes for the qualities that it had:
+
+    log alpha  +=  RATE (bits / target - 1)
+
+The bits are those of the prior, which is trained beside; no gradient of theirs reaches the numbers. Alpha
+is kept in the model, one for each whole quality.
+
+Source: Rippel and Bourdev, ICML 2017, section 3.4 (there 1 + is missing, and one alpha is enough).
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from codec_lib.layers.gain import QUALITIES, between
+from codec_lib.training.objectives import Objective, Output, Player
+from codec_lib.training.optimizers import muon
+from codec_lib.training.targets import bpp_target, validated
+
+if TYPE_CHECKING:
+    from codec_lib.training.settings import Settings
+
+START, RATE = 0.05, 0.02
+SHIFTS = ((0, 1), (1, 0), (1, 1), (-1, 1))
+
+
+@dataclass
+class MagnitudeOutput(Output):
+    """`numbers` (B, C, h, w) that are coded, before rounding, beside the picture and its bits."""
+
+    numbers: Tensor
+
+
+def magnitude(numbers: Tensor) -> Tensor:
+    """P of each picture, (B,)."""
+    total = (1 + numbers.abs()).log2().flatten(1).mean(1)
+    for shift in SHIFTS:
+        difference = (numbers - numbers.roll(shift, (2, 3)))[:, :, 1:-1, 1:]
+        total = total + (1 + difference.abs()).log2().flatten(1).mean(1)
+    return total
+
+
+class CodelengthObjective(Objective):
+    """Of a model that maps (x, quality) to a `MagnitudeOutput`, and keeps `log_alpha` (8, 1)."""
+
+    def __init__(self, model: Any, settings: "Settings"):
+        self.model, self.settings = model, settings
+
+    def players(self) -> list[Player]:
+        return [Player(self.model, muon(self.model, self.settings), self.loss)]
+
+    def train(self) -> None:
+        self.model.train()
+
+    def loss(self, model: nn.Module, x: Tensor) -> tuple[Tensor, str]:
+        quality = 1 + 7 * torch.rand(len(x), device=x.device)
+        out = model(x, quality)
+        alpha = between(self.model.log_alpha, quality).exp()[:, 0, 0, 0]
+        share = out.bpp().detach() / bpp_target(quality)
+        self.adapt(quality, share)
+        loss = out.mse(x).log() + alpha * magnitude(out.numbers) + out.bpp()
+        return loss.mean(), f"{out.summary(x)} bits {share.mean().item():.2f} of their target"
+
+    def validate(self, folder: str) -> tuple[float, dict[str, float]]:
+        """As `TargetObjective` does."""
+        return validated(self.model, folder)
+
+    @torch.no_grad()
+    def adapt(self, quality: Tensor, share: Tensor) -> None:
+        """Raise alpha around the qualities whose bits, as a share of their target, are above 1."""
+        place = torch.arange(QUALITIES, device=quality.device)
+        near = (1 - (quality[:, None] - 1 - place).abs()).clamp(min=0)  # (B, 8)
+        self.model.log_alpha += RATE * ((share.clamp(max=3) - 1)[:, None] * near).sum(0)[:, None]
