@@ -3,7 +3,7 @@
     python -m benchmarks.recurrent_ablations --steps 2000 --json results/recurrent_ablations.json \
         --data ../shared/data/train ../shared/data/train-lossless --out runs/recurrent
 
-Every variant has N = 8 and M = 128, two thirds of the shipped weights' widths, sees the same crops in the
+Every variant has N = 8 and M = 192, two thirds of the shipped weights' widths, sees the same crops in the
 same order, and takes the same number of steps. The figures are means over Kodak-24, without files: PSNR and
 MS-SSIM after each iteration, and the processor's seconds for a training step. None of them gets as far as
 the shipped weights: compare them with each other only. Rows that the JSON file has are not made again.
@@ -38,7 +38,7 @@ from codec_lib.training.loop import train
 from codec_lib.training.objectives import Objective
 from codec_lib.training.settings import Settings
 
-N, M, K = 8, 128, 8
+N, M, K = 8, 192, 8
 ITERATIONS = 8
 SEEDS = (0, 1)
 

@@ -43,16 +43,13 @@ def block_transform(outputs: int) -> tuple[Tensor, Tensor]:
     return rows[order], frequency[order]
 
 
-def pair_transform(frequency: Tensor, outputs: int, detail: float = 0.45) -> tuple[Tensor, Tensor]:
+def pair_transform(frequency: Tensor, outputs: int) -> Tensor:
     """Orthonormal rows (outputs, 4 n) for pixel-unshuffled 2x2 blocks of n channels: Haar's transform.
 
-    It takes four places together and keeps what is lowest, given the channels' frequencies (n,).
-    Differences count `detail` more, in two directions a third more than that. Returns the rows and their
-    frequencies.
+    It takes four blocks together and keeps what is lowest, given the channels' frequencies (n,).
     """
     haar = torch.tensor([[1.0, 1], [1, -1]]) / math.sqrt(2)
     count = len(frequency)
     rows = torch.einsum("ab,ui,vj->auvbij", torch.eye(count), haar, haar).reshape(4 * count, 4 * count)
-    whole = (frequency[:, None, None] + detail * torch.tensor([[0.0, 1], [1, 4 / 3]])).flatten()
-    order = whole.argsort(stable=True)[:outputs]
-    return rows[order], whole[order]
+    whole = (frequency[:, None, None] + torch.tensor([[0.0, 0.45], [0.45, 0.6]])).flatten()
+    return rows[whole.argsort(stable=True)[:outputs]]

@@ -27,6 +27,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from codec_lib.layers.convolution import weight_and_bias
+
 State = tuple[Tensor, ...] | None
 RESIDUAL_SHARE = 0.1  # a
 START, FADING = 0.02, 0.3  # where training may begin: all W but one small, U smaller than by chance,
@@ -69,7 +71,7 @@ class Cell(nn.Module, ABC):
     def start_as(self, weight: Tensor) -> None:
         """Begin training close to a convolution of x alone: of small x, with a memory that fades quickly.
 
-        weight is (up to outputs, up to inputs, kernel, kernel).
+        weight is (up to outputs, up to inputs, side, side), in the middle of the kernel.
         """
         for name, parameter in self.named_parameters():
             parameter.mul_(0.0 if parameter.ndim == 1 else FADING if name.startswith("U") else START)
@@ -77,7 +79,9 @@ class Cell(nn.Module, ABC):
         for gates, bias in ((self.opened, OPEN), (self.closed, -OPEN)):
             for gate in gates:
                 self.W[gate].bias.fill_(bias)  # type: ignore[operator]  # it has one
-        self.W[self.candidate].weight[: weight.shape[0], : weight.shape[1]] += weight / passed  # type: ignore[index]
+        own, _ = weight_and_bias(self.W[self.candidate])
+        margin = [(own.shape[-1] - weight.shape[-1]) // 2] * 4
+        own[: len(weight), : weight.shape[1]] += F.pad(weight / passed, margin)
 
 
 def convolve(layers: nn.ModuleDict, gates: Sequence[str], x: Tensor) -> Sequence[Tensor]:

@@ -70,7 +70,7 @@ class Flagship(TransformCodec):
     @torch.no_grad()
     def _start_as_a_block_transform(self, N: int, M: int) -> None:
         blocks, frequency = block_transform(N)
-        pairs, _ = pair_transform(frequency, M)
+        pairs = pair_transform(frequency, M)
         centre = torch.zeros(3, 3)
         centre[1, 1] = 1
         last = weight_and_bias(self.g_s[-3])[0] * 0.1 + blocks.T[:, :, None, None] * centre

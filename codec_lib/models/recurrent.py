@@ -2,15 +2,15 @@ r"""The recurrent residual codec, and the networks that others of its family sha
 
                    E                                              D
     conv   3 -> N     1/2                        conv 1x1  32 -> M             1/16
-    cell   N -> 4N    1/4    hidden 1x1          cell   M -> M, shuffle   1/8    hidden 1x1
+    cell   N -> 4N    1/4    hidden 1x1          cell   M -> M, shuffle   1/8    all 1x1
     cell  4N -> 8N    1/8    hidden 1x1          cell M/4 -> 8N, shuffle  1/4    hidden 1x1
     cell  8N -> M     1/16   hidden 1x1          cell  2N -> 4N, shuffle  1/2    hidden 3x3
     B: conv 1x1  M -> 32                         cell   N -> 2N, shuffle  1      hidden 3x3
                                                  conv 1x1  N/2 -> 3, tanh
 
-The paper has N = 64, M = 512. A tile of 16 x 16 pixels has 768 samples, of which M numbers are left in the
-middle: a narrow codec had better save elsewhere. How iterations make a picture and a file, `IterativeCodec`
-knows.
+The paper has N = 64, M = 512, and 3x3 taps for the input of D's first cell, too. A tile of 16 x 16 pixels
+has 768 samples, of which M numbers are left in the middle: a narrow codec had better save elsewhere. How
+iterations make a picture and a file, `IterativeCodec` knows.
 
 Source: Toderici et al., "Full resolution image compression with recurrent neural networks", CVPR 2017.
 """
@@ -24,7 +24,8 @@ from torch.nn import functional as F
 
 from codec_lib.layers.binarizer import Binarizer
 from codec_lib.layers.convolution import weight_and_bias
-from codec_lib.layers.dct import COLOURS, pair_transform
+from codec_lib.layers.dct import COLOURS
+from codec_lib.layers.haar import haar_packet
 from codec_lib.layers.recurrent import CELLS, START, Cell, State
 from codec_lib.models.iterative import BITS, ITERATIONS, SCHEMES, IterativeCodec, RecurrentNetwork
 
@@ -58,11 +59,10 @@ class DecoderNetwork(RecurrentNetwork):
     def __init__(self, N: int, M: int, cell: type[Cell], activation: nn.Module):
         super().__init__()
         self.first, self.activation = nn.Conv2d(BITS, M, 1), activation
-        outputs, kernels = (M, 8 * N, 4 * N, 2 * N), (1, 1, 3, 3)
+        outputs, kernels = (M, 8 * N, 4 * N, 2 * N), ((1, 1), (3, 1), (3, 3), (3, 3))
         inputs = (M, *(n // 4 for n in outputs[:-1]))
         self.cells = nn.ModuleList(
-            cell(*sizes, hidden_kernel=kernel)
-            for *sizes, kernel in zip(inputs, outputs, kernels, strict=True)
+            cell(a, b, 1, *sides) for a, b, sides in zip(inputs, outputs, kernels, strict=True)
         )
         self.last = nn.Conv2d(outputs[-1] // 4, 3, 1)
 
@@ -115,23 +115,21 @@ def start_as_transform(encoder: EncoderNetwork, decoder: DecoderNetwork) -> None
 
     In each layer of E four places become one, and the lowest frequencies are kept; D goes back.
     """
-    rows, frequency = [], torch.tensor([0.0, 1.2, 1.2])  # of brightness and two differences of colours
-    for width in (encoder.first.out_channels, *(cell.outputs for cell in cells_of(encoder))):
-        transform, frequency = pair_transform(2 * frequency, width, detail=1.0)
-        rows.append((transform / 2).unflatten(1, (-1, 2, 2)))  # (coefficients, channels, 2, 2)
+    widths = encoder.first.out_channels, *(cell.outputs for cell in cells_of(encoder))
+    rows, frequency = haar_packet(widths)
     colours = COLOURS / COLOURS.abs().sum(1, keepdim=True)
     size = frequency[:BITS] + 1  # falls of coefficients, rises of what decides their signs
 
     shrink(encoder.first)[: len(rows[0]), :, 1:, 1:] += 2 * torch.einsum("keij,ec->kcij", rows[0], colours)
     for cell, forth in zip(cells_of(encoder), rows[1:], strict=True):
-        cell.start_as(F.pad(forth, (1, 0, 1, 0)))
+        cell.start_as(F.pad(forth, (1, 0, 1, 0)))  # of 3 x 3 taps the four that do not overlap
     shrink(encoder.binarizer.project)[:, :BITS, 0, 0] += torch.diag(6 * size)
 
     shrink(decoder.first)[:BITS, :, 0, 0] += torch.diag(0.2 * size**-1.3)
     rows[0] = torch.einsum("keij,ce->kcij", rows[0], torch.linalg.inv(colours))
     for cell, forth in zip(cells_of(decoder), rows[::-1], strict=True):
         back = 4 * forth[: cell.inputs, : cell.outputs // 4]
-        cell.start_as(F.pad(back.flatten(1).T[:, :, None, None], (1, 1, 1, 1)))
+        cell.start_as(back.flatten(1).T[:, :, None, None])
     shrink(decoder.last)[:, :, 0, 0] += torch.eye(3, decoder.last.in_channels)
 
 
@@ -153,7 +151,7 @@ class Recurrent(IterativeCodec):
     scheme and cell are places in `SCHEMES` and in `CELLS`.
     """
 
-    def __init__(self, N: int = 12, M: int = 192, K: int = 64, scheme: int = 3, cell: int = 1):
+    def __init__(self, N: int = 12, M: int = 320, K: int = 64, scheme: int = 3, cell: int = 1):
         gains = {"scaled": Gain(N), "stepped": StepGain()}
         encoder, decoder = networks(N, M, list(CELLS.values())[cell], nn.Tanh(), nn.Tanh())
         super().__init__(

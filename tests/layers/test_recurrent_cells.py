@@ -41,6 +41,21 @@ def test_a_gru_is_its_equations(kind):
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize(("stride", "side"), [(1, 1), (1, 3), (2, 3)])
+def test_a_cell_can_begin_as_a_convolution_that_soon_forgets(name, stride, side):
+    torch.manual_seed(0)
+    cell, weight = CELLS[name](3, 5, stride=stride), torch.randn(4, 3, side, side)
+    cell.start_as(weight)
+    x = 0.01 * inputs()
+    expected = torch.nn.functional.conv2d(x, weight, None, stride, side // 2)
+    first, state = cell(x, None)
+    assert (first[:, :4] - expected).abs().mean() < 0.1 * expected.abs().mean()
+    later, _ = cell(0 * x, state)
+    assert later[:, :4].abs().mean() < 0.2 * expected.abs().mean()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", CELLS)
 def test_no_state_is_a_state_of_zeros(name):
     cell = CELLS[name](3, 5, stride=2)
     zeros = tuple(torch.zeros(2, 5, 4, 5) for _ in cell(inputs(), None)[1])

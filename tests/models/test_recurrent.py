@@ -115,3 +115,19 @@ def test_its_files_can_be_cut_anywhere(tmp_path, monkeypatch):
         assert np.array_equal(cl.decode(shorter, stages=k), cl.decode(file, stages=k))
     with pytest.raises(cl.BitstreamError, match=r"section bits 6: .*\(5 of 6 stages are intact\)"):
         cl.decode(file[:-4])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("cell", range(len(CELLS)))
+def test_training_begins_with_a_transform_of_which_every_iteration_sends_more(cell):
+    torch.manual_seed(0)
+    x = samples(data_levels())
+    pictures, _ = Recurrent(cell=cell).eval()(x, 8)
+    psnr = [-10 * (x_hat - x).square().mean().log10().item() for x_hat in pictures]
+    assert psnr == sorted(psnr)
+    assert psnr[-1] > 16
+
+
+def data_levels():
+    photo = np.asarray(data.sample("astronaut").crop((100, 0, 228, 128)))
+    return torch.from_numpy(photo.copy()).permute(2, 0, 1)[None]
