@@ -16,6 +16,7 @@ the shipped weights: compare them with each other only. Rows that the JSON file 
 
 import argparse
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -33,7 +34,7 @@ from codec_lib.measure import metrics
 from codec_lib.models.iterative import SCHEMES, IterativeCodec
 from codec_lib.models.recurrent import Recurrent
 from codec_lib.models.recurrent_gdn import RecurrentGDN
-from codec_lib.training.iterations import IterationsObjective, StructureError
+from codec_lib.training.iterations import IterationsObjective, structure_error
 from codec_lib.training.loop import train
 from codec_lib.training.objectives import Objective
 from codec_lib.training.settings import Settings
@@ -53,7 +54,7 @@ def codec(cell: str = "gru", scheme: str = "stepped", repeats: tuple[int, int] =
 def structured() -> IterativeCodec:
     """The base with the loss of Johnston et al."""
     model = codec()
-    model.error = StructureError()
+    model.error = structure_error
     return model
 
 
@@ -114,8 +115,12 @@ def main() -> None:
     for name, build, seed in RUNS:
         if (name, seed) in done:
             continue
+        folder = options.out / f"{name.replace(' ', '')}-{seed}"
+        shutil.rmtree(
+            folder, ignore_errors=True
+        )  # a run that was cut off begins again, with the same crops
         settings = Settings(
-            "recurrent", options.data, str(options.out / f"{name.replace(' ', '')}-{seed}"),
+            "recurrent", options.data, str(folder),
             steps=options.steps, seed=seed, batch=4, crop=64, lr=0.006, check_minutes=20,
         )  # fmt: skip
         started = time.process_time()
@@ -128,9 +133,9 @@ def main() -> None:
 
 
 @torch.no_grad()
-def measure(model: IterativeCodec, path: Path) -> dict[str, list[float]]:
+def measure(model: IterativeCodec, trained: Path) -> dict[str, list[float]]:
     """PSNR and MS-SSIM after each iteration, means over all Kodak pictures."""
-    saved = load_file(path)
+    saved = load_file(trained)
     model.load_state_dict({key: saved[key] for key in model.state_dict()})
     model.eval()
     rows = []

@@ -114,10 +114,13 @@ def _on_the_hulls(points: Sequence[Sequence[Point]], budget: int) -> list[int]:
             steps.append((-slope, picture, to))
             at = to
     left = budget - sum(own[k][0] for own, k in zip(points, chosen, strict=True))
+    stuck: set[int] = set()
     for _, picture, to in sorted(steps):  # slopes of one picture fall: its steps come in order
         more = points[picture][to][0] - points[picture][chosen[picture]][0]
         if more > left:
-            break
+            stuck.add(picture)
+        if picture in stuck:
+            continue
         left -= more
         chosen[picture] = to
     return chosen

@@ -129,7 +129,7 @@ def _load(path: Path, changed: int, device: str) -> Trained:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise BitstreamError(f"weights: {path.name} holds no model of this library ({reason})") from None
-    model = model.to(torch.float32).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = model.to(torch.float32).to(device).channels_last()
     model = model.eval().requires_grad_(False)
     probabilities = _digest(model.frozen.to_arrays())
     return Trained(path.stem, metadata["architecture"], digest[:16], probabilities[:16], model)
@@ -169,7 +169,7 @@ def save(model: Model, architecture: str, path: Path, card: dict) -> None:
         raise ValueError(f"model: {architecture!r}; there are {', '.join(MODELS)}")
     model = copy.deepcopy(model)
     state = {key: value.detach().float().cpu() for key, value in model.state_dict().items()}
-    state = {key: value.half() if value.ndim == 4 else value for key, value in state.items()}
+    state = {key: value.half() if value.ndim >= 4 else value for key, value in state.items()}
     model.load_state_dict(state)
     model.freeze()
     arrays = {key: value.numpy() for key, value in state.items()}

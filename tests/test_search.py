@@ -144,3 +144,9 @@ def test_a_large_set_of_convex_curves_comes_close_to_the_bound():
 def test_what_cannot_be_allocated_is_said(points, budget, problem):
     with pytest.raises(ValueError, match=problem):
         allocate(points, budget)
+
+
+def test_a_step_that_does_not_fit_does_not_stop_the_other_pictures():
+    points = [[(1, 1e6), (1002, 0.0)], [(1, 10.0), (991, 0.0)], *([[(1, 9.0), (11, 0.0)]] * 20)]
+    chosen = allocate(points, 22 + 1000)
+    assert chosen == [0, 0, *([1] * 20)]

@@ -36,8 +36,13 @@ def main() -> None:
             path = FOLDER / f"{name}-{value}.clc"
             path.write_bytes(file)
             written[path.name] = symbols_of(file)
-    versions = {"torch": torch.__version__, "machine": platform.machine(), "symbols": written}
-    record.write_text(json.dumps(versions, indent=1) + "\n")
+    versions = {"torch": torch.__version__, "machine": platform.machine()}
+    if sys.argv[1:]:
+        versions = {key: value for key, value in json.loads(record.read_text()).items() if key != "symbols"}
+    for path in FOLDER.glob("*.clc"):
+        if path.name not in written:
+            path.unlink()
+    record.write_text(json.dumps(versions | {"symbols": written}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

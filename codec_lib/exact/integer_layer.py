@@ -84,6 +84,8 @@ class LayerOnDevice:
 
     def products(self, rows: Tensor) -> Tensor:
         """The same for a 1 x 1 convolution of places that lie in rows, (P, inputs) to (P, outputs)."""
+        if self.weight.shape[2:] != (1, 1):
+            raise ValueError(f"layer: kernel {tuple(self.weight.shape[2:])}, rows need (1, 1)")
         return (rows @ self.weight[:, :, 0, 0].T).round_().add_(self.bias[:, 0, 0])
 
     def activate(self, x: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ BLOCKS = 4
 def analysis(N: int, outputs: int, scale: float = 1.0) -> nn.Sequential:
     """Maps x (B, 3, H, W) to (B, outputs, H/8, W/8), with N channels inside.
 
-    At first the outputs are `scale` times cosines' coefficients, of which that of the mean goes to +-16.
+    At first the outputs are `scale` times cosines' coefficients, of which that of the mean goes to +-28.
     """
     network = nn.Sequential(
         Affine(UNIT, -UNIT / 2),

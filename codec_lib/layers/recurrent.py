@@ -95,14 +95,10 @@ def convolve(layers: nn.ModuleDict, gates: Sequence[str], x: Tensor) -> Sequence
 
 
 class ConvLSTM(Cell):
-    """Long short-term memory; it forgets little to begin with: the bias of f is 1."""
+    """Long short-term memory."""
 
     gates = ("i", "f", "g", "o")
     candidate, opened, closed = "g", ("i", "o"), ("f",)
-
-    def __init__(self, inputs: int, outputs: int, stride: int = 1, kernel: int = 3, hidden_kernel: int = 1):
-        super().__init__(inputs, outputs, stride, kernel, hidden_kernel)
-        nn.init.ones_(self.W["f"].bias)  # type: ignore[arg-type]  # it has one
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         i, f, g, o = convolve(self.W, self.gates, x)

@@ -10,7 +10,7 @@ row and column until they do, which costs next to no bits, and `crop` takes the 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import Tensor, nn
@@ -86,10 +86,26 @@ class Model(nn.Module, ABC):
         """
         self.load_state_dict(other.state_dict())
 
+    def channels_last(self) -> Self:
+        """Lay out the weights of two-dimensional convolutions as fast ones want them; returns the model."""
+        for parameter in self.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        return self
+
     @property
     def device(self) -> torch.device:
         """Where its parameters are."""
         return next(self.parameters()).device
+
+    def quality_tensor(self, quality: float) -> Tensor:
+        """One quality as the float32 (1,) tensor that a forward pass takes, on the device."""
+        return torch.tensor([quality], dtype=torch.float32, device=self.device)
+
+    def is_prior_alone(self) -> bool:
+        """Whether nothing but the prior is trained: its parameters are the only ones with gradients."""
+        trained = {name.split(".")[0] for name, p in self.named_parameters() if p.requires_grad}
+        return trained == {"prior"}
 
 
 class TransformCodec(Model):
@@ -129,7 +145,7 @@ class TransformCodec(Model):
         x is (B, 3, H, W) in [0, 1] with sides that divide by `stride`, quality (B,) in [1, 8].
         """
         y_hat, bits = self.latents(x, quality)
-        if self.training and self._is_prior_alone():
+        if self.training and self.is_prior_alone():
             return Output(x, bits)
         return Output(self.g_s(y_hat).float(), bits)
 
@@ -189,15 +205,6 @@ class TransformCodec(Model):
         return in_bands(
             outer, inner(y_hat), lambda band: finish(outer(band)) if finish else outer(band), self.band_rows
         )
-
-    def quality_tensor(self, quality: float) -> Tensor:
-        """One quality as the float32 (1,) tensor that gain units take, on the model's device."""
-        return torch.tensor([quality], dtype=torch.float32, device=self.device)
-
-    def _is_prior_alone(self) -> bool:
-        """Whether nothing but the prior is trained: no picture depends on that, so none has to be made."""
-        trained = {name.split(".")[0] for name, p in self.named_parameters() if p.requires_grad}
-        return trained == {"prior"}
 
 
 def samples(x: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 r"""Learned centres, an importance map that nobody sends, and a context model in three dimensions.
 
-    x --> E --> 1 + C channels --> map, z        p = sigmoid(map + offset of the quality)
+    x --> E --> C + 1 channels --> z, map        p = sigmoid(map + offset of the quality)
     z . mask(p) --> nearest of L centres --> symbols --> D --> x_hat
                                                 |
                                        P(symbol | symbols before it)     `VolumePrior`
@@ -47,10 +47,11 @@ class ConditionalProbability(Model):
     """Mentzer 2018 with N channels in the transforms, C of latents, L centres, K channels in P."""
 
     setting = QUALITY
+    is_prior_trained_jointly = True
 
     def __init__(self, N: int = 128, C: int = 48, L: int = 6, K: int = 24):
         super().__init__(N=N, C=C, L=L, K=K)
-        self.encoder, self.decoder = analysis(N, 1 + C, SCALE), synthesis(C, N, SCALE)
+        self.encoder, self.decoder = analysis(N, C + 1, SCALE), synthesis(C, N, SCALE)
         self.offset = nn.Parameter(torch.linspace(-1.5, 1.5, QUALITIES)[:, None])
         self.centres = Centres(L)
         self.prior = VolumePrior("y", C, L, K, 0, self.frozen)
@@ -68,7 +69,7 @@ class ConditionalProbability(Model):
 
     def latents(self, x: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Symbols, the centres that they stand for, and the mask: all (B, C, H/8, W/8)."""
-        importance, z = self.encoder(x).float().split((1, self.widths["C"]), 1)
+        z, importance = self.encoder(x).float().split((self.widths["C"], 1), 1)
         mask = ramp(torch.sigmoid(importance + between(self.offset, quality)), self.widths["C"])
         return *self.centres(z * mask), mask
 
@@ -78,7 +79,7 @@ class ConditionalProbability(Model):
 
     @torch.inference_mode()
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
-        quality = torch.tensor([setting], dtype=torch.float32, device=levels.device)
+        quality = self.quality_tensor(setting)
         symbols, _, _ = self.latents(pad(samples(levels), BLOCK), quality)
         return {"y": self.prior.encode(symbols[0])}
 

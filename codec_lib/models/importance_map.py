@@ -31,7 +31,7 @@ from codec_lib.layers.gain import QUALITIES, between
 from codec_lib.layers.importance import level_of, mask_of, staircase
 from codec_lib.models.base import Model, crop, pad, samples
 from codec_lib.priors.base import Sections
-from codec_lib.priors.tile_map import TileMap
+from codec_lib.priors.coarse_to_fine import CoarseToFine
 from codec_lib.priors.volume import VolumePrior
 from codec_lib.setting import QUALITY
 from codec_lib.training.objectives import Objective
@@ -50,14 +50,15 @@ class ImportanceMap(Model):
     """
 
     setting = QUALITY
+    is_prior_trained_jointly = False
 
     def __init__(self, N: int = 128, n: int = 64, L: int = 16, K: int = 24):
         super().__init__(N=N, n=n, L=L, K=K)
         self.n, self.L = n, L
-        self.encoder, self.decoder = analysis(N, 1 + n), synthesis(n, N)
+        self.encoder, self.decoder = analysis(N, n + 1), synthesis(n, N)
         self.offset = nn.Parameter(torch.linspace(-2.5, 2.5, QUALITIES)[:, None])
         self.prior = VolumePrior("codes", n, 2, K, 1, self.frozen)
-        self.map = TileMap(L + 1, self.frozen)
+        self.map = CoarseToFine(L + 1, self.frozen)
 
     def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
         return (("map", "codes"),)
@@ -79,7 +80,7 @@ class ImportanceMap(Model):
 
     def analyze(self, x: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
         """e (B, n, H/8, W/8) and p (B, 1, H/8, W/8), both in (0, 1)."""
-        importance, e = self.encoder(x).float().split((1, self.n), 1)
+        e, importance = self.encoder(x).float().split((self.n, 1), 1)
         return torch.sigmoid(e), torch.sigmoid(importance + between(self.offset, quality))
 
     def freeze(self) -> "ImportanceMap":
@@ -89,7 +90,7 @@ class ImportanceMap(Model):
 
     @torch.inference_mode()
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
-        quality = torch.tensor([setting], dtype=torch.float32, device=levels.device)
+        quality = self.quality_tensor(setting)
         e, p = self.analyze(pad(samples(levels), BLOCK), quality)
         level = level_of(p, self.L)[0]
         sent = mask_of(level[None], self.n, self.L)[0]

@@ -35,7 +35,7 @@ from codec_lib.layers.windows import windows
 from codec_lib.models.base import Model, crop, pad, samples
 from codec_lib.priors.base import Sections
 from codec_lib.priors.bits import BitsPrior
-from codec_lib.priors.tile_map import TileMap
+from codec_lib.priors.coarse_to_fine import CoarseToFine
 from codec_lib.setting import Setting
 from codec_lib.training.iterations import Error, IterationsObjective, absolute_error
 from codec_lib.training.objectives import Objective
@@ -87,7 +87,7 @@ class IterativeCodec(Model):
         self.encoder, self.decoder, self.scheme, self.gain = encoder, decoder, scheme, gain
         self.repeats, self.error = repeats, error
         self.prior = BitsPrior(BITS, int(ITERATIONS.finest), widths["K"], self.frozen)
-        self.tile_map = TileMap(int(ITERATIONS.finest), self.frozen) if has_tile_map else None
+        self.tile_map = CoarseToFine(int(ITERATIONS.finest), self.frozen) if has_tile_map else None
         self.best_effort = int(has_tile_map)
 
     def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
@@ -95,15 +95,20 @@ class IterativeCodec(Model):
         return (("map", *first) if self.tile_map else first, *later)
 
     def forward(
-        self, x: Tensor, iterations: int, enough: Tensor | None = None
+        self, x: Tensor, iterations: int, enough: Tensor | None = None, is_rate_wanted: bool = False
     ) -> tuple[list[Tensor], Tensor]:
         """x_hat after each iteration, (B, 3, H, W), and all bits (B, t, BITS, H/16, W/16).
 
-        x is in [0, 1], its sides divide by 16. In training bits are drawn, else decided. A tile stops once
-        its mean squared error is `enough`, (B,): from then on its bits are 0.
+        Or, where the rate is wanted, instead of bits the share (B,) of them that a file takes; gradients
+        then reach the prior alone. x is in [0, 1], its sides divide by 16. In training bits are drawn, else
+        decided. A tile stops once its mean squared error is `enough`, (B,): from then on its bits are 0.
         """
-        bits, pictures = zip(*self.iterate(x, iterations, enough), strict=True)
-        return list(pictures), torch.stack(bits, 1)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not is_rate_wanted):
+            sent, pictures = zip(*self.iterate(x, iterations, enough), strict=True)
+            bits = torch.stack(sent, 1)
+        if is_rate_wanted:
+            return list(pictures), self.prior(bits).sum(1) / bits.abs().flatten(1).sum(1)
+        return list(pictures), bits
 
     def iterate(
         self, x: Tensor, iterations: int, enough: Tensor | None = None

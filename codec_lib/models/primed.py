@@ -11,7 +11,7 @@ Spatially adaptive bit rate: a tile that is good enough sends no more bits. A ma
 stage, says how many iterations each tile has. (The paper stops tiles after training. Here both networks are
 trained with tiles that stop, so that they know what 0 instead of a bit means.)
 
-Loss: |x - x_hat|, weighted by how little the structure of each 8 x 8 tile is preserved (`StructureError`).
+Loss: |x - x_hat|, weighted by how little the structure of each 8 x 8 tile is preserved (`structure_error`).
 
 Source: Johnston et al., "Improved lossy image compression with priming and spatially adaptive bit rates for
 recurrent networks", CVPR 2018.
@@ -22,7 +22,7 @@ from torch import nn
 from codec_lib.layers.recurrent import CELLS
 from codec_lib.models.iterative import IterativeCodec
 from codec_lib.models.recurrent import StepGain, networks
-from codec_lib.training.iterations import StructureError
+from codec_lib.training.iterations import structure_error
 
 
 class Primed(IterativeCodec):
@@ -43,5 +43,5 @@ class Primed(IterativeCodec):
             gain=StepGain(),
             repeats=(k, k * diffusion),
             has_tile_map=True,
-            error=StructureError(),
+            error=structure_error,
         )

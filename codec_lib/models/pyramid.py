@@ -10,7 +10,7 @@ A plane is a stage: the first ones give a coarse y, in the middle of what it may
 
 Adaptive codelength regularization: training adds, for each picture,
 
-    P = alpha / (C h w) * sum of log2 |y| + sum over neighbours of log2 |y - neighbour|
+    alpha P,  P about the mean of log2 |k| + sum over neighbours of log2 |k - neighbour|
 
 which is large where codes are long, and has the gradient that y needs (`codec_lib.training.codelength`). A
 feedback loop raises alpha while codes are longer than their target, and lowers it while they are shorter.
@@ -35,7 +35,6 @@ from codec_lib.layers.gain import QUALITIES, GainUnit
 from codec_lib.models.base import Model, crop, pad, samples
 from codec_lib.priors.base import Sections
 from codec_lib.priors.bits import BitsPrior
-from codec_lib.quantize import straight_through
 from codec_lib.setting import QUALITY
 from codec_lib.training.codelength import START, CodelengthObjective, MagnitudeOutput
 from codec_lib.training.objectives import Objective
@@ -43,7 +42,8 @@ from codec_lib.training.objectives import Objective
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
 
-B = 6  # bits of a number
+PLANES = 6  # bits of a number k
+LARGEST = 2 ** (PLANES - 1)
 SCALES = 4
 FEATURES = 12  # of each scale, beside its three colours
 INITIAL_GAIN = 0.06
@@ -82,17 +82,21 @@ class Pyramid(Model):
         self.halve = nn.ModuleList(nn.Conv2d(3, 3, 4, 2, 1) for _ in range(scales - 1))
         self.scales = nn.ModuleList(Scale(s, C) for s in range(scales))
         self.together = nn.Sequential(
-            nn.LeakyReLU(1.0), nn.Conv2d(C, C, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(C, C, 1)
+            nn.LeakyReLU(0.2), nn.Conv2d(C, C, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(C, C, 1)
         )
         self.gain = GainUnit(C, INITIAL_GAIN)
         self.decoder = synthesis(C, N)
-        self.prior = BitsPrior(C, B, K, self.frozen, growth=2)
+        self.prior = BitsPrior(C, PLANES, K, self.frozen, growth=2)
         self.register_buffer("log_alpha", torch.full((QUALITIES, 1), math.log(START)))
-        for parameter in self.together[-1].parameters():
-            parameter.data.mul_(0.1)
+        with torch.no_grad():
+            for parameter in self.together[-1].parameters():
+                parameter.mul_(0.1)
+            reach = UNIT / 2 * block_transform(C)[0].abs().sum(1)  # of the first coefficients
+            self.gain.log_gain.clamp_(max=-reach.log())
+            self.gain.log_inverse.copy_(-self.gain.log_gain)
 
     def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
-        return tuple((f"plane {t}",) for t in range(1, B + 1))
+        return tuple((f"plane {t}",) for t in range(1, PLANES + 1))
 
     def forward(self, x: Tensor, quality: Tensor) -> MagnitudeOutput:
         """x is (B, 3, H, W) in [0, 1], its sides divide by 8; quality (B,) in [1, 8]."""
@@ -100,7 +104,9 @@ class Pyramid(Model):
         y = self.analyze(x) * gain
         k = self.quantize(y)
         bits = self.prior(planes_of(k.detach()).float()).sum(1)
-        return MagnitudeOutput(self.decoder(value(k) * inverse).float(), {"planes": bits}, y * 2 ** (B - 1))
+        return MagnitudeOutput(
+            self.decoder(value(k) * inverse).float(), {"planes": bits}, y * 2 ** (PLANES - 1)
+        )
 
     def analyze(self, x: Tensor) -> Tensor:
         """y before its gain, (B, C, H/8, W/8)."""
@@ -114,9 +120,9 @@ class Pyramid(Model):
 
     @staticmethod
     def quantize(y: Tensor) -> Tensor:
-        """k, from 1 - 2^(B-1) to 2^(B-1), with the gradient of 2^(B-1) y."""
-        scaled = y * 2 ** (B - 1)
-        return straight_through(scaled + 0.5).clamp(1 - 2 ** (B - 1), 2 ** (B - 1))
+        """k = ceil(LARGEST y), from 1 - LARGEST to LARGEST; within that with the gradient of LARGEST y."""
+        scaled = LARGEST * y
+        return (scaled + (scaled.ceil() - scaled).detach()).clamp(1 - LARGEST, LARGEST)
 
     def freeze(self) -> "Pyramid":
         self.prior.freeze()
@@ -124,7 +130,7 @@ class Pyramid(Model):
 
     @torch.inference_mode()
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
-        gain, _ = self.gain(torch.tensor([setting], dtype=torch.float32, device=levels.device))
+        gain, _ = self.gain(self.quality_tensor(setting))
         k = self.quantize(self.analyze(pad(samples(levels), BLOCK)) * gain)
         names = (name for (name,) in self.stages(setting))
         return dict(zip(names, self.prior.encode(planes_of(k)[0]), strict=True))
@@ -135,12 +141,12 @@ class Pyramid(Model):
 
         Raises SectionError for what does not fit.
         """
-        counts = torch.full((-(-height // BLOCK), -(-width // BLOCK)), B)
+        counts = torch.full((-(-height // BLOCK), -(-width // BLOCK)), PLANES)
         return dict(zip(sections, self.prior.decode(sections, counts), strict=True))
 
     @torch.inference_mode()
     def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
-        _, inverse = self.gain(torch.tensor([setting], dtype=torch.float32, device=self.device))
+        _, inverse = self.gain(self.quality_tensor(setting))
         planes = torch.stack(list(self.read(sections, setting, height, width).values()))
         x_hat = self.decoder(value(numbers_of(planes[None])) * inverse)
         return crop(picture.quantize(x_hat), height, width)
@@ -150,24 +156,24 @@ class Pyramid(Model):
 
 
 def planes_of(k: Tensor) -> Tensor:
-    """The B bits of each number, highest first, -1 or 1: int8 (B, B planes, C, h, w) for k (B, C, h, w).
+    """The bits of each number, highest first, -1 or 1: int8 (B, PLANES, C, h, w) for k (B, C, h, w).
 
     >>> planes_of(torch.tensor([[[[-31.0, 0.0, 32.0]]]]))[0, :, 0, 0].tolist()
     [[-1, -1, 1], [-1, 1, 1], [-1, 1, 1], [-1, 1, 1], [-1, 1, 1], [-1, 1, 1]]
     """
-    unsigned = k.to(torch.int64) + 2 ** (B - 1) - 1
-    shifts = torch.arange(B - 1, -1, -1, device=k.device)[:, None, None, None]
+    unsigned = k.to(torch.int64) + LARGEST - 1
+    shifts = torch.arange(PLANES - 1, -1, -1, device=k.device)[:, None, None, None]
     return (2 * (unsigned[:, None] >> shifts & 1) - 1).to(torch.int8)
 
 
 def numbers_of(planes: Tensor) -> Tensor:
     """k (B, C, h, w) from its highest bits, (B, t, C, h, w): in the middle of what it may be."""
     t = planes.shape[1]
-    worth = 2.0 ** torch.arange(B - 1, B - 1 - t, -1, device=planes.device)[:, None, None, None]
-    unsigned = ((planes > 0) * worth).sum(1) + (2.0 ** (B - t) - 1) / 2
-    return unsigned + 1 - 2 ** (B - 1)
+    worth = 2.0 ** torch.arange(PLANES - 1, PLANES - 1 - t, -1, device=planes.device)[:, None, None, None]
+    unsigned = ((planes > 0) * worth).sum(1) + (2.0 ** (PLANES - t) - 1) / 2
+    return unsigned + 1 - LARGEST
 
 
 def value(k: Tensor) -> Tensor:
     """What k stands for: the middle of the bin that was rounded up to it."""
-    return (k - 0.5) * 2.0 ** (1 - B)
+    return (k - 0.5) / LARGEST

@@ -79,10 +79,10 @@ class StepGain(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.log_factor = nn.Parameter(math.log(3) + 0.12 * torch.arange(ITERATIONS.finest))
+        self.log_factor = nn.Parameter(math.log(3) + 0.12 * torch.arange(ITERATIONS.finest - 1))
 
     def forward(self, x_hat: Tensor, iteration: int) -> Tensor:
-        return self.log_factor[iteration - 1].exp()
+        return self.log_factor[min(iteration, len(self.log_factor)) - 1].exp()  # of the last one, unused
 
 
 class Gain(nn.Module):
@@ -152,12 +152,13 @@ class Recurrent(IterativeCodec):
     """
 
     def __init__(self, N: int = 12, M: int = 320, K: int = 64, scheme: int = 3, cell: int = 1):
-        gains = {"scaled": Gain(N), "stepped": StepGain()}
+        gains = {"scaled": lambda: Gain(N), "stepped": StepGain}
+        gain = gains[SCHEMES[scheme]]() if SCHEMES[scheme] in gains else None
         encoder, decoder = networks(N, M, list(CELLS.values())[cell], nn.Tanh(), nn.Tanh())
         super().__init__(
             {"N": N, "M": M, "K": K, "scheme": scheme, "cell": cell},
             encoder,
             decoder,
             scheme=SCHEMES[scheme],
-            gain=gains.get(SCHEMES[scheme]),
+            gain=gain,
         )

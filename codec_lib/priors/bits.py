@@ -40,6 +40,7 @@ from codec_lib.priors import decisions
 WINDOW = 3
 GROUPS = 2  # of channels, for each half of the places
 STEPS = 2 * GROUPS
+CHUNK = 4096  # places that are computed at once
 
 
 class BitsPrior(nn.Module):
@@ -180,12 +181,15 @@ class BitsWalk:
             if len(chosen):
                 yield channels, chosen
 
-    @torch.inference_mode()
     def indexes(self, channels: Tensor, places: Tensor) -> Tensor:
         """The tables of some bits, uint8 (channels, places)."""
+        return torch.cat([self._indexes(part)[channels] for part in places.split(CHUNK)], 1)
+
+    @torch.inference_mode()
+    def _indexes(self, places: Tensor) -> Tensor:
         around = self.canvas.bases(places) + self.neighbours[:, None]
         seen = self.canvas.planes[:, around]  # (3 C + T, 9, P)
-        return self.network(seen.flatten(0, 1)[None, :, None])[0, :, 0][channels]
+        return self.network(seen.flatten(0, 1)[None, :, None])[0, :, 0]
 
     def put(self, channels: Tensor, places: Tensor, bits: Tensor) -> None:
         """Enter bits -1 or 1 (channels, places) of this iteration."""

@@ -4,8 +4,9 @@ r"""The prior of a volume: symbols (C, h, w), each from those in earlier planes 
     side, channel k ---------------------^                                       L - 1 logits
 
 A convolution in three dimensions treats the channels of a latent like rows and columns: what lies nearby in
-any of the three is seen, once it is decoded. Symbols enter as odd numbers around zero, zero is what is not
-known: a place that is decoded later, one outside, one where nothing is sent. `side`, maps that the
+any of the three is seen, once it is decoded. Symbols enter as odd numbers around zero (of an odd number of
+levels as even ones), zero is what is not known: a place that is decoded later, one outside, one where
+nothing is sent. `side`, maps that the
 decoder has before, and the number of the channel say what to expect anyway. The logits are those of
 `codec_lib.priors.decisions`.
 
@@ -25,7 +26,7 @@ from codec_lib.entropy import rans
 from codec_lib.errors import BitstreamError, section
 from codec_lib.exact import diagonal
 from codec_lib.exact.canvas import Canvas
-from codec_lib.exact.fixed_point import ACTIVATION_LIMIT, FRACTION_BITS, convert, leaky
+from codec_lib.exact.fixed_point import ACTIVATION_LIMIT, FRACTION_BITS, convert, leaky, to_int32
 from codec_lib.exact.frozen import Frozen
 from codec_lib.exact.integer_layer import LEAK
 from codec_lib.layers.masked import MaskedConv3d
@@ -101,6 +102,7 @@ class VolumePrior(nn.Module):
                 now = decisions.write(block[places][coded], chosen[:, coded], self.L)
                 decided.append(now[0].cpu())
                 indexes.append(now[1].cpu())
+            del walk  # before the next one is made
         message = torch.cat(decided).numpy(), torch.cat(indexes).numpy()
         return len(message[0]).to_bytes(COUNT, "little") + rans.encode(
             *message, self.frozen.tables(self.name)
@@ -116,7 +118,9 @@ class VolumePrior(nn.Module):
         most = symbols.numel() * (self.L - 1)
         with section(self.name):
             count = int.from_bytes(data[:COUNT], "little")
-            if len(data) < COUNT or count > most:
+            if len(data) < COUNT:
+                raise BitstreamError(f"decisions: {len(data)} bytes, expected at least {COUNT}")
+            if count > most:
                 raise BitstreamError(f"decisions: {count}, expected up to {most}")
             decoder = rans.Decoder(data[COUNT:], count, self.frozen.tables(self.name))
 
@@ -135,6 +139,7 @@ class VolumePrior(nn.Module):
                     block[places[coded]] = decisions.read(decide, walk.indexes(places)[:, coded], self.L)
                     walk.put(places, block[places])
                 symbols[:, rows, columns] = block.view(symbols[:, rows, columns].shape)
+                del walk
             if decoder.finish() + COUNT != len(data):
                 raise BitstreamError(f"rans: {len(data)} bytes, expected {decoder.finish() + COUNT}")
         return symbols
@@ -163,7 +168,7 @@ class VolumeWalk:
         K = len(prior.of_channel)
         self.symbols = Canvas(1, self.size, FIRST // 2, torch.int16, self.device)
         self.inner = [
-            Canvas(K, self.size, WINDOW // 2, torch.float64, self.device, channels_last=True)
+            Canvas(K, self.size, WINDOW // 2, torch.int32, self.device, channels_last=True)
             for _ in range(3)
         ]
         self.strict = self.symbols.distances(prior.first.taps)[:, None]
@@ -184,11 +189,11 @@ class VolumeWalk:
             psi = psi + self.of_side[places % area]
         bases = self.inner[0].bases(places)
         h = activate(self._gathered("first", self.symbols, self.symbols.bases(places) + self.strict) + psi)
-        self.inner[0].rows[bases] = h
+        self.inner[0].rows[bases] = to_int32(h)
         around = bases + self.near
-        self.inner[1].rows[bases] = activate(self._gathered("second", self.inner[0], around))
+        self.inner[1].rows[bases] = to_int32(activate(self._gathered("second", self.inner[0], around)))
         h = activate(h + self._gathered("third", self.inner[1], around))
-        self.inner[2].rows[bases] = h
+        self.inner[2].rows[bases] = to_int32(h)
         return self._gathered("last", self.inner[2], around).T
 
     def put(self, places: Tensor, symbols: Tensor) -> None:

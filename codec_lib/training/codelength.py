@@ -1,6 +1,7 @@
 r"""Adaptive codelength regularization: small magnitudes, as small as a target size asks for.
 
-    loss = log MSE + alpha P,   P = mean of log2(1 + |k|) + sum over S of log2(1 + |k - k_shifted|)
+    loss = log MSE + alpha P + bits of the prior
+    P = mean of log2(1 + |k|) + sum over S of log2(1 + |k - k_shifted|)
 
 k are the numbers that are coded, before they are rounded; S shifts them by a place to the right, down, and
 along both diagonals. P only resembles the length of a code. What makes files as long as they should be is
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 from codec_lib.layers.gain import QUALITIES, between
 from codec_lib.training.objectives import Objective, Output, Player
 from codec_lib.training.optimizers import muon
-from codec_lib.training.targets import bpp_target, validated
+from codec_lib.training.targets import bpp_target, drawn_qualities, validated
 
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
@@ -43,8 +44,9 @@ def magnitude(numbers: Tensor) -> Tensor:
     """P of each picture, (B,)."""
     total = (1 + numbers.abs()).log2().flatten(1).mean(1)
     for shift in SHIFTS:
-        difference = (numbers - numbers.roll(shift, (2, 3)))[:, :, 1:-1, 1:]
-        total = total + (1 + difference.abs()).log2().flatten(1).mean(1)
+        difference = numbers - numbers.roll(shift, (2, 3))
+        inside = difference[..., max(shift[0], 0) : numbers.shape[2] + min(shift[0], 0), shift[1] :]
+        total = total + (1 + inside.abs()).log2().flatten(1).sum(1) / numbers[0].numel()
     return total
 
 
@@ -61,8 +63,10 @@ class CodelengthObjective(Objective):
         self.model.train()
 
     def loss(self, model: nn.Module, x: Tensor) -> tuple[Tensor, str]:
-        quality = 1 + 7 * torch.rand(len(x), device=x.device)
+        quality = drawn_qualities(x, self.settings)
         out = model(x, quality)
+        if self.model.is_prior_alone():
+            return out.bpp().mean(), out.summary(x)
         alpha = between(self.model.log_alpha, quality).exp()[:, 0, 0, 0]
         share = out.bpp().detach() / bpp_target(quality)
         self.adapt(quality, share)
@@ -71,7 +75,7 @@ class CodelengthObjective(Objective):
 
     def validate(self, folder: str) -> tuple[float, dict[str, float]]:
         """As `TargetObjective` does."""
-        return validated(self.model, folder)
+        return validated(self.model, folder, self.settings)
 
     @torch.no_grad()
     def adapt(self, quality: Tensor, share: Tensor) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LENGTHS = (2, 4, 4, 8, 8, 16)
 ENOUGH = (24.0, 40.0)  # dB: a tile of a training picture stops somewhere between
 TILE = 8
+LEAST = 1e-6  # of an error, so that it has a logarithm
 REPORTED = (1, 2, 4, 8, 16)  # iterations whose PSNR a validation logs
 
 
@@ -35,29 +36,20 @@ Error = Callable[[Tensor, Tensor], Tensor]  # of x and x_hat, both (B, 3, H, W):
 
 def absolute_error(x: Tensor, x_hat: Tensor) -> Tensor:
     """mean |x - x_hat|."""
-    return (x_hat - x).abs().mean()
+    return (x_hat - x).abs().mean() + LEAST
 
 
-class StructureError:
+def structure_error(x: Tensor, x_hat: Tensor) -> Tensor:
     r"""The same, where tiles of 8 x 8 samples that have lost their structure weigh more::
 
-        mean of w |x - x_hat|,   w = S / S_mean,   S = (1 - SSIM(x, x_hat)) / 2 of the tile
+        mean of w |x - x_hat|,   w = S = (1 - SSIM(x, x_hat)) / 2 of the tile
 
-    S_mean is a running mean, and no gradient passes through w. Source: Johnston et al., CVPR 2018, eq. 5.
+    No gradient passes through w. The paper divides S by its running mean; behind a logarithm a factor that
+    all tiles share changes nothing. Source: Johnston et al., CVPR 2018, eq. 5.
     """
-
-    decay = 0.99
-
-    def __init__(self) -> None:
-        self.mean = 0.0
-
-    def __call__(self, x: Tensor, x_hat: Tensor) -> Tensor:
-        with torch.no_grad():
-            S = (1 - tile_ssim(x, x_hat.clamp(0, 1))) / 2
-            now = S.mean().item()
-            self.mean = self.decay * self.mean + (1 - self.decay) * now if self.mean else now
-            w = F.interpolate(S / self.mean, scale_factor=TILE)
-        return (w * (x_hat - x).abs()).mean()
+    with torch.no_grad():
+        w = F.interpolate((1 - tile_ssim(x, x_hat.clamp(0, 1))) / 2, scale_factor=TILE)
+    return (w * (x_hat - x).abs()).mean() + LEAST
 
 
 def tile_ssim(x: Tensor, y: Tensor) -> Tensor:
@@ -80,8 +72,9 @@ class IterationsObjective(Objective):
 
     def __init__(self, model: Any, settings: "Settings", error: Error = absolute_error):
         self.model, self.settings, self.error = model, settings, error
-        trained = {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad}
-        self.is_prior_alone = trained == {"prior"}
+        self.is_prior_alone = model.is_prior_alone()
+        if not self.is_prior_alone:
+            model.prior.requires_grad_(False)
 
     def players(self) -> list[Player]:
         return [Player(self.model, muon(self.model, self.settings), self.loss)]
@@ -100,11 +93,9 @@ class IterationsObjective(Objective):
         return errors.log().mean(), f"error {errors[0].item():.4f} to {errors[-1].item():.4f}"
 
     def rate(self, model: nn.Module, x: Tensor) -> tuple[Tensor, str]:
-        """Coded bits as a share of all that are sent."""
-        with torch.no_grad():
-            _, bits = model(x, max(LENGTHS), self.enough(x))
-        share = self.model.prior(bits).sum() / bits.abs().sum()
-        return share, f"share {share.item():.3f}"
+        """Coded bits as a share of all that are sent, mean over pictures."""
+        _, shares = model(x, max(LENGTHS), self.enough(x), is_rate_wanted=True)
+        return shares.mean(), f"share {shares.mean().item():.3f}"
 
     def enough(self, x: Tensor) -> Tensor | None:
         """At which mean squared error tiles of each picture stop, (B,), 0 for never; None without a map."""
@@ -121,11 +112,11 @@ class IterationsObjective(Objective):
         iterations = int(self.model.setting.finest)
         rows, shares = [], []
         for x in validation_pictures(folder, self.model.device):
-            pictures, bits = self.model(x, iterations)
+            pictures, shares_of_x = self.model(x, iterations, is_rate_wanted=self.is_prior_alone)
             errors = torch.stack([(x_hat.clamp(0, 1) - x).square().mean() for x_hat in pictures])
             rows.append(-10 * errors.log10())
             if self.is_prior_alone:
-                shares.append(self.model.prior(bits).sum().item() / bits.numel())
+                shares.append(shares_of_x.item())
         self.train()
         psnr = torch.stack(rows).mean(0)
         points = {f"psnr_{t}": round(psnr[t - 1].item(), 3) for t in REPORTED}

@@ -51,7 +51,7 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
     if settings.start:
         model.start_from(weights.load(settings.start).model)
     _train_only(model, settings.only)
-    objective = model.to(memory_format=torch.channels_last).objective(settings)
+    objective = model.channels_last().objective(settings)
     players = objective.players()
     wrapped = [fabric.setup(player.module, player.optimizer) for player in players]
     base_rates = [[group["lr"] for group in optimizer.param_groups] for _, optimizer in wrapped]

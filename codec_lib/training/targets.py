@@ -12,7 +12,7 @@ Sources: the hinges of Li et al. and of Mentzer et al., both CVPR 2018.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 BETA = 5.0  # doubling a rate lowers log MSE by 2 at most
 BPP = 0.12, 1.5  # of the lowest and the highest quality
-QUALITIES = (2.0, 4.0, 6.0, 7.5)  # of a validation
+VALIDATED = (2.0, 4.0, 6.0, 7.5)  # qualities of a validation
+LEAST_BPP = 1e-3  # that counts in it
 
 
 def bpp_target(quality: Tensor) -> Tensor:
@@ -42,12 +43,12 @@ class TargetedOutput(Output):
 
 
 class TargetObjective(Objective):
-    """Of a model that maps (x, quality) to a `TargetedOutput`."""
+    """Of a model that maps (x, quality) to a `TargetedOutput`; its prior may be trained by itself."""
 
-    def __init__(self, model: nn.Module, settings: "Settings"):
-        self.model, self.settings = model, settings
-        trained = {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad}
-        self.is_prior_alone = trained == {"prior"}
+    def __init__(self, model: Any, settings: "Settings"):
+        self.model, self.settings, self.is_prior_alone = model, settings, model.is_prior_alone()
+        if not self.is_prior_alone:
+            model.prior.requires_grad_(model.is_prior_trained_jointly)
 
     def players(self) -> list[Player]:
         return [Player(self.model, muon(self.model, self.settings), self.loss)]
@@ -56,10 +57,7 @@ class TargetObjective(Objective):
         self.model.train()
 
     def loss(self, model: nn.Module, x: Tensor) -> tuple[Tensor, str]:
-        quality = 1 + 7 * torch.rand(len(x), device=x.device)
-        if self.settings.quality is not None:
-            quality = torch.full_like(quality, self.settings.quality)
-        out = model(x, quality)
+        out = model(x, drawn_qualities(x, self.settings))
         if self.is_prior_alone:
             return out.bpp().mean(), out.summary(x)
         excess = (out.rate / out.target - 1).clamp(min=0)
@@ -68,23 +66,31 @@ class TargetObjective(Objective):
 
     def validate(self, folder: str) -> tuple[float, dict[str, float]]:
         """Mean over pictures and qualities of log MSE + log bpp, and mean bpp / PSNR a quality."""
-        return validated(self.model, folder)
+        return validated(self.model, folder, self.settings)
+
+
+def drawn_qualities(x: Tensor, settings: "Settings") -> Tensor:
+    """A quality for each picture of a batch, evenly from [1, 8], or the one that is trained: (B,)."""
+    if settings.quality is not None:
+        return torch.full((len(x),), settings.quality, device=x.device)
+    return 1 + 7 * torch.rand(len(x), device=x.device)
 
 
 @torch.no_grad()
-def validated(model: nn.Module, folder: str) -> tuple[float, dict[str, float]]:
+def validated(model: nn.Module, folder: str, settings: "Settings") -> tuple[float, dict[str, float]]:
     """The cost of a model over the pictures of a folder, and its rates and PSNRs."""
     model.eval()
     device = next(model.parameters()).device
     cost, points, pictures = 0.0, {}, list(validation_pictures(folder, device))
-    for quality in QUALITIES:
+    qualities = VALIDATED if settings.quality is None else (settings.quality,)
+    for quality in qualities:
         outs = [model(x, torch.tensor([quality], device=device)) for x in pictures]
         bpp = torch.stack([out.bpp()[0] for out in outs])
         errors = [
             (out.x_hat.clamp(0, 1) - x).square().mean() for out, x in zip(outs, pictures, strict=True)
         ]
         mse = torch.stack(errors)
-        cost += (bpp.log() + mse.log()).mean().item() / len(QUALITIES)
+        cost += (bpp.clamp(min=LEAST_BPP).log() + mse.log()).mean().item() / len(qualities)
         points[f"bpp_{quality}"] = round(bpp.mean().item(), 4)
         points[f"psnr_{quality}"] = round(-10 * mse.log10().mean().item(), 3)
     model.train()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from codec_lib.models.pyramid import B, Pyramid, numbers_of, planes_of, value
+from codec_lib.models.pyramid import PLANES, Pyramid, numbers_of, planes_of, value
 from codec_lib.training.codelength import magnitude
 from codec_lib.training.settings import Settings
 
@@ -26,18 +26,18 @@ def picture(height=40, width=56):
 
 
 def test_planes_are_the_bits_of_numbers_and_the_first_ones_their_middle():
-    k = torch.arange(1 - 2 ** (B - 1), 2 ** (B - 1) + 1.0).view(1, 1, 1, -1)
+    k = torch.arange(1 - 2 ** (PLANES - 1), 2 ** (PLANES - 1) + 1.0).view(1, 1, 1, -1)
     planes = planes_of(k)
     assert torch.equal(numbers_of(planes), k)
-    for t in range(1, B):
+    for t in range(1, PLANES):
         coarse = numbers_of(planes[:, :t])
-        assert (coarse - k).abs().max() == (2 ** (B - t) - 1) / 2
+        assert (coarse - k).abs().max() == (2 ** (PLANES - t) - 1) / 2
         assert len(coarse.unique()) == 2**t
 
 
 def test_rounding_up_and_the_middle_of_the_bin_are_no_more_than_half_a_step_off():
     y = torch.linspace(-0.95, 0.95, 2001).view(1, 1, 1, -1)
-    assert (value(Pyramid.quantize(y)) - y).abs().max() <= 2.0**-B + 1e-6
+    assert (value(Pyramid.quantize(y)) - y).abs().max() <= 2.0**-PLANES + 1e-6
 
 
 @torch.no_grad()
@@ -46,7 +46,7 @@ def test_every_plane_is_a_stage(model, size):
     x = picture(*size)
     sections = model.compress(x, 5.0)
     assert [(name,) for name in sections] == list(model.stages(5.0))
-    for count in range(1, B + 1):
+    for count in range(1, PLANES + 1):
         first = dict(list(sections.items())[:count])
         assert model.decompress(first, 5.0, *size).shape == x.shape
 
@@ -59,7 +59,7 @@ def test_the_forward_pass_shows_what_is_decoded_and_its_bits(model):
     decoded = model.decompress(sections, 6.0, 40, 56)
     assert (decoded.float() - 255 * out.x_hat.clamp(0, 1)).abs().max() <= 0.51
     written = 8 * sum(map(len, sections.values()))
-    assert written == pytest.approx(out.bits["planes"].item(), rel=0.02, abs=B * 8 * 8)
+    assert written == pytest.approx(out.bits["planes"].item(), rel=0.02, abs=PLANES * 8 * 8)
 
 
 def test_training_reaches_every_parameter():

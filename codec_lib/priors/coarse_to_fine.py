@@ -1,4 +1,4 @@
-r"""The map of tiles: how many iterations each one has, coded coarse to fine.
+r"""Maps of small numbers, coded coarse to fine: iterations of tiles, levels of importance.
 
     known   . . .        diagonals     . . .        the rest      . x .
             . ? .        of a square   . x .        of it         x . x
@@ -9,7 +9,7 @@ in the middle of four known ones come first, then those between two of them and 
 is predicted as the mean of its known neighbours at distance d. How sure that is depends on how far apart
 they are and on d; both choose a table. All places of a step are decoded at once.
 
-A map in which no tile stops early takes no byte at all.
+A map that has its largest number everywhere takes no byte at all.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ DIAGONAL = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 STRAIGHT = ((-1, 0), (0, -1), (0, 1), (1, 0))
 
 
-class TileMap:
+class CoarseToFine:
     """Codes maps of numbers from 1 to `largest`."""
 
     def __init__(self, largest: int, frozen: Frozen):
@@ -48,10 +48,10 @@ class TileMap:
         pmfs /= pmfs.sum(1, keepdims=True) * (1 + 1e-6)
         self.frozen[NAME] = Tables.from_pmfs(list(pmfs), [1] * len(pmfs))
 
-    def encode(self, counts: Tensor, iterations: int) -> bytes:
-        """A map (h, w) of numbers from 1 to `iterations`; nothing where all of them are that."""
-        wanted = counts.cpu().numpy().astype(np.int32)
-        if (wanted == iterations).all():
+    def encode(self, numbers: Tensor, most: int) -> bytes:
+        """A map (h, w) of numbers from 1 to `most`, which is at most `largest`."""
+        wanted = numbers.cpu().numpy().astype(np.int32)
+        if (wanted == most).all():
             return b""
         known, symbols, indexes = np.zeros_like(wanted), [], []
         for rows, columns, taps in steps(*wanted.shape):
@@ -60,18 +60,18 @@ class TileMap:
             known[rows, columns] = symbols[-1]
         return rans.encode(np.concatenate(symbols), np.concatenate(indexes), self.frozen.tables(NAME))
 
-    def decode(self, data: bytes, height: int, width: int, iterations: int) -> Tensor:
+    def decode(self, data: bytes, height: int, width: int, most: int) -> Tensor:
         """The map, int64 (height, width). Raises SectionError for data that do not fit."""
         if not data:
-            return torch.full((height, width), iterations)
+            return torch.full((height, width), most)
         known = np.zeros((height, width), np.int32)
         with section(NAME):
             decoder = rans.Decoder(data, known.size, self.frozen.tables(NAME))
             for rows, columns, taps in steps(height, width):
                 symbols = decoder.read(self._indexes(known, rows, columns, taps))
-                if symbols.min() < 1 or symbols.max() > iterations:
+                if symbols.min() < 1 or symbols.max() > most:
                     worst = symbols.min() if symbols.min() < 1 else symbols.max()
-                    raise BitstreamError(f"iterations of a tile: {worst}, expected 1 to {iterations}")
+                    raise BitstreamError(f"a number of the map: {worst}, expected 1 to {most}")
                 known[rows, columns] = symbols
             if decoder.finish() != len(data):
                 raise BitstreamError(f"rans: {len(data)} bytes, expected {decoder.finish()}")
