@@ -116,9 +116,8 @@ def main() -> None:
         if (name, seed) in done:
             continue
         folder = options.out / f"{name.replace(' ', '')}-{seed}"
-        shutil.rmtree(
-            folder, ignore_errors=True
-        )  # a run that was cut off begins again, with the same crops
+        # A run that was cut off begins again, with the same crops.
+        shutil.rmtree(folder, ignore_errors=True)
         settings = Settings(
             "recurrent", options.data, str(folder),
             steps=options.steps, seed=seed, batch=4, crop=64, lr=0.006, check_minutes=20,

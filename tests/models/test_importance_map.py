@@ -1,9 +1,12 @@
 """Binary codes under an importance map: only what the map keeps is sent, and training moves the map."""
 
+import numpy as np
 import pytest
 import torch
 
+from codec_lib import data
 from codec_lib.models.importance_map import ImportanceMap
+from codec_lib.training import targets
 from codec_lib.training.settings import Settings
 
 SETTINGS = Settings("importance-map", [], "")
@@ -65,10 +68,28 @@ def test_training_reaches_the_map_and_the_prior_is_trained_by_itself():
     assert all(p.grad is not None for p in model.prior.parameters())
 
 
-def test_below_its_target_the_rate_costs_nothing():
-    """With an offset that closes the map, no gradient asks for fewer bits."""
-    model = ImportanceMap(N=16, n=8, L=4, K=6)
-    model.offset.data.fill_(-9.0)
-    out = model(picture(32, 32).float() / 255, torch.tensor([8.0]))
-    assert out.rate.item() < out.target.item()
-    assert (out.rate / out.target - 1).clamp(min=0).item() == 0
+@pytest.mark.parametrize(("offset", "asks"), [(-9.0, False), (9.0, True)])
+def test_only_above_its_target_does_the_rate_ask_for_fewer_bits(offset, asks, monkeypatch):
+    """The gradient of the offset with the price of rate, and with none."""
+    gradients = []
+    for beta in (targets.BETA, 0.0):
+        monkeypatch.setattr(targets, "BETA", beta)
+        torch.manual_seed(0)
+        model = ImportanceMap(N=16, n=8, L=4, K=6)
+        model.offset.data.fill_(offset)
+        (player,) = model.objective(SETTINGS).players()
+        torch.manual_seed(0)
+        player.loss(model, picture(32, 32).float() / 255)[0].backward()
+        gradients.append(model.offset.grad)
+    assert (gradients[0] > gradients[1]).any() == asks
+    assert (gradients[0] != gradients[1]).any() == asks
+
+
+@torch.no_grad()
+def test_training_begins_with_a_transform_and_a_map_that_is_none_of_its_coefficients():
+    x = torch.from_numpy(np.asarray(data.sample("astronaut").crop((100, 0, 228, 128))).copy())
+    x = x.permute(2, 0, 1)[None] / 255
+    model = ImportanceMap()
+    *latents, importance = model.encoder(x).split((64, 1), 1)
+    assert -10 * (model.decoder(latents[0]) - x).square().mean().log10() > 25
+    assert importance.abs().max() < 4

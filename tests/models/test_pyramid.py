@@ -48,7 +48,12 @@ def test_every_plane_is_a_stage(model, size):
     assert [(name,) for name in sections] == list(model.stages(5.0))
     for count in range(1, PLANES + 1):
         first = dict(list(sections.items())[:count])
-        assert model.decompress(first, 5.0, *size).shape == x.shape
+        decoded = model.decompress(first, 5.0, *size)
+        assert decoded.shape == x.shape
+        kept = model.read(first, 5.0, *size)
+        coarse = numbers_of(torch.stack(list(kept.values()))[None])
+        exact = numbers_of(torch.stack(list(model.read(sections, 5.0, *size).values()))[None])
+        assert (coarse - exact).abs().max() <= (2 ** (PLANES - count) - 1) / 2
 
 
 @torch.no_grad()
