@@ -1,0 +1,34 @@
+"""The published figure with right rates: our files agree with the authors', not with where they are drawn."""
+
+import pytest
+
+from codec_lib import data
+
+MEASURED, PUBLISHED = data.results("plotted_rates"), data.results("published_progressive")
+CODECS = ("jpeg", "webp")
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_our_files_are_as_long_as_the_authors_say(codec):
+    true = PUBLISHED["plotted"][codec]["true_bpp"]
+    for row, bpp in list(zip(MEASURED["curves"][codec], true, strict=False))[2:]:
+        assert row["bpp"] == pytest.approx(bpp, rel=0.08)
+
+
+def test_webp_is_drawn_at_more_than_its_rate_and_jpeg_from_its_fifth_file_on():
+    for codec, first in (("webp", 0), ("jpeg", 4)):
+        for row in MEASURED["curves"][codec][first:12]:
+            assert row["plotted_bpp"] > row["bpp"]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_points_lie_where_the_script_puts_them(codec):
+    rows = MEASURED["curves"][codec]
+    assert [row["plotted_bpp"] for row in rows] == [0.125 * k for k in range(1, len(rows) + 1)]
+    assert [row["psnr"] for row in rows] == sorted(row["psnr"] for row in rows)
+
+
+def test_the_gain_of_gdn_was_published_for_every_iteration():
+    plain, gdn = (PUBLISHED["iterations"][name]["psnr"] for name in ("lstm", "gdn"))
+    assert len(plain) == len(gdn) == 16
+    assert all(0.1 < b - a < 0.7 for a, b in zip(plain, gdn, strict=True))
