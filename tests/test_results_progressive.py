@@ -1,4 +1,4 @@
-"""The published figure with right rates: our files agree with the authors', not with where they are drawn."""
+"""The published figure with right rates: our files agree with the authors', not with where they stand."""
 
 import pytest
 
