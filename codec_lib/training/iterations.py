@@ -35,7 +35,7 @@ Error = Callable[[Tensor, Tensor], Tensor]  # of x and x_hat, both (B, 3, H, W):
 
 
 def absolute_error(x: Tensor, x_hat: Tensor) -> Tensor:
-    """mean |x - x_hat|."""
+    """The mean of the absolute differences."""
     return (x_hat - x).abs().mean() + LEAST
 
 
