@@ -21,7 +21,7 @@ from torch import Tensor
 
 
 class Canvas:
-    """Planes of integers (C, *size), laid out row by row with a margin: `planes` is (C, positions).
+    """Planes of integers (C, ...size), laid out row by row with a margin: `planes` is (C, positions).
 
     `rows` is the same turned round, (positions, C). With channels_last, the channels of a place lie side by
     side in memory.
@@ -67,6 +67,6 @@ class Canvas:
         self.planes[: len(values), self.bases(places)] = values.to(self.planes.dtype)
 
     def whole(self) -> Tensor:
-        """The planes (C, *size) without their margin: a view."""
+        """The planes (C, ...size) without their margin: a view."""
         inner = tuple(slice(self.margin, self.margin + side) for side in self.size)
         return self.planes.unflatten(1, self.padded)[(slice(None), *inner)]
