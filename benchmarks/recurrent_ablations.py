@@ -3,10 +3,10 @@
     python -m benchmarks.recurrent_ablations --steps 2000 --json results/recurrent_ablations.json \
         --data ../shared/data/train ../shared/data/train-lossless --out runs/recurrent
 
-Every variant has N = 8 and M = 192, two thirds of the shipped weights' widths, sees the same crops in the
-same order, and takes the same number of steps. The figures are means over Kodak-24, without files: PSNR and
-MS-SSIM after each iteration, and the processor's seconds for a training step. None of them gets as far as
-the shipped weights: compare them with each other only. Rows that the JSON file has are not made again.
+Every variant has N = 8 and M = 192, less than the models' defaults, sees the same crops in the same order,
+and takes the same number of steps. The figures are means over Kodak-24, without files: PSNR and MS-SSIM
+after each iteration, and the processor's seconds for a training step. The training is short: compare the
+variants with each other only. Rows that the JSON file has are not made again.
 
     base          convolutional GRU, "stepped", no priming, |x - x_hat|, tanh after both first layers
     cells         LSTM, residual GRU                    schemes     additive, one-shot, scaled

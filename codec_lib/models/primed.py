@@ -19,7 +19,6 @@ recurrent networks", CVPR 2018.
 
 from torch import nn
 
-from codec_lib.layers.recurrent import CELLS
 from codec_lib.models.iterative import IterativeCodec
 from codec_lib.models.recurrent import StepGain, networks
 from codec_lib.training.iterations import structure_error
@@ -34,7 +33,7 @@ class Primed(IterativeCodec):
     def __init__(
         self, N: int = 12, M: int = 320, K: int = 64, k: int = 3, diffusion: int = 0, cell: int = 1
     ):
-        encoder, decoder = networks(N, M, list(CELLS.values())[cell], nn.Tanh(), nn.Tanh())
+        encoder, decoder = networks(N, M, cell, nn.Tanh(), nn.Tanh())
         super().__init__(
             {"N": N, "M": M, "K": K, "k": k, "diffusion": diffusion, "cell": cell},
             encoder,

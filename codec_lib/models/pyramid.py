@@ -104,9 +104,7 @@ class Pyramid(Model):
         y = self.analyze(x) * gain
         k = self.quantize(y)
         bits = self.prior(planes_of(k.detach()).float()).sum(1)
-        return MagnitudeOutput(
-            self.decoder(value(k) * inverse).float(), {"planes": bits}, y * 2 ** (PLANES - 1)
-        )
+        return MagnitudeOutput(self.decoder(value(k) * inverse).float(), {"planes": bits}, LARGEST * y)
 
     def analyze(self, x: Tensor) -> Tensor:
         """y before its gain, (B, C, H/8, W/8)."""

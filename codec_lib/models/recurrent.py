@@ -101,10 +101,11 @@ class Gain(nn.Module):
 
 
 def networks(
-    N: int, M: int, cell: type[Cell], of_encoder: nn.Module, of_decoder: nn.Module
+    N: int, M: int, cell: int, of_encoder: nn.Module, of_decoder: nn.Module
 ) -> tuple[EncoderNetwork, DecoderNetwork]:
-    """E with B, and D, where training begins; the last two are their activations."""
-    encoder, decoder = EncoderNetwork(N, M, cell, of_encoder), DecoderNetwork(N, M, cell, of_decoder)
+    """E with B, and D, where training begins; cell is a place in `CELLS`, the last two are activations."""
+    kind = list(CELLS.values())[cell]
+    encoder, decoder = EncoderNetwork(N, M, kind, of_encoder), DecoderNetwork(N, M, kind, of_decoder)
     start_as_transform(encoder, decoder)
     return encoder, decoder
 
@@ -154,7 +155,7 @@ class Recurrent(IterativeCodec):
     def __init__(self, N: int = 12, M: int = 320, K: int = 64, scheme: int = 3, cell: int = 1):
         gains = {"scaled": lambda: Gain(N), "stepped": StepGain}
         gain = gains[SCHEMES[scheme]]() if SCHEMES[scheme] in gains else None
-        encoder, decoder = networks(N, M, list(CELLS.values())[cell], nn.Tanh(), nn.Tanh())
+        encoder, decoder = networks(N, M, cell, nn.Tanh(), nn.Tanh())
         super().__init__(
             {"N": N, "M": M, "K": K, "scheme": scheme, "cell": cell},
             encoder,

@@ -13,7 +13,6 @@ normalization", CVPR Workshops 2021.
 from torch import nn
 
 from codec_lib.layers.gdn import GDN
-from codec_lib.layers.recurrent import CELLS
 from codec_lib.models.iterative import IterativeCodec
 from codec_lib.models.recurrent import StepGain, networks
 
@@ -27,7 +26,7 @@ class RecurrentGDN(IterativeCodec):
     def __init__(self, N: int = 12, M: int = 320, K: int = 64, gdn: int = 1, igdn: int = 1, cell: int = 1):
         of_encoder = GDN(N) if gdn else nn.Identity()
         of_decoder = GDN(M, inverse=True) if igdn else nn.Identity()
-        encoder, decoder = networks(N, M, list(CELLS.values())[cell], of_encoder, of_decoder)
+        encoder, decoder = networks(N, M, cell, of_encoder, of_decoder)
         super().__init__(
             {"N": N, "M": M, "K": K, "gdn": gdn, "igdn": igdn, "cell": cell},
             encoder,

@@ -6,9 +6,8 @@ r"""The prior of a volume: symbols (C, h, w), each from those in earlier planes 
 A convolution in three dimensions treats the channels of a latent like rows and columns: what lies nearby in
 any of the three is seen, once it is decoded. Symbols enter as odd numbers around zero (of an odd number of
 levels as even ones), zero is what is not known: a place that is decoded later, one outside, one where
-nothing is sent. `side`, maps that the
-decoder has before, and the number of the channel say what to expect anyway. The logits are those of
-`codec_lib.priors.decisions`.
+nothing is sent. `side`, maps that the decoder has before, and the number of the channel say what to expect
+anyway. The logits are those of `codec_lib.priors.decisions`.
 
 In training all planes are computed at once. When coding, the same layers run in fixed point, plane after
 plane: what a layer gave for earlier planes is kept (`VolumeWalk`), so that each place is computed once.
