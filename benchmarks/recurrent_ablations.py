@@ -1,6 +1,6 @@
 """What each choice in the recurrent family is worth: small codecs that differ in it, trained alike.
 
-    python -m benchmarks.recurrent_ablations --steps 2000 --json results/recurrent_ablations.json \
+    python -m benchmarks.recurrent_ablations --steps 800 --json results/recurrent_ablations.json \
         --data ../shared/data/train ../shared/data/train-lossless --out runs/recurrent
 
 Every variant has N = 8 and M = 192, less than the models' defaults, sees the same crops in the same order,
@@ -11,6 +11,7 @@ variants with each other only. Rows that the JSON file has are not made again.
     base          convolutional GRU, "stepped", no priming, |x - x_hat|, tanh after both first layers
     cells         LSTM, residual GRU                    schemes     additive, one-shot, scaled
     priming       k = 1 and 3; diffusion with k = 1     loss        weighted by SSIM; iteration 8 alone
+    bits          drawn in training, not decided
     gdn           GDN, inverse GDN, both, or neither (and no tanh), from two seeds each
 """
 
@@ -29,6 +30,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from codec_lib import data, picture
+from codec_lib.layers.binarizer import Binarizer
 from codec_lib.layers.recurrent import CELLS
 from codec_lib.measure import metrics
 from codec_lib.models.iterative import SCHEMES, IterativeCodec
@@ -48,6 +50,15 @@ def codec(cell: str = "gru", scheme: str = "stepped", repeats: tuple[int, int] =
     """A recurrent codec of the ablations' size."""
     model = Recurrent(N, M, K, SCHEMES.index(scheme), list(CELLS).index(cell))
     model.repeats = repeats
+    return model
+
+
+def drawn() -> IterativeCodec:
+    """The base with bits that are drawn in training."""
+    model = codec()
+    for module in model.modules():
+        if isinstance(module, Binarizer):
+            module.is_drawn = True
     return model
 
 
@@ -87,6 +98,7 @@ VARIANTS: dict[str, Build] = {
     "k = 1": lambda: codec(repeats=(1, 0)),
     "k = 3": lambda: codec(repeats=(3, 0)),
     "diffusion": lambda: codec(repeats=(1, 1)),
+    "drawn": drawn,
     "ssim": structured,
     "last": LastIteration,
 }
@@ -102,7 +114,7 @@ RUNS += [(name, build, seed) for seed in SEEDS for name, build in GDN.items()]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--data", nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--json", type=Path, required=True)
@@ -120,7 +132,7 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
         settings = Settings(
             "recurrent", options.data, str(folder),
-            steps=options.steps, seed=seed, batch=4, crop=64, lr=0.006, check_minutes=20,
+            steps=options.steps, seed=seed, batch=4, crop=64, lr=0.0015, check_minutes=20,
         )  # fmt: skip
         started = time.process_time()
         path = train(settings, lambda build=build: build())

@@ -4,9 +4,8 @@ Each layer turns four places into one, C channels into 4 C: their mean, and diff
 along both. Layer upon layer this splits blocks of 2, 4, 8, 16 pixels into finer frequencies (a packet).
 Of each layer's channels only those of the lowest frequencies are kept.
 
->>> rows, frequency = haar_packet([12, 48])
->>> [tuple(r.shape) for r in rows], frequency[:3].tolist()
-([(12, 3, 2, 2), (48, 12, 2, 2)], [0.0, 1.0, 1.0])
+>>> [tuple(rows.shape) for rows in haar_packet([12, 48])]
+[(12, 3, 2, 2), (48, 12, 2, 2)]
 
 Source: Coifman and Wickerhauser, IEEE Transactions on Information Theory 1992 (packets).
 """
@@ -19,8 +18,8 @@ from torch import Tensor
 OF_COLOURS = 2.5, 3.0  # the frequencies of differences of colours count so many times, and so much more
 
 
-def haar_packet(widths: Sequence[int]) -> tuple[list[Tensor], Tensor]:
-    """For each layer the rows (width, channels before, 2, 2) of its transform; frequencies of the last one.
+def haar_packet(widths: Sequence[int]) -> list[Tensor]:
+    """For each layer the rows (width, channels before, 2, 2) of its transform.
 
     The first layer's input is brightness and two differences of colours. A mean stays a mean, so that going
     back is 4 times the transpose. Channels are in the order of their frequencies.
@@ -38,4 +37,4 @@ def haar_packet(widths: Sequence[int]) -> tuple[list[Tensor], Tensor]:
         kept = frequency.argsort(stable=True)[:width]
         rows.append(turned[kept])
         place, is_colour, frequency = finer[kept], is_colour[kept], frequency[kept]
-    return rows, frequency
+    return rows

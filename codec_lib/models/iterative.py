@@ -47,6 +47,7 @@ BITS = 32  # at each place of a sixteenth of the size
 ITERATIONS = Setting("iterations", coarsest=1, finest=16, default=8, step=1)
 SCHEMES = ("additive", "one-shot", "scaled", "stepped")
 STRIDE = 16
+LAST = int(ITERATIONS.finest)
 WINDOW, MARGIN = 128, 4  # tiles: a large picture is coded in windows of that side, one after the other
 
 
@@ -56,8 +57,35 @@ class RecurrentNetwork(nn.Module, ABC):
     cells: nn.ModuleList
 
     @abstractmethod
-    def forward(self, x: Tensor, states: list[State]) -> Tensor:
-        """The output; states[k] is that of cells[k], before and after."""
+    def forward(self, x: Tensor, states: list[State], t: int) -> Tensor:
+        """The output in iteration t, from 0; states[k] is that of cells[k], before and after."""
+
+
+class RecurrentEncoder(RecurrentNetwork):
+    """E and B."""
+
+    @abstractmethod
+    def start(self, x: Tensor, states: list[State], t: int) -> tuple[Tensor, Tensor]:
+        """Where training begins: which of its channels iteration t sends, (BITS,), and their mean sizes."""
+
+
+class RecurrentDecoder(RecurrentNetwork):
+    """D."""
+
+    @abstractmethod
+    def start(self, t: int, sent: Tensor, size: Tensor) -> None:
+        """Where training begins: add such sizes of such channels, (BITS,) both, in iteration t."""
+
+
+class IterationGain(nn.Module, ABC):
+    """How much to enlarge what is missing before it is sent."""
+
+    @abstractmethod
+    def forward(self, x_hat: Tensor, t: int) -> Tensor:
+        """Factors above 0 for iteration t, 1 or more: a scalar, or (B, 1, H, W)."""
+
+    def start(self, missing: Tensor, t: int) -> None:
+        """Where training begins: suit what is missing of some pictures, (B, 3, H, W)."""
 
 
 class IterativeCodec(Model):
@@ -75,10 +103,10 @@ class IterativeCodec(Model):
     def __init__(
         self,
         widths: dict[str, int],
-        encoder: RecurrentNetwork,
-        decoder: RecurrentNetwork,
+        encoder: RecurrentEncoder,
+        decoder: RecurrentDecoder,
         scheme: str = "additive",
-        gain: nn.Module | None = None,
+        gain: IterationGain | None = None,
         repeats: tuple[int, int] = (0, 0),
         has_tile_map: bool = False,
         error: Error = absolute_error,
@@ -122,6 +150,17 @@ class IterativeCodec(Model):
                 goes_on = goes_on * (error > enough[:, None, None, None])
             bits = progress.send(x) * goes_on
             yield bits, progress.add(bits)
+
+    @torch.no_grad()
+    def start(self, x: Tensor) -> None:
+        """Before training: measure with pictures x (B, 3, H, W) what each iteration had better send."""
+        progress = Progress(self, x)
+        for t in range(LAST):
+            if self.gain is not None and t:
+                self.gain.start(2 * (x - progress.x_hat), t)
+                progress.factor = self.gain(progress.x_hat, t)
+            self.decoder.start(t, *self.encoder.start(progress.missing(x), list(progress.of_encoder), t))
+            progress.add(progress.send(x))
 
     def freeze(self) -> "IterativeCodec":
         self.prior.freeze()
@@ -217,15 +256,15 @@ class Progress:
             self.x_hat = 0.5 + decoded
         else:
             self.x_hat = self.x_hat + decoded / self.factor
-        if self.codec.gain is not None:
+        if self.codec.gain is not None and self.iteration < LAST:
             self.factor = self.codec.gain(self.x_hat, self.iteration)
         return self.x_hat
 
     def _run(self, network: RecurrentNetwork, x: Tensor, states: list[State]) -> Tensor:
         """The output of the last of one or several runs on the same input."""
         for _ in range(self.codec.repeats[min(self.iteration, 1)]):
-            network(x, states)
-        return network(x, states)
+            network(x, states, self.iteration)
+        return network(x, states, self.iteration)
 
 
 def tile_errors(x: Tensor, x_hat: Tensor) -> Tensor:

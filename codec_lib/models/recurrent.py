@@ -9,8 +9,14 @@ r"""The recurrent residual codec, and the networks that others of its family sha
                                                  conv 1x1  N/2 -> 3, tanh
 
 The paper has N = 64, M = 512, and 3x3 taps for the input of D's first cell, too. A tile of 16 x 16 pixels
-has 768 samples, of which M numbers are left in the middle: a narrow codec had better save elsewhere. How
-iterations make a picture and a file, `IterativeCodec` knows.
+has 768 samples, of which M numbers are left in the middle: a narrow codec had better save elsewhere. The
+two convolutions 1x1 next to the bits are the only ones of which each iteration has its own: what is sent
+first is another thing than what is sent last. (In the paper all iterations share them.) How iterations make
+a picture and a file, `IterativeCodec` knows.
+
+Training begins with a code that works: E is Haar's transform, iteration t sends the signs of those 32
+coefficients of which most is still missing of some pictures, and D adds their mean size
+(`IterativeCodec.start`).
 
 Source: Toderici et al., "Full resolution image compression with recurrent neural networks", CVPR 2017.
 """
@@ -27,10 +33,22 @@ from codec_lib.layers.convolution import weight_and_bias
 from codec_lib.layers.dct import COLOURS
 from codec_lib.layers.haar import haar_packet
 from codec_lib.layers.recurrent import CELLS, START, Cell, State
-from codec_lib.models.iterative import BITS, ITERATIONS, SCHEMES, IterativeCodec, RecurrentNetwork
+from codec_lib.models.iterative import (
+    BITS,
+    LAST,
+    SCHEMES,
+    IterationGain,
+    IterativeCodec,
+    RecurrentDecoder,
+    RecurrentEncoder,
+    RecurrentNetwork,
+)
+
+SIZE = 0.25  # of pictures inside of both networks where training begins: tanh is nearly straight there
+MISSING = 0.5  # root mean square of what E sees from the second iteration on, if factors are those measured
 
 
-class EncoderNetwork(RecurrentNetwork):
+class EncoderNetwork(RecurrentEncoder):
     """E and B: what is missing, (B, 3, H, W) to bits -1 or 1, (B, BITS, H/16, W/16).
 
     `activation` follows the first convolution, on N channels.
@@ -41,16 +59,26 @@ class EncoderNetwork(RecurrentNetwork):
         self.first, self.activation = nn.Conv2d(3, N, 3, 2, 1), activation
         sizes = (N, 4 * N, 8 * N, M)
         self.cells = nn.ModuleList(cell(a, b, stride=2) for a, b in pairwise(sizes))
-        self.binarizer = Binarizer(M, BITS)
+        self.binarizers = nn.ModuleList(Binarizer(M, BITS) for _ in range(LAST))
 
-    def forward(self, x: Tensor, states: list[State]) -> Tensor:
+    def forward(self, x: Tensor, states: list[State], t: int) -> Tensor:
+        return self.binarizers[t](self.features(x, states))
+
+    def features(self, x: Tensor, states: list[State]) -> Tensor:
+        """What bits are decided by, (B, M, H/16, W/16)."""
         x = self.activation(self.first(x))
         for k, cell in enumerate(self.cells):
             x, states[k] = cell(x, states[k])
-        return self.binarizer(x)
+        return x
+
+    def start(self, x: Tensor, states: list[State], t: int) -> tuple[Tensor, Tensor]:
+        size = self.features(x, states).abs().mean((0, 2, 3))
+        sent = size.topk(BITS).indices
+        shrink(self.binarizers[t].get_submodule("project"))[range(BITS), sent, 0, 0] += 1
+        return sent, size[sent]
 
 
-class DecoderNetwork(RecurrentNetwork):
+class DecoderNetwork(RecurrentDecoder):
     """D: bits (B, BITS, H/16, W/16) to (B, 3, H, W) in (-1, 1).
 
     `activation` follows the first convolution, on M channels.
@@ -58,7 +86,8 @@ class DecoderNetwork(RecurrentNetwork):
 
     def __init__(self, N: int, M: int, cell: type[Cell], activation: nn.Module):
         super().__init__()
-        self.first, self.activation = nn.Conv2d(BITS, M, 1), activation
+        self.firsts = nn.ModuleList(nn.Conv2d(BITS, M, 1) for _ in range(LAST))
+        self.activation = activation
         outputs, kernels = (M, 8 * N, 4 * N, 2 * N), ((1, 1), (3, 1), (3, 3), (3, 3))
         inputs = (M, *(n // 4 for n in outputs[:-1]))
         self.cells = nn.ModuleList(
@@ -66,26 +95,32 @@ class DecoderNetwork(RecurrentNetwork):
         )
         self.last = nn.Conv2d(outputs[-1] // 4, 3, 1)
 
-    def forward(self, x: Tensor, states: list[State]) -> Tensor:
-        x = self.activation(self.first(x))
+    def forward(self, x: Tensor, states: list[State], t: int) -> Tensor:
+        x = self.activation(self.firsts[t](x))
         for k, cell in enumerate(self.cells):
             x, states[k] = cell(x, states[k])
             x = F.pixel_shuffle(x, 2)
         return torch.tanh(self.last(x).float())
 
+    def start(self, t: int, sent: Tensor, size: Tensor) -> None:
+        shrink(self.firsts[t])[sent, range(BITS), 0, 0] += size
 
-class StepGain(nn.Module):
-    """One factor above 0 for each iteration after the first: what is missing shrinks by about an eighth."""
+
+class StepGain(IterationGain):
+    """One factor above 0 for each iteration after the first; where training begins, those measured."""
 
     def __init__(self):
         super().__init__()
-        self.log_factor = nn.Parameter(math.log(3) + 0.12 * torch.arange(ITERATIONS.finest - 1))
+        self.log_factor = nn.Parameter(torch.arange(1.0, LAST) / 8)
 
-    def forward(self, x_hat: Tensor, iteration: int) -> Tensor:
-        return self.log_factor[min(iteration, len(self.log_factor)) - 1].exp()  # of the last one, unused
+    def forward(self, x_hat: Tensor, t: int) -> Tensor:
+        return self.log_factor[t - 1].exp()
+
+    def start(self, missing: Tensor, t: int) -> None:
+        self.log_factor[t - 1] = math.log(MISSING) - missing.square().mean().log() / 2
 
 
-class Gain(nn.Module):
+class Gain(IterationGain):
     """G: how much to enlarge what is missing of x_hat (B, 3, H, W): a factor above 0 for 8 x 8 pixels."""
 
     def __init__(self, N: int):
@@ -95,7 +130,7 @@ class Gain(nn.Module):
             nn.Conv2d(N, 1, 3, 2, 1), nn.ELU(),
         )  # fmt: skip
 
-    def forward(self, x_hat: Tensor, iteration: int) -> Tensor:
+    def forward(self, x_hat: Tensor, t: int) -> Tensor:
         factor = self.layers(x_hat - 0.5).float() + 2  # ELU is above -1
         return factor.repeat_interleave(8, -1).repeat_interleave(8, -2)
 
@@ -112,26 +147,22 @@ def networks(
 
 @torch.no_grad()
 def start_as_transform(encoder: EncoderNetwork, decoder: DecoderNetwork) -> None:
-    """Let training begin with Haar's transform of 16 x 16 pixels, of which an iteration sends 32 signs.
+    """Let E begin as Haar's transform of 16 x 16 pixels, and D as the way back.
 
-    In each layer of E four places become one, and the lowest frequencies are kept; D goes back.
+    In each layer of E four places become one, and the lowest frequencies are kept.
     """
     widths = encoder.first.out_channels, *(cell.outputs for cell in cells_of(encoder))
-    rows, frequency = haar_packet(widths)
-    colours = COLOURS / COLOURS.abs().sum(1, keepdim=True)
-    size = frequency[:BITS] + 1  # falls of coefficients, rises of what decides their signs
-
-    shrink(encoder.first)[: len(rows[0]), :, 1:, 1:] += 2 * torch.einsum("keij,ec->kcij", rows[0], colours)
+    rows = haar_packet(widths)
+    colours = SIZE * COLOURS / COLOURS.abs().sum(1, keepdim=True)
+    shrink(encoder.first)[: len(rows[0]), :, 1:, 1:] += torch.einsum("keij,ec->kcij", rows[0], colours)
     for cell, forth in zip(cells_of(encoder), rows[1:], strict=True):
         cell.start_as(F.pad(forth, (1, 0, 1, 0)))  # of 3 x 3 taps the four that do not overlap
-    shrink(encoder.binarizer.project)[:, :BITS, 0, 0] += torch.diag(6 * size)
 
-    shrink(decoder.first)[:BITS, :, 0, 0] += torch.diag(0.2 * size**-1.3)
-    rows[0] = torch.einsum("keij,ce->kcij", rows[0], torch.linalg.inv(colours))
+    rows[0] = torch.einsum("keij,ce->kcij", rows[0], SIZE * torch.linalg.inv(colours))
     for cell, forth in zip(cells_of(decoder), rows[::-1], strict=True):
         back = 4 * forth[: cell.inputs, : cell.outputs // 4]
         cell.start_as(back.flatten(1).T[:, :, None, None])
-    shrink(decoder.last)[:, :, 0, 0] += torch.eye(3, decoder.last.in_channels)
+    shrink(decoder.last)[:, :, 0, 0] += torch.eye(3, decoder.last.in_channels) / (2 * SIZE)
 
 
 def cells_of(network: RecurrentNetwork) -> list[Cell]:
@@ -139,7 +170,7 @@ def cells_of(network: RecurrentNetwork) -> list[Cell]:
     return [cell for cell in network.cells if isinstance(cell, Cell)]
 
 
-def shrink(layer: nn.Conv2d) -> Tensor:
+def shrink(layer: nn.Module) -> Tensor:
     """The weight of a convolution, made small, without a bias."""
     weight, bias = weight_and_bias(layer)
     bias.zero_()

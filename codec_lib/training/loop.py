@@ -19,6 +19,7 @@ from codec_lib.training.logbook import Logbook
 from codec_lib.training.settings import Settings
 
 BAR = "{l_bar}{bar}| {elapsed} {postfix}"
+SEEN = 32  # batches by which an objective may choose where to start
 
 
 def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path:
@@ -64,7 +65,11 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
 
     objective.train()
     bar = tqdm(total=1.0, disable=not fabric.is_global_zero, desc=settings.model, bar_format=BAR)
-    for x in crops:
+    batches = iter(crops)
+    if logbook.step == 0 and not settings.start:
+        seen = torch.cat([next(batches) for _ in range(SEEN)])
+        objective.start(fabric.to_device(seen).contiguous(memory_format=torch.channels_last))
+    for x in batches:
         progress = fabric.broadcast(logbook.progress()) if processes > 1 else logbook.progress()
         if progress >= 1:
             break

@@ -70,6 +70,9 @@ class Objective(ABC):
     def players(self) -> list[Player]:
         """Those who are trained, in the order of their turns in a step; the first one is the model."""
 
+    def start(self, x: Tensor) -> None:  # noqa: B027  # most objectives need no look
+        """Before the first step of a run without weights to start from: see some pictures (B, 3, H, W)."""
+
     @abstractmethod
     def train(self) -> None:
         """Put all that is trained into training mode."""

@@ -10,7 +10,7 @@ from codec_lib.layers.haar import haar_packet
 
 def there_and_back(x, widths):
     """x from the coefficients of the last layer."""
-    rows, _ = haar_packet(widths)
+    rows = haar_packet(widths)
     for r in rows:
         x = F.conv2d(x, r, stride=2)
     for r in rows[::-1]:
@@ -26,14 +26,11 @@ def test_with_all_channels_nothing_is_lost(layers):
 
 
 def test_the_first_coefficient_is_the_mean_of_brightness():
-    rows, frequency = haar_packet([12, 48, 96])
     x = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     y = x
-    for r in rows:
+    for r in haar_packet([12, 48, 96]):
         y = F.conv2d(y, r, stride=2)
     assert y[0, 0].item() == pytest.approx(x[:, 0].mean().item(), abs=1e-6)
-    assert frequency[0] == 0
-    assert (frequency.diff() >= 0).all()
 
 
 def test_more_channels_keep_more_of_a_photo():

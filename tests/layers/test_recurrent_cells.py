@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from codec_lib.layers.binarizer import Binarizer
+from codec_lib.layers.binarizer import SURE, Binarizer
 from codec_lib.layers.recurrent import CELLS, RESIDUAL_SHARE, ConvGRU, ConvLSTM, ResidualGRU
 
 
@@ -81,13 +81,31 @@ def test_bits_are_minus_one_and_one_and_a_zero_is_a_one():
     assert binarizer(inputs())[0, :, 0, 0].tolist() == [1, 1, -1, 1]
 
 
-def test_bits_are_right_on_average_and_their_gradient_is_that_of_a():
+def trained_on_noise(is_drawn):
+    """A binarizer in training, its input, and a: E[b] where bits are drawn."""
     torch.manual_seed(0)
     binarizer = Binarizer(3, 1).train()
-    x = torch.randn(1, 3, 1, 1).expand(1, 3, 200, 200).clone().requires_grad_()
-    a = torch.tanh(binarizer.project(x))
+    binarizer.is_drawn = is_drawn
+    x = torch.randn(1, 3, 200, 200).requires_grad_()
+    e = binarizer.project(x)
+    return binarizer, x, torch.tanh(SURE * e / e.square().mean().sqrt())
+
+
+@pytest.mark.parametrize("is_drawn", [False, True])
+def test_the_gradient_of_bits_is_that_of_a(is_drawn):
+    binarizer, x, a = trained_on_noise(is_drawn)
     b = binarizer(x)
     assert (b.abs() - 1).abs().max() < 1e-6
-    assert (b.mean() - a.mean()).abs() < 0.02
-    (of_b,), (of_a,) = (torch.autograd.grad(t.sum(), x, retain_graph=True) for t in (b, a))
+    weight = torch.randn_like(a)
+    (of_b,), (of_a,) = (torch.autograd.grad((weight * t).sum(), x, retain_graph=True) for t in (b, a))
     torch.testing.assert_close(of_b, of_a)
+
+
+def test_bits_that_are_drawn_are_right_on_average_and_others_are_those_of_coding():
+    binarizer, x, a = trained_on_noise(is_drawn=True)
+    drawn = binarizer(x)
+    for low, high in ((-1, -0.9), (-0.9, 0), (0, 0.5), (0.5, 1)):
+        there = (a > low) & (a < high)
+        assert (drawn[there].mean() - a[there].mean()).abs() < 0.05
+    binarizer.is_drawn = False
+    torch.testing.assert_close(binarizer(x), binarizer.eval()(x))

@@ -9,7 +9,8 @@ from codec_lib import data, weights
 from codec_lib.layers.recurrent import CELLS
 from codec_lib.models.base import pad, samples
 from codec_lib.models.iterative import SCHEMES, STRIDE, Progress
-from codec_lib.models.recurrent import Recurrent
+from codec_lib.models.recurrent import MISSING, Recurrent
+from codec_lib.training import iterations
 from codec_lib.training.settings import Settings
 
 SETTINGS = Settings("recurrent", [], "")
@@ -69,7 +70,8 @@ def test_pixels_do_not_decide_which_bits_are_read(model):
 
 
 @pytest.mark.parametrize("cell", range(len(CELLS)))
-def test_training_reaches_every_parameter_of_both_networks(cell):
+def test_training_reaches_every_parameter_of_both_networks(cell, monkeypatch):
+    monkeypatch.setattr(iterations, "LENGTHS", (16,))
     model = Recurrent(N=4, M=32, K=8, scheme=2, cell=cell)
     (player,) = model.objective(SETTINGS).players()
     model.train()
@@ -119,13 +121,28 @@ def test_its_files_can_be_cut_anywhere(tmp_path, monkeypatch):
 
 @torch.no_grad()
 @pytest.mark.parametrize("cell", range(len(CELLS)))
-def test_training_begins_with_a_transform_of_which_every_iteration_sends_more(cell):
+def test_training_begins_with_a_code_of_which_every_iteration_sends_more(cell):
     torch.manual_seed(0)
     x = samples(data_levels())
-    pictures, _ = Recurrent(cell=cell).eval()(x, 8)
+    model = Recurrent(cell=cell).eval()
+    model.objective(SETTINGS).start(x)
+    pictures, bits = model(x, 16)
     psnr = [-10 * (x_hat - x).square().mean().log10().item() for x_hat in pictures]
     assert psnr == sorted(psnr)
-    assert psnr[-1] > 16
+    assert psnr[-1] > 24
+    assert bits.abs().min() == 1
+
+
+@torch.no_grad()
+def test_the_start_measures_by_how_much_to_enlarge_what_is_missing():
+    torch.manual_seed(0)
+    x = samples(data_levels())
+    model = Recurrent().eval()
+    model.start(x)
+    progress = Progress(model, x)
+    for _ in range(15):
+        progress.add(progress.send(x))
+        assert progress.missing(x).square().mean().sqrt().item() == pytest.approx(MISSING, rel=1e-3)
 
 
 def data_levels():
