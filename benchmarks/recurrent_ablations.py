@@ -34,7 +34,7 @@ from codec_lib.layers.binarizer import Binarizer
 from codec_lib.layers.recurrent import CELLS
 from codec_lib.measure import metrics
 from codec_lib.models.iterative import SCHEMES, IterativeCodec
-from codec_lib.models.recurrent import Recurrent
+from codec_lib.models.recurrent import Recurrent, StepGain
 from codec_lib.models.recurrent_gdn import RecurrentGDN
 from codec_lib.training.iterations import IterationsObjective, structure_error
 from codec_lib.training.loop import train
@@ -62,6 +62,13 @@ def drawn() -> IterativeCodec:
     return model
 
 
+def normalized(gdn: int, igdn: int) -> IterativeCodec:
+    """The codec with GDN, in the base's scheme."""
+    model = RecurrentGDN(N, M, K, gdn, igdn)
+    model.scheme, model.gain = "stepped", StepGain()
+    return model
+
+
 def structured() -> IterativeCodec:
     """The base with the loss of Johnston et al."""
     model = codec()
@@ -80,9 +87,6 @@ class OfTheLast(IterationsObjective):
 class LastIteration(Recurrent):
     """The base, trained so."""
 
-    def __init__(self) -> None:
-        super().__init__(N, M, K)
-
     def objective(self, settings: Settings) -> Objective:
         return OfTheLast(self, settings)
 
@@ -100,13 +104,13 @@ VARIANTS: dict[str, Build] = {
     "diffusion": lambda: codec(repeats=(1, 1)),
     "drawn": drawn,
     "ssim": structured,
-    "last": LastIteration,
+    "last": lambda: LastIteration(N, M, K, SCHEMES.index("stepped")),
 }
 GDN: dict[str, Build] = {
-    "neither": lambda: RecurrentGDN(N, M, K, 0, 0),
-    "gdn": lambda: RecurrentGDN(N, M, K, 1, 0),
-    "igdn": lambda: RecurrentGDN(N, M, K, 0, 1),
-    "both": lambda: RecurrentGDN(N, M, K, 1, 1),
+    "neither": lambda: normalized(0, 0),
+    "gdn": lambda: normalized(1, 0),
+    "igdn": lambda: normalized(0, 1),
+    "both": lambda: normalized(1, 1),
 }
 RUNS = [(name, build, SEEDS[0]) for name, build in VARIANTS.items()]
 RUNS += [(name, build, seed) for seed in SEEDS for name, build in GDN.items()]

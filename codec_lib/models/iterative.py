@@ -1,7 +1,7 @@
 r"""Codecs that send a picture again and again, each time what is still missing.
 
     r_t = x - x_hat_(t-1)  --> E --> B --> b_t      BITS bits at each 16 x 16 pixels: 1/8 bit a pixel
-    b_t --> D --> x_hat_t                           from b_1 to b_t, by one of three schemes
+    b_t --> D --> x_hat_t                           from b_1 to b_t, by one of some schemes
 
 Both networks remember: their layers are recurrent cells. A file holds the bits of each iteration in a
 section of its own and may be cut behind any of them: every iteration is a stage. How bits are coded,
@@ -9,10 +9,10 @@ section of its own and may be cut behind any of them: every iteration is a stage
 shows other pixels, but it reads the same bits. A large picture is coded window by window, so that memory
 does not grow with it.
 
-Schemes: "additive", x_hat_t = x_hat_(t-1) + D_t; "one-shot", x_hat_t = D_t; "scaled", additive, with
-residuals that a network G(x_hat) has enlarged; "stepped", the same with a factor for each iteration instead
-of G. A residual that shrinks from iteration to iteration would end as bits that are drawn like coins: the
-factors keep it at one size.
+Schemes: "additive", x_hat_t = x_hat_(t-1) + D_t; "one-shot", x_hat_t = D_t; "stepped", additive, with
+residuals that a factor for each iteration has enlarged; "scaled", the same times a network G(x_hat). A
+residual that shrinks from iteration to iteration would end as bits that are drawn like coins: factors keep
+it at one size.
 
 Subclasses give the parts. Two of these may be left out: `gain` makes the factors of the last two schemes.
 With a `tile_map`, a tile of 16 x 16 pixels that is good enough stops early when the encoder is asked for
@@ -150,6 +150,12 @@ class IterativeCodec(Model):
                 goes_on = goes_on * (error > enough[:, None, None, None])
             bits = progress.send(x) * goes_on
             yield bits, progress.add(bits)
+
+    def start_from(self, other: nn.Module) -> None:
+        """The same, of any iterative codec of these widths; what that one lacks stays as it is."""
+        found = self.load_state_dict(other.state_dict(), strict=False)
+        if found.unexpected_keys:
+            raise RuntimeError(f"start: it has {', '.join(found.unexpected_keys)}, and this one has not")
 
     @torch.no_grad()
     def start(self, x: Tensor) -> None:

@@ -20,7 +20,7 @@ recurrent networks", CVPR 2018.
 from torch import nn
 
 from codec_lib.models.iterative import IterativeCodec
-from codec_lib.models.recurrent import StepGain, networks
+from codec_lib.models.recurrent import Gain, networks
 from codec_lib.training.iterations import structure_error
 
 
@@ -38,8 +38,8 @@ class Primed(IterativeCodec):
             {"N": N, "M": M, "K": K, "k": k, "diffusion": diffusion, "cell": cell},
             encoder,
             decoder,
-            scheme="stepped",
-            gain=StepGain(),
+            scheme="scaled",
+            gain=Gain(N),
             repeats=(k, k * diffusion),
             has_tile_map=True,
             error=structure_error,

@@ -45,6 +45,7 @@ from codec_lib.models.iterative import (
 )
 
 SIZE = 0.25  # of pictures inside of both networks where training begins: tanh is nearly straight there
+MOST = 2.0  # logarithm of the largest G
 MISSING = 0.5  # root mean square of what E sees from the second iteration on, if factors are those measured
 
 
@@ -120,19 +121,24 @@ class StepGain(IterationGain):
         self.log_factor[t - 1] = math.log(MISSING) - missing.square().mean().log() / 2
 
 
-class Gain(IterationGain):
-    """G: how much to enlarge what is missing of x_hat (B, 3, H, W): a factor above 0 for 8 x 8 pixels."""
+class Gain(StepGain):
+    """The same, times G(x_hat) for each 8 x 8 pixels: less is missing of a wall than of leaves.
+
+    Training begins with G = 1. (In the paper G alone is the factor, ELU + 2.)
+    """
 
     def __init__(self, N: int):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Conv2d(3, N, 3, 2, 1), nn.ELU(), nn.Conv2d(N, N, 3, 2, 1), nn.ELU(),
-            nn.Conv2d(N, 1, 3, 2, 1), nn.ELU(),
+            nn.Conv2d(N, 1, 3, 2, 1),
         )  # fmt: skip
+        nn.init.zeros_(self.layers[-1].weight)  # type: ignore[arg-type]
+        nn.init.zeros_(self.layers[-1].bias)  # type: ignore[arg-type]
 
     def forward(self, x_hat: Tensor, t: int) -> Tensor:
-        factor = self.layers(x_hat - 0.5).float() + 2  # ELU is above -1
-        return factor.repeat_interleave(8, -1).repeat_interleave(8, -2)
+        log_g = MOST * torch.tanh(self.layers(x_hat - 0.5).float())
+        return super().forward(x_hat, t) * log_g.exp().repeat_interleave(8, -1).repeat_interleave(8, -2)
 
 
 def networks(
@@ -183,7 +189,7 @@ class Recurrent(IterativeCodec):
     scheme and cell are places in `SCHEMES` and in `CELLS`.
     """
 
-    def __init__(self, N: int = 12, M: int = 320, K: int = 64, scheme: int = 3, cell: int = 1):
+    def __init__(self, N: int = 12, M: int = 320, K: int = 64, scheme: int = 2, cell: int = 1):
         gains = {"scaled": lambda: Gain(N), "stepped": StepGain}
         gain = gains[SCHEMES[scheme]]() if SCHEMES[scheme] in gains else None
         encoder, decoder = networks(N, M, cell, nn.Tanh(), nn.Tanh())

@@ -14,7 +14,7 @@ from torch import nn
 
 from codec_lib.layers.gdn import GDN
 from codec_lib.models.iterative import IterativeCodec
-from codec_lib.models.recurrent import StepGain, networks
+from codec_lib.models.recurrent import Gain, networks
 
 
 class RecurrentGDN(IterativeCodec):
@@ -31,6 +31,6 @@ class RecurrentGDN(IterativeCodec):
             {"N": N, "M": M, "K": K, "gdn": gdn, "igdn": igdn, "cell": cell},
             encoder,
             decoder,
-            scheme="stepped",
-            gain=StepGain(),
+            scheme="scaled",
+            gain=Gain(N),
         )

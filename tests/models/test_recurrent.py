@@ -133,6 +133,18 @@ def test_training_begins_with_a_code_of_which_every_iteration_sends_more(cell):
     assert bits.abs().min() == 1
 
 
+def test_training_may_go_on_with_another_scheme():
+    torch.manual_seed(0)
+    x = samples(data_levels())
+    stepped, scaled = Recurrent(N=4, M=32, K=8, scheme=3).eval(), Recurrent(N=4, M=32, K=8, scheme=2).eval()
+    stepped.start(x)
+    scaled.start_from(stepped)
+    with torch.no_grad():
+        assert torch.equal(scaled(x, 3)[0][-1], stepped(x, 3)[0][-1])
+    with pytest.raises(RuntimeError, match=r"gain\.layers"):
+        stepped.start_from(scaled)
+
+
 @torch.no_grad()
 def test_the_start_measures_by_how_much_to_enlarge_what_is_missing():
     torch.manual_seed(0)
