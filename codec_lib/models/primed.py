@@ -31,7 +31,7 @@ class Primed(IterativeCodec):
     """
 
     def __init__(
-        self, N: int = 12, M: int = 320, K: int = 64, k: int = 3, diffusion: int = 0, cell: int = 1
+        self, N: int = 12, M: int = 272, K: int = 64, k: int = 3, diffusion: int = 0, cell: int = 1
     ):
         encoder, decoder = networks(N, M, cell, nn.Tanh(), nn.Tanh())
         super().__init__(

@@ -189,7 +189,7 @@ class Recurrent(IterativeCodec):
     scheme and cell are places in `SCHEMES` and in `CELLS`.
     """
 
-    def __init__(self, N: int = 12, M: int = 320, K: int = 64, scheme: int = 2, cell: int = 1):
+    def __init__(self, N: int = 12, M: int = 272, K: int = 64, scheme: int = 2, cell: int = 1):
         gains = {"scaled": lambda: Gain(N), "stepped": StepGain}
         gain = gains[SCHEMES[scheme]]() if SCHEMES[scheme] in gains else None
         encoder, decoder = networks(N, M, cell, nn.Tanh(), nn.Tanh())

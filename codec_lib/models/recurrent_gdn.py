@@ -23,7 +23,7 @@ class RecurrentGDN(IterativeCodec):
     The article's cells are LSTMs, cell 0; those of the default learn faster.
     """
 
-    def __init__(self, N: int = 12, M: int = 320, K: int = 64, gdn: int = 1, igdn: int = 1, cell: int = 1):
+    def __init__(self, N: int = 12, M: int = 272, K: int = 64, gdn: int = 1, igdn: int = 1, cell: int = 1):
         of_encoder = GDN(N) if gdn else nn.Identity()
         of_decoder = GDN(M, inverse=True) if igdn else nn.Identity()
         encoder, decoder = networks(N, M, cell, of_encoder, of_decoder)
