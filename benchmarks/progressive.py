@@ -7,7 +7,7 @@ length of what is left, a complete file. `coded_bytes` is the iteration's sectio
 a tile. PSNR and MS-SSIM are of 8-bit RGB. Everything is a mean over pictures.
 
 For weights with a map of tiles, files of some lengths are also written with effort 1, which lets tiles
-stop: `tiles` has for each picture the bytes, the PSNR and the worst tile of both kinds of file, and how
+stop, beside those cut to the same lengths: `tiles` has for each picture the bytes, the PSNR and the worst tile of both kinds of file, and how
 busy the picture is (bytes of its lossless PNG). A tile is 16 x 16 pixels; the worst has the lowest PSNR.
 """
 
@@ -54,25 +54,33 @@ def main() -> None:
     options.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
-def stages(path: Path, name: str) -> Iterator[dict[str, Any]]:
-    """A row for each iteration of the longest file of one picture."""
-    original, model = picture.load(path), weights.load(name).model
+def cuts(original: Image.Image, name: str) -> Iterator[tuple[int, bytes, np.ndarray]]:
+    """The longest file of a picture, cut behind each iteration: how many, what is left of it, the picture."""
+    model = weights.load(name).model
     whole = cl.encode(original, name, iterations=model.setting.finest)
     names = [name for stage in model.stages(model.setting.finest) for name in stage]
-    sections = container.read(whole).take(names)
-    found = model.read(sections, model.setting.finest, original.height, original.width)
+    found = model.read(
+        container.read(whole).take(names), model.setting.finest, original.height, original.width
+    )
     bits = torch.stack([values for key, values in found.items() if key != "map"])
     for t, levels in enumerate(model.pictures(bits), 1):
         decoded = levels[0, :, : original.height, : original.width].permute(1, 2, 0).numpy()
+        yield t, cl.truncate(whole, stages=t), decoded
+    assert np.array_equal(decoded, cl.decode(whole))
+
+
+def stages(path: Path, name: str) -> Iterator[dict[str, Any]]:
+    """A row for each iteration of the longest file of one picture."""
+    original = picture.load(path)
+    for t, file, decoded in cuts(original, name):
         yield {
             "iterations": t,
-            "bpp": 8 * len(cl.truncate(whole, stages=t)) / (original.width * original.height),
-            "coded_bytes": len(sections[f"bits {t}"]),
+            "bpp": 8 * len(file) / (original.width * original.height),
+            "coded_bytes": cl.inspect(file).sections[-1].length,
             "raw_bytes": original.width * original.height / 8 / 8,
             "psnr": metrics.psnr(original, decoded),
             "ms_ssim": metrics.ms_ssim(original, decoded),
         }
-    assert np.array_equal(decoded, cl.decode(whole))
 
 
 def means(rows: list[dict[str, Any]]) -> list[dict[str, float]]:
@@ -85,20 +93,21 @@ def means(rows: list[dict[str, Any]]) -> list[dict[str, float]]:
 def tiles(path: Path, name: str) -> Iterator[dict[str, Any]]:
     """A row for each length and effort of one picture."""
     original = picture.load(path)
-    for iterations in LENGTHS:
-        for effort in (0, 1):
-            file = cl.encode(original, name, iterations=iterations, effort=effort)
-            decoded = np.asarray(cl.decode(file))
-            yield {
-                "picture": path.name,
-                "png_bytes": path.stat().st_size,
-                "iterations": iterations,
-                "effort": effort,
-                "bytes": len(file),
-                "psnr": metrics.psnr(original, decoded),
-                "ms_ssim": metrics.ms_ssim(original, decoded),
-                "worst_tile": worst_tile(original, decoded),
-            }
+    files = [(t, 0, file, decoded) for t, file, decoded in cuts(original, name) if t in LENGTHS]
+    for t in LENGTHS:
+        file = cl.encode(original, name, iterations=t, effort=1)
+        files.append((t, 1, file, np.asarray(cl.decode(file))))
+    for t, effort, file, decoded in files:
+        yield {
+            "picture": path.name,
+            "png_bytes": path.stat().st_size,
+            "iterations": t,
+            "effort": effort,
+            "bytes": len(file),
+            "psnr": metrics.psnr(original, decoded),
+            "ms_ssim": metrics.ms_ssim(original, decoded),
+            "worst_tile": worst_tile(original, decoded),
+        }
 
 
 def worst_tile(original: Image.Image, decoded: np.ndarray) -> float:
