@@ -7,8 +7,9 @@ length of what is left, a complete file. `coded_bytes` is the iteration's sectio
 a tile. PSNR and MS-SSIM are of 8-bit RGB. Everything is a mean over pictures.
 
 For weights with a map of tiles, files of some lengths are also written with effort 1, which lets tiles
-stop, beside those cut to the same lengths: `tiles` has for each picture the bytes, the PSNR and the worst tile of both kinds of file, and how
-busy the picture is (bytes of its lossless PNG). A tile is 16 x 16 pixels; the worst has the lowest PSNR.
+stop, beside those cut to the same lengths: `tiles` has for each picture the bytes, the PSNR and the worst
+tile of both kinds of file, and how busy the picture is (bytes of its lossless PNG). A tile is 16 x 16
+pixels; the worst has the lowest PSNR.
 """
 
 import argparse
@@ -55,7 +56,7 @@ def main() -> None:
 
 
 def cuts(original: Image.Image, name: str) -> Iterator[tuple[int, bytes, np.ndarray]]:
-    """The longest file of a picture, cut behind each iteration: how many, what is left of it, the picture."""
+    """The longest file of a picture, cut behind each iteration: how many, the file, its picture."""
     model = weights.load(name).model
     whole = cl.encode(original, name, iterations=model.setting.finest)
     names = [name for stage in model.stages(model.setting.finest) for name in stage]
