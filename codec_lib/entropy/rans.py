@@ -130,7 +130,7 @@ class Decoder:
         self.words = np.zeros((len(data) - self.head) // 2 + PADDING, dtype=np.uint16)
         self.words[:-PADDING] = np.frombuffer(data, "<u2", self.words.size - PADDING, self.head)
         self.count, self.done, self.position, self.bit = count, 0, 0, 0
-        self.tables, self.rows = tables, rows_of(tables)
+        self.tables, self.rows, self.size = tables, rows_of(tables), len(data)
 
     def read(self, indexes: Numbers) -> np.ndarray:
         """Return the next symbols, int32 (n,), one for each of the n indexes.
@@ -166,6 +166,11 @@ class Decoder:
         check_end(self.codes, self.bit, self.states)
         return self.head + 2 * self.position
 
+    def complete(self) -> None:
+        """The same for data that nothing follows: BitstreamError, too, if bytes are left over."""
+        if (used := self.finish()) != self.size:
+            raise BitstreamError(f"rans: {self.size} bytes, expected {used}")
+
 
 def decode(data: bytes, indexes: Numbers, tables: Tables) -> np.ndarray:
     """Decode what `encode` wrote with the same indexes and tables.
@@ -183,9 +188,7 @@ def decode(data: bytes, indexes: Numbers, tables: Tables) -> np.ndarray:
     indexes = check_indexes(indexes, tables)
     decoder = Decoder(data, indexes.size, tables)
     symbols = decoder.read(indexes)
-    used = decoder.finish()
-    if used != len(data):
-        raise BitstreamError(f"rans: {len(data)} bytes, expected {used}")
+    decoder.complete()
     return symbols
 
 

@@ -142,8 +142,7 @@ class BitsPrior(nn.Module):
                     if symbols.min() < 0 or symbols.max() > 1:
                         raise BitstreamError("bits: a symbol that is neither 0 nor 1")
                     walk.put(channels, places, (2 * symbols - 1).view(index.shape).to(index.device))
-                if decoder.finish() != len(data):
-                    raise BitstreamError(f"rans: {len(data)} bytes, expected {decoder.finish()}")
+                decoder.complete()
             iterations.append(walk.current())
             walk.end_iteration()
         return torch.stack(iterations).view(len(iterations), self.C, height, width)

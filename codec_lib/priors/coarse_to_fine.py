@@ -73,8 +73,7 @@ class CoarseToFine:
                     worst = symbols.min() if symbols.min() < 1 else symbols.max()
                     raise BitstreamError(f"a number of the map: {worst}, expected 1 to {most}")
                 known[rows, columns] = symbols
-            if decoder.finish() != len(data):
-                raise BitstreamError(f"rans: {len(data)} bytes, expected {decoder.finish()}")
+            decoder.complete()
         return torch.from_numpy(known.astype(np.int64))
 
     def _indexes(self, known: np.ndarray, rows: np.ndarray, columns: np.ndarray, taps: list) -> np.ndarray:

@@ -139,8 +139,7 @@ class VolumePrior(nn.Module):
                     walk.put(places, block[places])
                 symbols[:, rows, columns] = block.view(symbols[:, rows, columns].shape)
                 del walk
-            if decoder.finish() + COUNT != len(data):
-                raise BitstreamError(f"rans: {len(data)} bytes, expected {decoder.finish() + COUNT}")
+            decoder.complete()
         return symbols
 
     def _walks(
