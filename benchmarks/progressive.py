@@ -39,7 +39,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--only", action="append", metavar="NAME", help="measure this again, keep the rest")
     options = parser.parse_args()
-    curves = json.loads(options.json.read_text())["curves"] if options.only else {}
+    is_kept = options.only and options.json.exists()
+    curves = json.loads(options.json.read_text())["curves"] if is_kept else {}
     for name in options.only or MODELS:
         trained = weights.load(name)
         rows = [row for path in tqdm(data.kodak(), desc=name) for row in stages(path, name)]

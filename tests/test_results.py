@@ -10,7 +10,7 @@ from codec_lib import data, weights
 from codec_lib.measure import metrics
 
 MODELS = ("flagship", "hyperprior", "factorized", "autoencoder")
-STEPWISE = ("near-lossless", "flagship", "context", "checkerboard")
+STEPWISE = ("near-lossless", "flagship", "context", "checkerboard", "recurrent")
 KODAK = data.results("kodak")
 CODERS = data.results("entropy_coders")["coders"]
 

@@ -14,7 +14,8 @@ of the places, as on a checkerboard, and within each of them groups of channels;
 before it.
 
 To code, the network runs in fixed point, and its outputs are compared with thresholds: they choose tables
-of two symbols (`codec_lib.priors.decisions`). So every machine decodes the same bits. What the pixels look
+of two symbols (`codec_lib.priors.decisions`). An iteration that would not get shorter is packed instead,
+eight bits to a byte: its length says so. So every machine decodes the same bits. What the pixels look
 like plays no part: a decoder whose floats differ shows other pixels and reads the same bits.
 
 Source: the idea is that of BinaryRNN, Toderici et al., CVPR 2017, section 3; the interleaved steps are
@@ -119,7 +120,8 @@ class BitsPrior(nn.Module):
                 symbols.append(((known + 1) // 2).flatten())
                 walk.put(channels, places, known)
             message = symbols_of(symbols, "int32"), symbols_of(indexes, "uint8")
-            sections.append(rans.encode(*message, self.frozen.tables("bits")))
+            coded, packed = rans.encode(*message, self.frozen.tables("bits")), np.packbits(message[0] > 0)
+            sections.append(coded if len(coded) < len(packed) else packed.tobytes())
             walk.end_iteration()
         return sections
 
@@ -135,7 +137,10 @@ class BitsPrior(nn.Module):
         for t, (name, data) in enumerate(sections.items()):
             with section(name):
                 sends = (counts > t).flatten()
-                decoder = rans.Decoder(data, self.C * int(sends.sum()), self.frozen.tables("bits"))
+                count = self.C * int(sends.sum())
+                is_packed = len(data) == -(-count // 8)
+                coded = (data, count, self.frozen.tables("bits"))
+                decoder = PackedBits(data, count) if is_packed else rans.Decoder(*coded)
                 for channels, places in walk.steps(sends):
                     index = walk.indexes(channels, places)
                     symbols = torch.from_numpy(decoder.read(index.flatten().cpu().numpy()))
@@ -146,6 +151,23 @@ class BitsPrior(nn.Module):
             iterations.append(walk.current())
             walk.end_iteration()
         return torch.stack(iterations).view(len(iterations), self.C, height, width)
+
+
+class PackedBits:
+    """Reads bits that lie eight to a byte, as `rans.Decoder` does what is coded."""
+
+    def __init__(self, data: bytes, count: int):
+        self.bits, self.count, self.done = np.unpackbits(np.frombuffer(data, np.uint8)), count, 0
+
+    def read(self, indexes: np.ndarray) -> np.ndarray:
+        """The next bits, int32, as many as there are indexes; these say nothing here."""
+        self.done += len(indexes)
+        return self.bits[self.done - len(indexes) : self.done].astype(np.int32)
+
+    def complete(self) -> None:
+        """BitstreamError if a bit is set that only fills the last byte."""
+        if self.bits[self.count :].any():
+            raise BitstreamError("bits: the last byte is not filled with zeros")
 
 
 def symbols_of(parts: list[Tensor], kind: str) -> np.ndarray:
