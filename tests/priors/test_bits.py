@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from codec_lib.errors import SectionError
+from codec_lib.errors import BitstreamError, SectionError
 from codec_lib.exact.frozen import Frozen
 from codec_lib.priors import bits as module
 from codec_lib.priors.bits import STEPS, BitsPrior, BitsWalk
@@ -150,13 +150,16 @@ def test_training_lowers_what_repeated_bits_cost():
     assert cost[2] < 0.2
 
 
-def test_what_does_not_get_shorter_is_packed_and_fills_its_last_byte_with_zeros(prior):
+def test_what_does_not_get_shorter_is_packed(prior):
     bits = some_bits()
     coded = sections(prior, bits)
-    full = torch.full((5, 7), T)
-    assert {len(data) for data in coded.values()} == {-(-bits[0].numel() // 8)}
-    assert torch.equal(prior.decode(coded, full), bits)
-    if bits[0].numel() % 8:
-        wrong = coded["bits 1"][:-1] + bytes([coded["bits 1"][-1] | 1])
-        with pytest.raises(SectionError, match="not filled with zeros"):
-            prior.decode(coded | {"bits 1": wrong}, full)
+    assert {len(data) for data in coded.values()} == {bits[0].numel() // 8}
+    assert torch.equal(prior.decode(coded, torch.full((5, 7), T)), bits)
+
+
+def test_packed_bits_fill_their_last_byte_with_zeros():
+    honest, wrong = (module.PackedBits(bytes([last]), 7) for last in (0b1000_0010, 0b1000_0011))
+    assert honest.read(np.zeros(7)).tolist() == [1, 0, 0, 0, 0, 0, 1]
+    honest.complete()
+    with pytest.raises(BitstreamError, match="not filled with zeros"):
+        wrong.complete()
