@@ -17,10 +17,10 @@ BLOCKS = 4
 
 
 @torch.no_grad()
-def analysis(N: int, outputs: int, scale: float = 1.0) -> nn.Sequential:
+def analysis(N: int, outputs: int) -> nn.Sequential:
     """Maps x (B, 3, H, W) to (B, outputs, H/8, W/8), with N channels inside.
 
-    At first the outputs are `scale` times cosines' coefficients, of which that of the mean goes to +-28.
+    At first the outputs are cosines' coefficients, of which that of the mean goes to +-28.
     """
     network = nn.Sequential(
         Affine(UNIT, -UNIT / 2),
@@ -29,12 +29,12 @@ def analysis(N: int, outputs: int, scale: float = 1.0) -> nn.Sequential:
         nn.Conv2d(N, outputs, 3, padding=1),
     )  # fmt: skip
     _start(network[2], block_transform(N)[0])
-    _start(network[-1], scale * torch.eye(outputs, N))
+    _start(network[-1], torch.eye(outputs, N))
     return network
 
 
 @torch.no_grad()
-def synthesis(inputs: int, N: int, scale: float = 1.0) -> nn.Sequential:
+def synthesis(inputs: int, N: int) -> nn.Sequential:
     """Maps (B, inputs, H/8, W/8) back to (B, 3, H, W)."""
     network = nn.Sequential(
         nn.Conv2d(inputs, N, 3, padding=1),
@@ -42,7 +42,7 @@ def synthesis(inputs: int, N: int, scale: float = 1.0) -> nn.Sequential:
         nn.Conv2d(N, 3 * BLOCK**2, 3, padding=1), nn.PixelShuffle(BLOCK),
         Affine(1 / UNIT, 0.5),
     )  # fmt: skip
-    _start(network[0], torch.eye(N, inputs) / scale)
+    _start(network[0], torch.eye(N, inputs))
     _start(network[-3], block_transform(N)[0].T)
     return network
 

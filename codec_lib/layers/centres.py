@@ -30,6 +30,10 @@ class Centres(nn.Module):
         soft = (torch.softmax(-SIGMA * distance, -1) * self.centres).sum(-1)
         return symbols, soft + (self.values(symbols) - soft).detach()
 
+    def nearest(self, z: Tensor) -> Tensor:
+        """The centre nearest to each z, like z."""
+        return self.values(self(z)[0])
+
     def values(self, symbols: Tensor) -> Tensor:
         """The centres of some symbols, like these."""
         return self.centres[symbols]

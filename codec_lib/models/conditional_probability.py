@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from codec_lib import picture
+from codec_lib.layers import pursuit
 from codec_lib.layers.block_transform import BLOCK, analysis, synthesis
 from codec_lib.layers.centres import Centres
 from codec_lib.layers.gain import QUALITIES, between
@@ -40,8 +41,6 @@ from codec_lib.training.targets import TargetedOutput, TargetObjective, bpp_targ
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
 
-SCALE = 0.25  # of latents, relative to cosines' coefficients
-
 
 class ConditionalProbability(Model):
     """Mentzer 2018 with N channels in the transforms, C of latents, L centres, K channels in P."""
@@ -51,7 +50,7 @@ class ConditionalProbability(Model):
 
     def __init__(self, N: int = 128, C: int = 48, L: int = 6, K: int = 24):
         super().__init__(N=N, C=C, L=L, K=K)
-        self.encoder, self.decoder = analysis(N, C + 1, SCALE), synthesis(C, N, SCALE)
+        self.encoder, self.decoder = analysis(N, C + 1), synthesis(C, N)
         self.offset = nn.Parameter(torch.linspace(-1.5, 1.5, QUALITIES)[:, None])
         self.centres = Centres(L)
         self.prior = VolumePrior("y", C, L, K, 0, self.frozen)
@@ -72,6 +71,10 @@ class ConditionalProbability(Model):
         z, importance = self.encoder(x).float().split((self.widths["C"], 1), 1)
         mask = ramp(torch.sigmoid(importance + between(self.offset, quality)), self.widths["C"])
         return *self.centres(z * mask), mask
+
+    def start(self, x: Tensor) -> None:
+        """Before training: pictures x (B, 3, H, W) say with which symbols of coefficients to begin."""
+        pursuit.start(self.encoder, self.decoder, x, self.centres.nearest, self.widths["C"])
 
     def freeze(self) -> "ConditionalProbability":
         self.prior.freeze()

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from codec_lib import picture
+from codec_lib.layers import folding
 from codec_lib.layers.block_transform import BLOCK, analysis, synthesis
 from codec_lib.layers.gain import QUALITIES, between
 from codec_lib.layers.importance import level_of, mask_of, staircase
@@ -56,7 +57,7 @@ class ImportanceMap(Model):
         super().__init__(N=N, n=n, L=L, K=K)
         self.n, self.L = n, L
         self.encoder, self.decoder = analysis(N, n + 1), synthesis(n, N)
-        self.offset = nn.Parameter(torch.linspace(-2.5, 2.5, QUALITIES)[:, None])
+        self.offset = nn.Parameter(torch.logit(share_of(torch.arange(1, QUALITIES + 1)))[:, None])
         self.prior = VolumePrior("codes", n, 2, K, 1, self.frozen)
         self.map = CoarseToFine(L + 1, self.frozen)
 
@@ -73,15 +74,18 @@ class ImportanceMap(Model):
         signs = signs + (torch.where(e > 0.5, 1.0, -1.0) - signs).detach()
         mask = staircase(p, self.n, self.L)
         bits = self.prior((e > 0.5).long(), mask > 0, level_of(p, self.L).float())
-        share = SHARES[0] * (SHARES[1] / SHARES[0]) ** ((quality - 1) / (QUALITIES - 1))
         rate = p.flatten(1).mean(1)
         x_hat = self.decoder(signs * mask).float()
-        return TargetedOutput(x_hat, {"codes": bits.flatten(1).sum(1)}, rate, share)
+        return TargetedOutput(x_hat, {"codes": bits.flatten(1).sum(1)}, rate, share_of(quality))
 
     def analyze(self, x: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
         """e (B, n, H/8, W/8) and p (B, 1, H/8, W/8), both in (0, 1)."""
         e, importance = self.encoder(x).float().split((self.n, 1), 1)
         return torch.sigmoid(e), torch.sigmoid(importance + between(self.offset, quality))
+
+    def start(self, x: Tensor) -> None:
+        """Before training: pictures x (B, 3, H, W) say with which bits of which coefficients to begin."""
+        folding.start(self.encoder, self.decoder, x, self.n)
 
     def freeze(self) -> "ImportanceMap":
         self.prior.freeze()
@@ -120,3 +124,8 @@ class ImportanceMap(Model):
 
     def objective(self, settings: "Settings") -> Objective:
         return TargetObjective(self, settings)
+
+
+def share_of(quality: Tensor) -> Tensor:
+    """Of all bits the share that a quality in [1, 8] may send, same shape."""
+    return SHARES[0] * (SHARES[1] / SHARES[0]) ** ((quality - 1) / (QUALITIES - 1))

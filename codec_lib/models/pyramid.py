@@ -2,11 +2,12 @@ r"""Features of several scales, six bit planes, and a penalty that lets magnitud
 
     x^0 = x, x^(s+1) = x^s through a learned 4x4 filter, at half the size
     x^s --> f_s --> g_s ---.
-    ...                   (+)--> g --*m--> y --> k = ceil(2^(B-1) y) --> B bit planes --> file
+    ...                   (+)--> g --*m--> y --> k = round(2^(B-1) y) --> B bit planes --> file
     x^S --> f_S --> g_S ---'     (all g_s end at 1/8 of the size)
 
-A plane is a stage: the first ones give a coarse y, in the middle of what it may be. Planes are coded by a
-`BitsPrior`, from what higher planes say of the same place and its neighbours.
+Five planes are those of |k|, the highest first, in which nearly all is zero; the last one says where k is
+negative, once it is known where there is nothing to say. They are coded by a `BitsPrior`, from what higher
+planes say of the same place and its neighbours.
 
 Adaptive codelength regularization: training adds, for each picture,
 
@@ -15,7 +16,9 @@ Adaptive codelength regularization: training adds, for each picture,
 which is large where codes are long, and has the gradient that y needs (`codec_lib.training.codelength`). A
 feedback loop raises alpha while codes are longer than their target, and lowers it while they are shorter.
 
-The number of channels was never published; the decoder is `codec_lib.layers.block_transform.synthesis`.
+The number of channels was never published; the decoder is `codec_lib.layers.block_transform.synthesis`. The
+paper rounds up, which is the same but for half a bin; but a latent of zero then lies on the border of two
+bins, and training would have to move all of them into the middle of one.
 
 Source: Rippel and Bourdev, "Real-time adaptive image compression", ICML 2017, without its adversarial
 loss.
@@ -43,10 +46,10 @@ if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
 
 PLANES = 6  # bits of a number k
-LARGEST = 2 ** (PLANES - 1)
+BINS = 2 ** (PLANES - 1)  # of y in [0, 1]; |k| is smaller
 SCALES = 4
 FEATURES = 12  # of each scale, beside its three colours
-INITIAL_GAIN = 0.06
+INITIAL_GAIN = 0.04
 
 
 class Scale(nn.Module):
@@ -96,7 +99,7 @@ class Pyramid(Model):
             self.gain.log_inverse.copy_(-self.gain.log_gain)
 
     def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
-        return tuple((f"plane {t}",) for t in range(1, PLANES + 1))
+        return (tuple(f"plane {t}" for t in range(1, PLANES + 1)),)
 
     def forward(self, x: Tensor, quality: Tensor) -> MagnitudeOutput:
         """x is (B, 3, H, W) in [0, 1], its sides divide by 8; quality (B,) in [1, 8]."""
@@ -104,7 +107,7 @@ class Pyramid(Model):
         y = self.analyze(x) * gain
         k = self.quantize(y)
         bits = self.prior(planes_of(k.detach()).float()).sum(1)
-        return MagnitudeOutput(self.decoder(value(k) * inverse).float(), {"planes": bits}, LARGEST * y)
+        return MagnitudeOutput(self.decoder(value(k) * inverse).float(), {"planes": bits}, BINS * y)
 
     def analyze(self, x: Tensor) -> Tensor:
         """y before its gain, (B, C, H/8, W/8)."""
@@ -118,9 +121,9 @@ class Pyramid(Model):
 
     @staticmethod
     def quantize(y: Tensor) -> Tensor:
-        """k = ceil(LARGEST y), from 1 - LARGEST to LARGEST; within that with the gradient of LARGEST y."""
-        scaled = LARGEST * y
-        return (scaled + (scaled.ceil() - scaled).detach()).clamp(1 - LARGEST, LARGEST)
+        """k = round(BINS y), from 1 - BINS to BINS - 1; within that with the gradient of BINS y."""
+        scaled = BINS * y
+        return (scaled + (scaled.round() - scaled).detach()).clamp(1 - BINS, BINS - 1)
 
     def freeze(self) -> "Pyramid":
         self.prior.freeze()
@@ -130,12 +133,12 @@ class Pyramid(Model):
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         gain, _ = self.gain(self.quality_tensor(setting))
         k = self.quantize(self.analyze(pad(samples(levels), BLOCK)) * gain)
-        names = (name for (name,) in self.stages(setting))
+        (names,) = self.stages(setting)
         return dict(zip(names, self.prior.encode(planes_of(k)[0]), strict=True))
 
     @torch.inference_mode()
     def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:
-        """The bits of each plane that is there, -1 or 1, int8 (C, h, w): exact on every machine.
+        """The bits of each plane, -1 or 1, int8 (C, h, w): exact on every machine.
 
         Raises SectionError for what does not fit.
         """
@@ -154,24 +157,22 @@ class Pyramid(Model):
 
 
 def planes_of(k: Tensor) -> Tensor:
-    """The bits of each number, highest first, -1 or 1: int8 (B, PLANES, C, h, w) for k (B, C, h, w).
+    """The bits of |k|, the highest first, and where k < 0: -1 or 1, int8 (B, PLANES, C, h, w).
 
-    >>> planes_of(torch.tensor([[[[-31.0, 0.0, 32.0]]]]))[0, :, 0, 0].tolist()
-    [[-1, -1, 1], [-1, 1, 1], [-1, 1, 1], [-1, 1, 1], [-1, 1, 1], [-1, 1, 1]]
+    >>> planes_of(torch.tensor([[[[-3.0, 0.0, 16.0]]]]))[0, :, 0, 0].tolist()
+    [[-1, -1, 1], [-1, -1, -1], [-1, -1, -1], [1, -1, -1], [1, -1, -1], [1, -1, -1]]
     """
-    unsigned = k.to(torch.int64) + LARGEST - 1
-    shifts = torch.arange(PLANES - 1, -1, -1, device=k.device)[:, None, None, None]
-    return (2 * (unsigned[:, None] >> shifts & 1) - 1).to(torch.int8)
+    shifts = torch.arange(PLANES - 2, -1, -1, device=k.device)[:, None, None, None]
+    bits = k.abs().to(torch.int64)[:, None] >> shifts & 1
+    return (2 * torch.cat((bits, (k < 0)[:, None]), 1) - 1).to(torch.int8)
 
 
 def numbers_of(planes: Tensor) -> Tensor:
-    """k (B, C, h, w) from its highest bits, (B, t, C, h, w): in the middle of what it may be."""
-    t = planes.shape[1]
-    worth = 2.0 ** torch.arange(PLANES - 1, PLANES - 1 - t, -1, device=planes.device)[:, None, None, None]
-    unsigned = ((planes > 0) * worth).sum(1) + (2.0 ** (PLANES - t) - 1) / 2
-    return unsigned + 1 - LARGEST
+    """k (B, C, h, w), float32, from its planes."""
+    worth = 2.0 ** torch.arange(PLANES - 2, -1, -1, device=planes.device)[:, None, None, None]
+    return ((planes[:, :-1] > 0) * worth).sum(1) * torch.where(planes[:, -1] > 0, -1.0, 1.0)
 
 
 def value(k: Tensor) -> Tensor:
-    """What k stands for: the middle of the bin that was rounded up to it."""
-    return (k - 0.5) / LARGEST
+    """What k stands for: the middle of its bin."""
+    return k / BINS

@@ -1,8 +1,8 @@
 r"""The CLIC 2018 winner: a Laplace hyperprior, features of three sizes, a filter behind the decoder.
 
-    x --> 1/4 --> 1/8 --> 1/16           all three brought to 1/16, put together, 1x1 conv --> y
-           |       |        |
-           '-------+--------+--> y --> HyperPrior, Laplace --> y_hat --> g_s --> filter --> x_hat
+    x --> 1/4 --> 1/8 --> 1/16
+           |       |        v                           all three brought to 1/16 and added
+           '-------+-------(+)--> y --> HyperPrior, Laplace --> y_hat --> g_s --> filter --> x_hat
 
 Little of that system is public: an abstract, and four phrases of a talk. What they say is here; the rest is
 that of the scale hyperprior. Its fourth part, settings for a set of pictures that has a budget, is
@@ -21,6 +21,12 @@ from codec_lib.layers.gdn import GDN
 from codec_lib.models.base import TransformCodec
 from codec_lib.priors.hyper import HyperPrior
 
+PLACES = {  # of a scale hyperprior's layers in here
+    "g_a.4.": "g_a.4.halve.0.",
+    "g_a.5.": "g_a.4.halve.1.",
+    "g_a.6.": "g_a.4.again.",
+}
+
 
 class Fusion(nn.Module):
     """Maps features at 1/4, (B, N, H/4, W/4), to M channels at 1/16: from these and two smaller sizes."""
@@ -28,14 +34,15 @@ class Fusion(nn.Module):
     def __init__(self, N: int, M: int):
         super().__init__()
         self.halve = nn.Sequential(conv(N, N), GDN(N))
-        self.again = conv(N, N)
+        self.again = conv(N, M)
         self.from_4 = nn.Sequential(nn.PixelUnshuffle(4), nn.Conv2d(16 * N, N // 2, 1))
         self.from_8 = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4 * N, N // 2, 1))
-        self.together = nn.Conv2d(2 * N, M, 1)
+        self.together = nn.Conv2d(N, M, 1)
+        start_small(self.together)
 
     def forward(self, x: Tensor) -> Tensor:
         at_8 = self.halve(x)
-        return self.together(torch.cat((self.from_4(x), self.from_8(at_8), self.again(at_8)), 1))
+        return self.again(at_8) + self.together(torch.cat((self.from_4(x), self.from_8(at_8)), 1))
 
 
 class PostFilter(nn.Module):
@@ -48,9 +55,7 @@ class PostFilter(nn.Module):
         self.branch = nn.Sequential(
             nn.Conv2d(3, K, 3, padding=1), nn.LeakyReLU(0.125), nn.Conv2d(K, 3, 3, padding=1)
         )
-        with torch.no_grad():
-            for parameter in self.branch[-1].parameters():
-                parameter.mul_(0.1)
+        start_small(self.branch[-1])
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.branch(x)
@@ -61,7 +66,7 @@ class Tucodec(TransformCodec):
 
     outer = 4
 
-    def __init__(self, N: int = 64, M: int = 256, K: int = 16):
+    def __init__(self, N: int = 64, M: int = 160, K: int = 16):
         g_a = nn.Sequential(conv(3, N), GDN(N), conv(N, N), GDN(N), Fusion(N, M))
         g_s = nn.Sequential(
             deconv(M, N), GDN(N, inverse=True),
@@ -70,3 +75,19 @@ class Tucodec(TransformCodec):
             deconv(N, 3), PostFilter(K),
         )  # fmt: skip
         super().__init__(g_a, HyperPrior(N, M, LAPLACE), g_s, initial_gain=4.0, N=N, M=M, K=K)
+
+    def start_from(self, other: nn.Module) -> None:
+        """The same, or of a scale hyperprior of these widths: all else begins close to doing nothing."""
+        if isinstance(other, Tucodec):
+            return super().start_from(other)
+        state = {PLACES.get(name[:6], name[:6]) + name[6:]: t for name, t in other.state_dict().items()}
+        found = self.load_state_dict(state, strict=False)
+        if found.unexpected_keys:
+            raise RuntimeError(f"start: it has {', '.join(found.unexpected_keys)}, and this one has not")
+
+
+@torch.no_grad()
+def start_small(layer: nn.Module) -> None:
+    """Let a branch that ends in this layer begin close to doing nothing."""
+    for parameter in layer.parameters():
+        parameter.mul_(0.1)

@@ -29,7 +29,7 @@ from codec_lib.training.targets import bpp_target, drawn_qualities, validated
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
 
-START, RATE = 0.05, 0.02
+START, RATE = 0.05, 0.01
 SHIFTS = ((0, 1), (1, 0), (1, 1), (-1, 1))
 
 
@@ -82,4 +82,4 @@ class CodelengthObjective(Objective):
         """Raise alpha around the qualities whose bits, as a share of their target, are above 1."""
         place = torch.arange(QUALITIES, device=quality.device)
         near = (1 - (quality[:, None] - 1 - place).abs()).clamp(min=0)  # (B, 8)
-        self.model.log_alpha += RATE * ((share.clamp(max=3) - 1)[:, None] * near).sum(0)[:, None]
+        self.model.log_alpha += RATE * ((share.clamp(max=2) - 1)[:, None] * near).sum(0)[:, None]

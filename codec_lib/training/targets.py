@@ -53,6 +53,9 @@ class TargetObjective(Objective):
     def players(self) -> list[Player]:
         return [Player(self.model, muon(self.model, self.settings), self.loss)]
 
+    def start(self, x: Tensor) -> None:
+        self.model.start(x)
+
     def train(self) -> None:
         self.model.train()
 

@@ -1,9 +1,11 @@
-"""Six bit planes, each a stage, and a feedback loop that makes codes as long as they should be."""
+"""Six bit planes, and a feedback loop that makes codes as long as they should be."""
 
 import pytest
 import torch
 
-from codec_lib.models.pyramid import PLANES, Pyramid, numbers_of, planes_of, value
+from codec_lib.layers.dct import BLOCK
+from codec_lib.models.base import pad, samples
+from codec_lib.models.pyramid import BINS, PLANES, Pyramid, numbers_of, planes_of, value
 from codec_lib.training.codelength import magnitude
 from codec_lib.training.settings import Settings
 
@@ -25,35 +27,31 @@ def picture(height=40, width=56):
     return torch.randint(0, 256, (1, 3, height, width), generator=generator, dtype=torch.uint8)
 
 
-def test_planes_are_the_bits_of_numbers_and_the_first_ones_their_middle():
-    k = torch.arange(1 - 2 ** (PLANES - 1), 2 ** (PLANES - 1) + 1.0).view(1, 1, 1, -1)
+def test_planes_are_the_bits_of_magnitudes_and_then_the_signs():
+    k = torch.arange(1.0 - BINS, BINS).view(1, 1, 1, -1)
     planes = planes_of(k)
+    assert planes.shape[1] == PLANES
     assert torch.equal(numbers_of(planes), k)
-    for t in range(1, PLANES):
-        coarse = numbers_of(planes[:, :t])
-        assert (coarse - k).abs().max() == (2 ** (PLANES - t) - 1) / 2
-        assert len(coarse.unique()) == 2**t
+    assert torch.equal(numbers_of(torch.cat((planes[:, :-1], -planes[:, -1:]), 1)), -k)
+    assert (planes[0, :, 0, 0, BINS - 1] == -1).all()  # a zero: nothing but zeros
 
 
-def test_rounding_up_and_the_middle_of_the_bin_are_no_more_than_half_a_step_off():
+def test_rounding_is_no_more_than_half_a_step_off():
     y = torch.linspace(-0.95, 0.95, 2001).view(1, 1, 1, -1)
-    assert (value(Pyramid.quantize(y)) - y).abs().max() <= 2.0**-PLANES + 1e-6
+    assert (value(Pyramid.quantize(y)) - y).abs().max() <= 0.5 / BINS + 1e-6
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("size", [(1, 1), (8, 8), (37, 53)])
-def test_every_plane_is_a_stage(model, size):
+def test_what_is_read_are_the_planes_of_what_was_sent(model, size):
     x = picture(*size)
     sections = model.compress(x, 5.0)
-    assert [(name,) for name in sections] == list(model.stages(5.0))
-    for count in range(1, PLANES + 1):
-        first = dict(list(sections.items())[:count])
-        decoded = model.decompress(first, 5.0, *size)
-        assert decoded.shape == x.shape
-        kept = model.read(first, 5.0, *size)
-        coarse = numbers_of(torch.stack(list(kept.values()))[None])
-        exact = numbers_of(torch.stack(list(model.read(sections, 5.0, *size).values()))[None])
-        assert (coarse - exact).abs().max() <= (2 ** (PLANES - count) - 1) / 2
+    assert tuple(sections) == model.stages(5.0)[0]
+    gain, _ = model.gain(torch.tensor([5.0]))
+    k = model.quantize(model.analyze(pad(samples(x), BLOCK)) * gain)
+    read = torch.stack(list(model.read(sections, 5.0, *size).values()))
+    assert torch.equal(numbers_of(read[None]), k)
+    assert model.decompress(sections, 5.0, *size).shape == x.shape
 
 
 @torch.no_grad()
