@@ -14,6 +14,7 @@ from codec_lib.layers.residual import PartialResidualBlock
 
 UNIT = 4.0  # what networks see is (x - 1/2) UNIT
 BLOCKS = 4
+ROWS = 512  # of a picture that are transformed at once: a band needs 40 more on either side
 
 
 @torch.no_grad()

@@ -27,7 +27,8 @@ from torch import Tensor, nn
 
 from codec_lib import picture
 from codec_lib.layers import pursuit
-from codec_lib.layers.block_transform import BLOCK, analysis, synthesis
+from codec_lib.layers.bands import in_bands
+from codec_lib.layers.block_transform import BLOCK, ROWS, analysis, synthesis
 from codec_lib.layers.centres import Centres
 from codec_lib.layers.gain import QUALITIES, between
 from codec_lib.layers.importance import ramp
@@ -67,8 +68,12 @@ class ConditionalProbability(Model):
         return TargetedOutput(self.decoder(z_bar).float(), {"y": total}, rate, bpp_target(quality))
 
     def latents(self, x: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Symbols, the centres that they stand for, and the mask: all (B, C, H/8, W/8)."""
-        z, importance = self.encoder(x).float().split((self.widths["C"], 1), 1)
+        """Symbols, the centres that they stand for, and the mask: all (B, C, H/8, W/8).
+
+        x is (B, 3, H, W) in [0, 1], or its levels, uint8.
+        """
+        y = in_bands(self.encoder, x, lambda band: self.encoder(samples(band)), ROWS)
+        z, importance = y.float().split((self.widths["C"], 1), 1)
         mask = ramp(torch.sigmoid(importance + between(self.offset, quality)), self.widths["C"])
         return *self.centres(z * mask), mask
 
@@ -83,7 +88,7 @@ class ConditionalProbability(Model):
     @torch.inference_mode()
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         quality = self.quality_tensor(setting)
-        symbols, _, _ = self.latents(pad(samples(levels), BLOCK), quality)
+        symbols, _, _ = self.latents(pad(levels, BLOCK), quality)
         return {"y": self.prior.encode(symbols[0])}
 
     @torch.inference_mode()
@@ -97,8 +102,9 @@ class ConditionalProbability(Model):
     @torch.inference_mode()
     def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
         symbols = self.read(sections, setting, height, width)["y"]
-        x_hat = self.decoder(self.centres.values(symbols)[None])
-        return crop(picture.quantize(x_hat), height, width)
+        z_hat = self.centres.values(symbols)[None]
+        x_hat = in_bands(self.decoder, z_hat, lambda band: picture.quantize(self.decoder(band)), ROWS)
+        return crop(x_hat, height, width)
 
     def objective(self, settings: "Settings") -> Objective:
         return TargetObjective(self, settings)

@@ -27,7 +27,8 @@ from torch import Tensor, nn
 
 from codec_lib import picture
 from codec_lib.layers import folding
-from codec_lib.layers.block_transform import BLOCK, analysis, synthesis
+from codec_lib.layers.bands import in_bands
+from codec_lib.layers.block_transform import BLOCK, ROWS, analysis, synthesis
 from codec_lib.layers.gain import QUALITIES, between
 from codec_lib.layers.importance import level_of, mask_of, staircase
 from codec_lib.models.base import Model, crop, pad, samples
@@ -79,8 +80,9 @@ class ImportanceMap(Model):
         return TargetedOutput(x_hat, {"codes": bits.flatten(1).sum(1)}, rate, share_of(quality))
 
     def analyze(self, x: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
-        """e (B, n, H/8, W/8) and p (B, 1, H/8, W/8), both in (0, 1)."""
-        e, importance = self.encoder(x).float().split((self.n, 1), 1)
+        """e (B, n, H/8, W/8) and p (B, 1, H/8, W/8), both in (0, 1), of x or of its levels, uint8."""
+        y = in_bands(self.encoder, x, lambda band: self.encoder(samples(band)), ROWS)
+        e, importance = y.float().split((self.n, 1), 1)
         return torch.sigmoid(e), torch.sigmoid(importance + between(self.offset, quality))
 
     def start(self, x: Tensor) -> None:
@@ -95,7 +97,7 @@ class ImportanceMap(Model):
     @torch.inference_mode()
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         quality = self.quality_tensor(setting)
-        e, p = self.analyze(pad(samples(levels), BLOCK), quality)
+        e, p = self.analyze(pad(levels, BLOCK), quality)
         level = level_of(p, self.L)[0]
         sent = mask_of(level[None], self.n, self.L)[0]
         codes = (e[0] > 0.5).long() * sent
@@ -119,8 +121,9 @@ class ImportanceMap(Model):
 
     @torch.inference_mode()
     def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
-        codes = self.read(sections, setting, height, width)["codes"]
-        return crop(picture.quantize(self.decoder(codes[None].float())), height, width)
+        codes = self.read(sections, setting, height, width)["codes"][None].float()
+        x_hat = in_bands(self.decoder, codes, lambda band: picture.quantize(self.decoder(band)), ROWS)
+        return crop(x_hat, height, width)
 
     def objective(self, settings: "Settings") -> Objective:
         return TargetObjective(self, settings)

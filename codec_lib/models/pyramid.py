@@ -31,10 +31,12 @@ import torch
 from torch import Tensor, nn
 
 from codec_lib import picture
-from codec_lib.layers.block_transform import BLOCK, UNIT, synthesis
+from codec_lib.layers.bands import in_bands
+from codec_lib.layers.block_transform import BLOCK, ROWS, UNIT, synthesis
 from codec_lib.layers.convolution import weight_and_bias
 from codec_lib.layers.dct import block_transform
 from codec_lib.layers.gain import QUALITIES, GainUnit
+from codec_lib.layers.windows import windows
 from codec_lib.models.base import Model, crop, pad, samples
 from codec_lib.priors.base import Sections
 from codec_lib.priors.bits import BitsPrior
@@ -50,6 +52,7 @@ BINS = 2 ** (PLANES - 1)  # of y in [0, 1]; |k| is smaller
 SCALES = 4
 FEATURES = 12  # of each scale, beside its three colours
 INITIAL_GAIN = 0.04
+WINDOW, MARGIN = 64, 4  # places of y that are computed at once, and how many more are seen around them
 
 
 class Scale(nn.Module):
@@ -132,7 +135,11 @@ class Pyramid(Model):
     @torch.inference_mode()
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         gain, _ = self.gain(self.quality_tensor(setting))
-        k = self.quantize(self.analyze(pad(samples(levels), BLOCK)) * gain)
+        x = pad(levels, BLOCK)
+        h, w = x.shape[-2] // BLOCK, x.shape[-1] // BLOCK
+        k = torch.empty(1, self.widths["C"], h, w, device=x.device)
+        for part in windows(h, w, WINDOW, MARGIN):
+            part.put(k, self.quantize(self.analyze(samples(part.of(x, BLOCK))) * gain))
         (names,) = self.stages(setting)
         return dict(zip(names, self.prior.encode(planes_of(k)[0]), strict=True))
 
@@ -149,8 +156,9 @@ class Pyramid(Model):
     def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
         _, inverse = self.gain(self.quality_tensor(setting))
         planes = torch.stack(list(self.read(sections, setting, height, width).values()))
-        x_hat = self.decoder(value(numbers_of(planes[None])) * inverse)
-        return crop(picture.quantize(x_hat), height, width)
+        y_hat = value(numbers_of(planes[None])) * inverse
+        x_hat = in_bands(self.decoder, y_hat, lambda band: picture.quantize(self.decoder(band)), ROWS)
+        return crop(x_hat, height, width)
 
     def objective(self, settings: "Settings") -> Objective:
         return CodelengthObjective(self, settings)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from codec_lib.layers.dct import BLOCK
+from codec_lib.models import pyramid
 from codec_lib.models.base import pad, samples
 from codec_lib.models.pyramid import BINS, PLANES, Pyramid, numbers_of, planes_of, value
 from codec_lib.training.codelength import magnitude
@@ -90,3 +91,13 @@ def test_small_and_smooth_numbers_have_a_small_penalty():
     assert magnitude(noise) < magnitude(10 * noise)
     assert magnitude(flat) < magnitude(flat + 3 * noise)
     assert magnitude(0 * noise) == 0
+
+
+@torch.no_grad()
+def test_a_picture_in_windows_is_the_picture_as_a_whole(model, monkeypatch):
+    x = picture(96, 120)
+    whole = model.compress(x, 5.0)
+    monkeypatch.setattr(pyramid, "WINDOW", 5)
+    assert model.compress(x, 5.0) == whole
+    monkeypatch.setattr(pyramid, "MARGIN", 2)
+    assert model.compress(x, 5.0) != whole
