@@ -97,9 +97,6 @@ class Pyramid(Model):
         with torch.no_grad():
             for parameter in self.together[-1].parameters():
                 parameter.mul_(0.1)
-            reach = UNIT / 2 * block_transform(C)[0].abs().sum(1)  # of the first coefficients
-            self.gain.log_gain.clamp_(max=-reach.log())
-            self.gain.log_inverse.copy_(-self.gain.log_gain)
 
     def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
         return (tuple(f"plane {t}" for t in range(1, PLANES + 1)),)
@@ -127,6 +124,13 @@ class Pyramid(Model):
         """k = round(BINS y), from 1 - BINS to BINS - 1; within that with the gradient of BINS y."""
         scaled = BINS * y
         return (scaled + (scaled.round() - scaled).detach()).clamp(1 - BINS, BINS - 1)
+
+    @torch.no_grad()
+    def start(self, x: Tensor) -> None:
+        """Before training: let y be at most 1 in pictures x (B, 3, H, W)."""
+        largest = self.analyze(x).abs().amax((0, 2, 3))
+        self.gain.log_gain.clamp_(max=-largest.log())
+        self.gain.log_inverse.copy_(-self.gain.log_gain)
 
     def freeze(self) -> "Pyramid":
         self.prior.freeze()

@@ -59,6 +59,9 @@ class CodelengthObjective(Objective):
     def players(self) -> list[Player]:
         return [Player(self.model, muon(self.model, self.settings), self.loss)]
 
+    def start(self, x: Tensor) -> None:
+        self.model.start(x)
+
     def train(self) -> None:
         self.model.train()
 
