@@ -33,7 +33,9 @@ from codec_lib.priors.channel import ChannelPrior
 
 QUALITIES = (1.0, 4.0, 8.0)
 BATCH = 8
-WHOLE = ("near-lossless", "flagship", "context", "checkerboard", "recurrent")
+WHOLE = (
+    "near-lossless", "flagship", "context", "checkerboard", "recurrent", "primed", "recurrent-gdn"
+)  # fmt: skip
 
 
 @contextmanager

@@ -10,7 +10,9 @@ from codec_lib import data, weights
 from codec_lib.measure import metrics
 
 MODELS = ("flagship", "hyperprior", "factorized", "autoencoder")
-STEPWISE = ("near-lossless", "flagship", "context", "checkerboard", "recurrent")
+STEPWISE = (
+    "near-lossless", "flagship", "context", "checkerboard", "recurrent", "primed", "recurrent-gdn"
+)  # fmt: skip
 KODAK = data.results("kodak")
 CODERS = data.results("entropy_coders")["coders"]
 
