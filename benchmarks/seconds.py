@@ -27,6 +27,8 @@ MODELS = {
     "context": {"quality": 4.0},
     "hyperprior": {"quality": 4.0},
     "near-lossless": {"tau": 0},
+    "recurrent": {"iterations": 8},
+    "primed": {"iterations": 8},
 }
 ROUNDS = 3
 EVERY = 6  # one of so many Kodak pictures

@@ -169,7 +169,7 @@ class Pyramid(Model):
 
 
 def planes_of(k: Tensor) -> Tensor:
-    """The bits of |k|, the highest first, and where k < 0: -1 or 1, int8 (B, PLANES, C, h, w).
+    """The bits of magnitudes, the highest first, and where k < 0: -1 or 1, int8 (B, PLANES, C, h, w).
 
     >>> planes_of(torch.tensor([[[[-3.0, 0.0, 16.0]]]]))[0, :, 0, 0].tolist()
     [[-1, -1, 1], [-1, -1, -1], [-1, -1, -1], [1, -1, -1], [1, -1, -1], [1, -1, -1]]
