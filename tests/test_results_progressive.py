@@ -1,5 +1,6 @@
 """Files that can be cut, at true rates; a published figure agrees with files, not with its axis."""
 
+import numpy as np
 import pytest
 
 from benchmarks.recurrent_ablations import RUNS
@@ -45,6 +46,26 @@ def test_every_iteration_of_the_shipped_weights_is_coded_and_gains(name):
         assert [row[key] for row in rows] == sorted(row[key] for row in rows)
     assert all(row["coded_bytes"] <= row["raw_bytes"] for row in rows)
     assert rows[0]["coded_bytes"] < 0.9 * rows[0]["raw_bytes"]
+
+
+def test_the_small_codec_keeps_up_with_the_published_one_at_first_and_falls_behind():
+    rates, psnr = zip(*PUBLISHED["curves"]["toderici"]["psnr"], strict=True)
+    rows = PROGRESSIVE["recurrent"]["means"]
+    ahead = [row["psnr"] - np.interp(row["bpp"], rates, psnr) for row in rows]
+    assert ahead[1] > -0.1
+    assert max(ahead[7:]) < -1
+
+
+def test_ms_ssim_at_half_a_bit_is_at_least_that_of_jpeg():
+    ours, jpeg = (
+        PROGRESSIVE["recurrent"]["means"],
+        data.results("kodak_baselines")["curves"]["jpeg"]["means"],
+    )
+    at = [
+        np.interp(0.5, *zip(*((r["bpp"], r["ms_ssim"]) for r in rows), strict=True))
+        for rows in (ours, jpeg)
+    ]
+    assert at[0] >= at[1]
 
 
 def test_the_ablations_are_those_that_the_benchmark_makes():
