@@ -94,6 +94,7 @@ def test_a_giant_that_a_few_bytes_claim_is_refused_by_the_coder_and_soon(origina
     width, height = size
     giant = replace(head, width=width, height=height)
     random = np.random.default_rng(0)
+    weights.load(model)  # kept from now on: its memory is not the file's
     for length in (0, 1, 11, 100, 101):
         file = container.write(giant, {name: random.bytes(length) for name in sections})
         tracemalloc.start()
