@@ -52,7 +52,7 @@ class ConditionalProbability(Model):
     def __init__(self, N: int = 128, C: int = 48, L: int = 6, K: int = 24):
         super().__init__(N=N, C=C, L=L, K=K)
         self.encoder, self.decoder = analysis(N, C + 1), synthesis(C, N)
-        self.offset = nn.Parameter(torch.linspace(-1.5, 1.5, QUALITIES)[:, None])
+        self.offset = nn.Parameter(torch.linspace(-1.5, 4.0, QUALITIES)[:, None])
         self.centres = Centres(L)
         self.prior = VolumePrior("y", C, L, K, 0, self.frozen)
 
