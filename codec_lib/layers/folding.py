@@ -63,8 +63,11 @@ def most_telling(means: Tensor, count: int) -> list[Bit]:
 def start(encoder: nn.Sequential, decoder: nn.Sequential, x: Tensor, count: int) -> None:
     """Let two transforms of `block_transform` begin as the best `count` bits of the blocks of x.
 
-    Their widths have to be at least 2 count. Of the encoder's outputs the first `count` are bits.
+    Of the encoder's outputs the first `count` are bits. Raises ValueError for widths below 2 count.
     """
+    width = len(weight_and_bias(decoder[0])[0])
+    if width < 2 * count:
+        raise ValueError(f"widths: N is {width}, expected at least {2 * count}")
     means, sizes = fold(x)
     bits = most_telling(means, count)
     rows = block_transform(3 * BLOCK**2)[0].to(x)

@@ -86,6 +86,15 @@ class Model(nn.Module, ABC):
         """
         self.load_state_dict(other.state_dict())
 
+    def take_from(self, state: dict[str, Tensor]) -> None:
+        """Begin training with some parameters and buffers by name; the others stay as they are.
+
+        Raises RuntimeError for names or shapes that are not here.
+        """
+        found = self.load_state_dict(state, strict=False)
+        if found.unexpected_keys:
+            raise RuntimeError(f"start: it has {', '.join(found.unexpected_keys)}, and this one has not")
+
     def channels_last(self) -> Self:
         """Lay out the weights of two-dimensional convolutions as fast ones want them; returns the model."""
         for parameter in self.parameters():

@@ -153,9 +153,7 @@ class IterativeCodec(Model):
 
     def start_from(self, other: nn.Module) -> None:
         """The same, of any iterative codec of these widths; what that one lacks stays as it is."""
-        found = self.load_state_dict(other.state_dict(), strict=False)
-        if found.unexpected_keys:
-            raise RuntimeError(f"start: it has {', '.join(found.unexpected_keys)}, and this one has not")
+        self.take_from(other.state_dict())
 
     @torch.no_grad()
     def start(self, x: Tensor) -> None:

@@ -65,3 +65,8 @@ def test_what_is_a_bit_is_about_as_large_as_one(x, begun):
     size = begun[0](x)[:, :COUNT].square().mean((0, 2, 3)).sqrt()
     assert size.min() > 0.8
     assert size.max() < 1.25
+
+
+def test_transforms_that_are_too_narrow_are_refused(x):
+    with pytest.raises(ValueError, match="widths: N is 47, expected at least 48"):
+        folding.start(analysis(47, COUNT + 1), synthesis(COUNT, 47), x, COUNT)
