@@ -7,7 +7,8 @@ never outside of the bracket, which shrinks with every trial.
 For a set of pictures the question is which of them get the bytes. With a price for a byte each picture can
 answer alone: it takes the point of least error + price bytes. Lower the price, and pictures step up along
 their convex hulls, where a byte buys most first. What the budget still holds then goes to single changes,
-the best that fit. Small sets are solved exactly instead.
+the best that fit. Where pictures have the same settings, one for all is tried, too: near its budget it may
+be ahead. Small sets are solved exactly instead.
 
 Source of the price: Everett, "Generalized Lagrange multiplier method", Operations Research 1963; Shoham and
 Gersho, IEEE Transactions on Acoustics, Speech, and Signal Processing 1988.
@@ -66,7 +67,7 @@ def allocate(points: Sequence[Sequence[Point]], budget: int) -> list[int]:
         budget: bytes for all of them.
     Returns:
         The place of the chosen point of each picture. Up to `EXACT` combinations, the sum is the least
-        there is; else no single change within the budget lowers it.
+        there is; else no single change within the budget lowers it, nor does the same place for all.
     Raises:
         ValueError: a picture without points, or not even the smallest ones fit.
 
@@ -80,7 +81,10 @@ def allocate(points: Sequence[Sequence[Point]], budget: int) -> list[int]:
         raise ValueError(f"budget: {budget} bytes; the smallest files have {smallest}")
     if math.prod(map(len, points)) <= EXACT:
         return _best_of_all(points, budget)
-    return _improved(points, _on_the_hulls(points, budget), budget)
+    starts = [_on_the_hulls(points, budget), *_alike(points, budget)]
+    return min(
+        (_improved(points, start, budget) for start in starts), key=lambda chosen: _error(points, chosen)
+    )
 
 
 def _best_of_all(points: Sequence[Sequence[Point]], budget: int) -> list[int]:
@@ -99,6 +103,13 @@ def _best_of_all(points: Sequence[Sequence[Point]], budget: int) -> list[int]:
                 front.append((size, error, chosen))
                 best = error
     return front[-1][2]
+
+
+def _alike(points: Sequence[Sequence[Point]], budget: int) -> list[list[int]]:
+    """The best choice of the same place for all pictures that fits, if there is one."""
+    places = ([k] * len(points) for k in range(min(map(len, points))))
+    fitting = [p for p in places if sum(own[p[0]][0] for own in points) <= budget]
+    return sorted(fitting, key=lambda chosen: _error(points, chosen))[:1]
 
 
 def _on_the_hulls(points: Sequence[Sequence[Point]], budget: int) -> list[int]:
@@ -141,6 +152,11 @@ def _improved(points: Sequence[Sequence[Point]], chosen: list[int], budget: int)
         _, picture, to = max(changes)
         left -= points[picture][to][0] - points[picture][chosen[picture]][0]
         chosen[picture] = to
+
+
+def _error(points: Sequence[Sequence[Point]], chosen: list[int]) -> float:
+    """The sum of the errors of a choice."""
+    return sum(own[k][1] for own, k in zip(points, chosen, strict=True))
 
 
 def _slope(a: Point, b: Point) -> float:

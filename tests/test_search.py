@@ -114,6 +114,21 @@ def test_the_way_of_large_sets_stays_within_the_budget_and_leaves_no_single_chan
             assert total(points, other)[0] > budget or total(points, other)[1] >= error - 1e-9
 
 
+@given(
+    points=st.lists(
+        st.lists(st.tuples(st.integers(1, 99), st.floats(0, 9)), min_size=6, max_size=6),
+        min_size=6,
+        max_size=9,
+    ),
+    place=st.integers(0, 5),
+)
+def test_a_large_set_is_never_worse_than_the_same_place_for_all(points, place):
+    size, error = total(points, [place] * len(points))
+    chosen = allocate(points, size)
+    assert total(points, chosen)[0] <= size
+    assert total(points, chosen)[1] <= error + 1e-9
+
+
 def test_a_large_set_of_convex_curves_comes_close_to_the_bound():
     """24 pictures, about 40 points each, against the dual bound."""
     generator = np.random.default_rng(0)

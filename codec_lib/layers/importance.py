@@ -7,11 +7,12 @@ Two kinds, for a map p in (0, 1) at the size of the latent, of which n channels 
 
 The first is a staircase with gradient zero. Its straight-through gradient lets p see the channels near
 its level: d mask_k / d p = L where L p - 1 <= ceil(k L / n) < L p + 2, else 0, times what comes from behind
-and summed over channels. (A public version returns ones instead, whatever comes from behind: such a map
-never hears about distortion.) The second has a gradient of its own.
+and summed over channels. The window is three levels wide, so that all channels together climb 3 n while p
+goes from 0 to 1, where the staircase climbs n. (A public version returns ones instead, whatever comes from
+behind: such a map never hears about distortion.) The second has a gradient of its own.
 
-Sources: Li et al., "Learning convolutional networks for content-weighted image compression", CVPR 2018,
-eq. 5 to 8; Mentzer et al., CVPR 2018, section 3.3.
+Sources: Li et al., "Learning convolutional networks for content-weighted image compression", CVPR 2018;
+Mentzer et al., CVPR 2018, section 3.3.
 """
 
 from typing import Any
