@@ -57,7 +57,7 @@ EVERY = 25  # steps between looks at the centres
 TUCODEC_PARTS = "laplace", "filter", "fusion"
 RATES = {  # of learning: hidden matrices, all else
     "importance-map": (0.0006, 0.0005),
-    "conditional-probability": (0.0006, 0.0005),
+    "conditional-probability": (0.002, 0.002),
     "pyramid": (0.002, 0.001),
     "tucodec": (0.001, 0.0005),
 }

@@ -27,6 +27,7 @@ DEPTH = BLOCKS + 1  # bits of a coefficient at most
 LEAK = 0.125
 TURN = -2 / (1 + LEAK)  # x + TURN phi(x) = -SHRINK |x|
 SHRINK = (1 - LEAK) / (1 + LEAK)
+LEAST = 1e-3  # root mean square
 RANDOM = 0.1  # of what the last layer began with is left
 
 
@@ -42,7 +43,7 @@ def fold(x: Tensor) -> tuple[Tensor, Tensor]:
     blocks = F.pixel_unshuffle((x - 0.5) * UNIT, BLOCK).movedim(1, -1)
     u, means, sizes = (blocks @ block_transform(3 * BLOCK**2)[0].T.to(x)).flatten(0, 2), [], []
     for _ in range(DEPTH):
-        sizes.append(u.square().mean(0).sqrt())
+        sizes.append(u.square().mean(0).sqrt().clamp(min=LEAST))  # grey pictures have no colours
         means.append(u.abs().mean(0))
         u = u.abs() - means[-1]
     return torch.stack(means), torch.stack(sizes)
@@ -53,7 +54,7 @@ def most_telling(means: Tensor, count: int) -> list[Bit]:
     chosen, depth = [], [0] * means.shape[1]
     gains = means.square().tolist()
     for _ in range(count):
-        k = max(range(len(depth)), key=lambda k: gains[depth[k]][k] if depth[k] < DEPTH else 0.0)
+        k = max(range(len(depth)), key=lambda k: gains[depth[k]][k] if depth[k] < DEPTH else -1.0)
         depth[k] += 1
         chosen.append(Bit(k, depth[k]))
     return chosen

@@ -21,6 +21,7 @@ from codec_lib.layers.convolution import weight_and_bias
 SHIFTS = 0.0, 0.5, -0.5  # in standard deviations
 GAINS = 0.4, 0.7, 1.2, 2.0, 4.0, 8.0
 SEEN = 16384  # places at most
+LEAST = 1e-3  # standard deviation
 RANDOM = 0.1  # of what the layers began with is left
 
 
@@ -45,7 +46,7 @@ def start(encoder: nn.Sequential, decoder: nn.Sequential, x: Tensor, q: Callable
 
 def pursue(h: Tensor, q: Callable[[Tensor], Tensor], count: int) -> list[tuple[int, float, float, Tensor]]:
     """For each symbol q(gain h_k + offset) of h (S, K): k, gain, offset, and d (K,)."""
-    sigma = h.std(0)
+    sigma = h.std(0).clamp(min=LEAST)  # grey pictures have no colours
     choices = [(gain, -gain * shift) for gain in GAINS for shift in SHIFTS]
     symbols = torch.cat([q(h / sigma * gain + offset) for gain, offset in choices], 1)  # (S, choices K)
     energy = symbols.square().sum(0).clamp(min=1.0)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from codec_lib.layers import pursuit
+from codec_lib.layers import folding, pursuit
 from codec_lib.layers.block_transform import analysis, synthesis
 from codec_lib.layers.centres import Centres
 
@@ -39,3 +39,18 @@ def test_transforms_that_begin_so_show_the_picture(centres):
     values[:, 8:] = 0
     coarse = (decoder(values) - smooth).square().mean()
     assert error < coarse < 0.5 * smooth.var()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "grey", [torch.full((2, 3, 32, 32), 0.5), torch.rand(2, 1, 32, 32).repeat(1, 3, 1, 1)]
+)
+def test_pictures_without_colours_leave_no_weight_that_is_no_number(centres, grey):
+    torch.manual_seed(0)
+    for start in (
+        lambda *networks: pursuit.start(*networks, grey, centres.nearest, 24),
+        lambda *networks: folding.start(*networks, grey, 24),
+    ):
+        networks = analysis(48, 25), synthesis(24, 48)
+        start(*networks)
+        assert all(p.isfinite().all() for network in networks for p in network.parameters())
