@@ -23,14 +23,14 @@ CVPR 2018; contexts: Li et al., IEEE Transactions on Image Processing 2020.
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from codec_lib import picture
 from codec_lib.layers import folding
 from codec_lib.layers.bands import in_bands
 from codec_lib.layers.block_transform import BLOCK, ROWS, analysis, synthesis
-from codec_lib.layers.gain import QUALITIES, between
-from codec_lib.layers.importance import level_of, mask_of, staircase
+from codec_lib.layers.gain import QUALITIES
+from codec_lib.layers.importance import Importance, level_of, mask_of, share_of, staircase
 from codec_lib.models.base import Model, crop, pad, samples
 from codec_lib.priors.base import Sections
 from codec_lib.priors.coarse_to_fine import CoarseToFine
@@ -41,8 +41,6 @@ from codec_lib.training.targets import TargetedOutput, TargetObjective
 
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
-
-SHARES = 0.06, 0.95  # of all bits that the lowest and the highest quality may send
 
 
 class ImportanceMap(Model):
@@ -57,8 +55,8 @@ class ImportanceMap(Model):
     def __init__(self, N: int = 128, n: int = 64, L: int = 16, K: int = 24):
         super().__init__(N=N, n=n, L=L, K=K)
         self.n, self.L = n, L
-        self.encoder, self.decoder = analysis(N, n + 1), synthesis(n, N)
-        self.offset = nn.Parameter(torch.logit(share_of(torch.arange(1, QUALITIES + 1)))[:, None])
+        self.encoder, self.decoder = analysis(N, n), synthesis(n, N)
+        self.importance = Importance(N, torch.logit(share_of(torch.arange(1, QUALITIES + 1))))
         self.prior = VolumePrior("codes", n, 2, K, 1, self.frozen)
         self.map = CoarseToFine(L + 1, self.frozen)
 
@@ -81,9 +79,13 @@ class ImportanceMap(Model):
 
     def analyze(self, x: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
         """e (B, n, H/8, W/8) and p (B, 1, H/8, W/8), both in (0, 1), of x or of its levels, uint8."""
-        y = in_bands(self.encoder, x, lambda band: self.encoder(samples(band)), ROWS)
-        e, importance = y.float().split((self.n, 1), 1)
-        return torch.sigmoid(e), torch.sigmoid(importance + between(self.offset, quality))
+
+        def transformed(band: Tensor) -> Tensor:
+            h = self.encoder[:-1](samples(band))
+            return torch.cat((self.encoder[-1](h), self.importance.conv(h)), 1)
+
+        e, logit = in_bands(self.encoder, x, transformed, ROWS).float().split((self.n, 1), 1)
+        return torch.sigmoid(e), self.importance(logit, quality)
 
     def start(self, x: Tensor) -> None:
         """Before training: pictures x (B, 3, H, W) say with which bits of which coefficients to begin."""
@@ -127,8 +129,3 @@ class ImportanceMap(Model):
 
     def objective(self, settings: "Settings") -> Objective:
         return TargetObjective(self, settings)
-
-
-def share_of(quality: Tensor) -> Tensor:
-    """Of all bits the share that a quality in [1, 8] may send, same shape."""
-    return SHARES[0] * (SHARES[1] / SHARES[0]) ** ((quality - 1) / (QUALITIES - 1))

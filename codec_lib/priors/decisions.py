@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from codec_lib.entropy.pmf import Tables
 
 TABLES = 64
-LARGEST_LOGIT = 8.0
+LARGEST_LOGIT = 8.0  # unless a prior asks for others
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,21 @@ def bits(logits: Tensor, symbols: Tensor, levels: int) -> Tensor:
     return cost / torch.log(torch.tensor(2.0))
 
 
-def table_logits() -> Tensor:
+def table_logits(largest: float = LARGEST_LOGIT) -> Tensor:
     """The logits of the tables, float64 (TABLES,), ascending."""
-    return torch.linspace(-LARGEST_LOGIT, LARGEST_LOGIT, TABLES, dtype=torch.float64)
+    return torch.linspace(-largest, largest, TABLES, dtype=torch.float64)
 
 
-def thresholds() -> Tensor:
+def thresholds(largest: float = LARGEST_LOGIT) -> Tensor:
     """Between the logits of neighbouring tables, float64 (TABLES - 1,)."""
-    logits = table_logits()
+    logits = table_logits(largest)
     return (logits[1:] + logits[:-1]) / 2
 
 
-def tables() -> Tables:
+def tables(largest: float = LARGEST_LOGIT) -> Tables:
     """One table of two symbols, 0 and 1, for each logit."""
-    return Tables.from_pmfs([[1 - p, p] for p in torch.sigmoid(table_logits()).tolist()], [0] * TABLES)
+    ones = torch.sigmoid(table_logits(largest)).tolist()
+    return Tables.from_pmfs([[1 - p, p] for p in ones], [0] * TABLES)
 
 
 def write(symbols: Tensor, indexes: Tensor, levels: int) -> tuple[Tensor, Tensor]:

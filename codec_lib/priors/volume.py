@@ -32,8 +32,9 @@ from codec_lib.layers.masked import MaskedConv3d
 from codec_lib.priors import decisions
 
 FIRST, WINDOW = 5, 3  # sides of the windows of the first layer and of the others
+LARGEST_LOGIT = 11.0  # what is certain is most of a volume
 COUNT = 4  # bytes in front of a section: how many decisions it has
-CHUNK = 1024  # places that are computed at once: symbols are in this order in the section
+CHUNK = 1024  # places of a plane that go through a layer at once
 BLOCK = 128  # rows and columns of a volume that are decoded together: larger ones are cut
 
 
@@ -81,12 +82,12 @@ class VolumePrior(nn.Module):
             "channel": convert(nn.Sequential(of_channel)),
             "second": convert(gathered(self.second), fraction=FRACTION_BITS),
             "third": convert(gathered(self.third), fraction=FRACTION_BITS),
-            "last": convert(gathered(self.last), decisions.thresholds(), fraction=FRACTION_BITS),
+            "last": convert(gathered(self.last), decisions.thresholds(LARGEST_LOGIT), FRACTION_BITS),
         }
         if self.side is not None:
             parts["side"] = convert(nn.Sequential(self.side))
         self.frozen.update({f"{self.name} {part}": network for part, network in parts.items()})
-        self.frozen[self.name] = decisions.tables()
+        self.frozen[self.name] = decisions.tables(LARGEST_LOGIT)
 
     @torch.inference_mode()
     def encode(self, symbols: Tensor, sent: Tensor | None = None, side: Tensor | None = None) -> bytes:
@@ -175,24 +176,38 @@ class VolumeWalk:
         self.of_side = None if side is None else self._network("side", side.flatten(1).T)
 
     def steps(self) -> list[Tensor]:
-        """The places of each plane, a batch at a time."""
-        planes = diagonal.steps(self.size)
-        return [part for places in planes for part in places.to(self.device).split(CHUNK)]
+        """The places of each plane."""
+        return [places.to(self.device) for places in diagonal.steps(self.size)]
 
     def indexes(self, places: Tensor) -> Tensor:
-        """The tables of the decisions at some places, uint8 (L - 1, P)."""
+        """The tables of the decisions at the places of a plane, uint8 (L - 1, P).
+
+        A layer sees what the one before it gave in the same plane, so it waits for all of that.
+        """
+        chunks = places.split(CHUNK)
+        for layer in (self._first, self._second, self._third):
+            for chunk in chunks:
+                layer(chunk, self.inner[0].bases(chunk))
+        return torch.cat([self._last(self.inner[0].bases(chunk)) for chunk in chunks]).T
+
+    def _first(self, places: Tensor, bases: Tensor) -> None:
         area = self.size[1] * self.size[2]
         psi = self.of_channel[places // area]
         if self.of_side is not None:
             psi = psi + self.of_side[places % area]
-        bases = self.inner[0].bases(places)
-        h = activate(self._gathered("first", self.symbols, self.symbols.bases(places) + self.strict) + psi)
-        self.inner[0].rows[bases] = to_int32(h)
-        around = bases + self.near
-        self.inner[1].rows[bases] = to_int32(activate(self._gathered("second", self.inner[0], around)))
-        h = activate(h + self._gathered("third", self.inner[1], around))
-        self.inner[2].rows[bases] = to_int32(h)
-        return self._gathered("last", self.inner[2], around).T
+        around = self.symbols.bases(places) + self.strict
+        self.inner[0].rows[bases] = to_int32(activate(self._gathered("first", self.symbols, around) + psi))
+
+    def _second(self, _: Tensor, bases: Tensor) -> None:
+        h = activate(self._gathered("second", self.inner[0], bases + self.near))
+        self.inner[1].rows[bases] = to_int32(h)
+
+    def _third(self, _: Tensor, bases: Tensor) -> None:
+        h = self.inner[0].rows[bases] + self._gathered("third", self.inner[1], bases + self.near)
+        self.inner[2].rows[bases] = to_int32(activate(h))
+
+    def _last(self, bases: Tensor) -> Tensor:
+        return self._gathered("last", self.inner[2], bases + self.near)
 
     def put(self, places: Tensor, symbols: Tensor) -> None:
         """Enter what is decoded at some places; what is not sent stays unknown."""

@@ -85,4 +85,5 @@ class CodelengthObjective(Objective):
         """Raise alpha around the qualities whose bits, as a share of their target, are above 1."""
         place = torch.arange(QUALITIES, device=quality.device)
         near = (1 - (quality[:, None] - 1 - place).abs()).clamp(min=0)  # (B, 8)
-        self.model.log_alpha += RATE * ((share.clamp(max=2) - 1)[:, None] * near).sum(0)[:, None]
+        off = (share.clamp(max=2) - 1)[:, None] * near
+        self.model.log_alpha += RATE * (off.sum(0) / near.sum(0).clamp(min=1))[:, None]

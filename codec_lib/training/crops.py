@@ -1,8 +1,10 @@
 """Random training crops of a folder's pictures."""
 
 import random
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,8 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from codec_lib.data import pictures_in
+
+AHEAD = 4  # batches
 
 
 class Crops:
@@ -43,14 +47,22 @@ class Crops:
         self.enlarge, self.soft = enlarge, soft
 
     def __iter__(self) -> Iterator[Tensor]:
-        """Batches (batch, 3, size, size), float32 in [0, 1]."""
+        """Batches (batch, 3, size, size), float32 in [0, 1]; threads make some of them ahead."""
         generator = random.Random(self.seed)
-        while True:
-            chosen = generator.choices(self.pictures, self.areas, k=self.batch)
-            crops = np.stack([self._crop(picture, generator) for picture in chosen])
-            yield torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+        with ThreadPoolExecutor() as pool:
+            coming = deque(self._begin(pool, generator) for _ in range(AHEAD))
+            while True:
+                crops = np.stack([crop.result() for crop in coming.popleft()])
+                coming.append(self._begin(pool, generator))
+                yield torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
 
-    def _crop(self, picture: np.ndarray, generator: random.Random) -> np.ndarray:
+    def _begin(self, pool: Executor, generator: random.Random) -> list[Future[np.ndarray]]:
+        """The crops of the next batch, which threads of a pool will make."""
+        chosen = generator.choices(self.pictures, self.areas, k=self.batch)
+        return [pool.submit(self._crop(picture, generator)) for picture in chosen]
+
+    def _crop(self, picture: np.ndarray, generator: random.Random) -> Callable[[], np.ndarray]:
+        """How to make a crop: what is random about it is drawn at once."""
         height, width = picture.shape[:2]
         side = self.size
         if generator.random() < 0.5:
@@ -58,14 +70,18 @@ class Crops:
             side = int(self.size * generator.uniform(1 / self.enlarge, largest))
         top = generator.randint(0, height - side)
         left = generator.randint(0, width - side)
-        crop = picture[top : top + side, left : left + side]
-        if side != self.size:
-            crop = np.asarray(
-                Image.fromarray(crop).resize((self.size, self.size), Image.Resampling.BICUBIC)
-            )
-        if generator.random() < self.soft:
-            crop = soften_colours(crop)
-        return crop[:, ::-1] if generator.random() < 0.5 else crop
+        part = picture[top : top + side, left : left + side]
+        is_soft, is_mirrored = generator.random() < self.soft, generator.random() < 0.5
+        return partial(_make, part, self.size, is_soft, is_mirrored)
+
+
+def _make(part: np.ndarray, size: int, is_soft: bool, is_mirrored: bool) -> np.ndarray:
+    crop = part
+    if len(part) != size:
+        crop = np.asarray(Image.fromarray(part).resize((size, size), Image.Resampling.BICUBIC))
+    if is_soft:
+        crop = soften_colours(crop)
+    return crop[:, ::-1] if is_mirrored else crop
 
 
 def soften_colours(picture: np.ndarray) -> np.ndarray:

@@ -29,9 +29,9 @@ VALIDATED = (2.0, 4.0, 6.0, 7.5)  # qualities of a validation
 LEAST_BPP = 1e-3  # that counts in it
 
 
-def bpp_target(quality: Tensor) -> Tensor:
-    """Bits per pixel that a quality in [1, 8] should have, same shape."""
-    return BPP[0] * (BPP[1] / BPP[0]) ** ((quality - 1) / 7)
+def bpp_target(quality: Tensor, ends: tuple[float, float] = BPP) -> Tensor:
+    """Bits per pixel that a quality in [1, 8] should have, same shape, given those of 1 and 8."""
+    return ends[0] * (ends[1] / ends[0]) ** ((quality - 1) / 7)
 
 
 @dataclass

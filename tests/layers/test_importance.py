@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from codec_lib.layers.centres import Centres
-from codec_lib.layers.importance import level_of, mask_of, ramp, staircase
+from codec_lib.layers.importance import Importance, level_of, mask_of, ramp, staircase
 
 N, L = 8, 4
 
@@ -30,13 +30,19 @@ def test_the_staircase_passes_on_what_comes_from_behind_near_its_level(p):
     assert expected != 0
 
 
-def test_the_ramp_is_zero_or_one_with_the_gradient_of_one_channel():
+def test_the_ramp_opens_one_channel_after_the_other():
     x = torch.tensor([0.2, 0.55]).view(1, 1, 1, 2).requires_grad_()
     mask = ramp(x, N)
-    assert mask.unique().tolist() == [0, 1]
-    assert mask.sum(1).flatten().tolist() == [2, 5]
+    assert mask[0, :, 0, 0].tolist() == pytest.approx([1, 0.6, 0, 0, 0, 0, 0, 0])
+    assert mask.sum(1).flatten().tolist() == pytest.approx([0.2 * N, 0.55 * N])
     mask.sum().backward()
     assert x.grad.flatten().tolist() == [N, N]
+
+
+def test_every_quality_has_an_offset_of_its_own():
+    importance = Importance(3, torch.linspace(-3.5, 3.5, 8))
+    p = importance(torch.zeros(3, 1, 2, 2), torch.tensor([1.0, 4.5, 8.0]))
+    assert torch.allclose(p[:, 0, 0, 0], torch.sigmoid(torch.tensor([-3.5, 0.0, 3.5])))
 
 
 def test_symbols_are_those_of_the_nearest_centres():

@@ -1,5 +1,7 @@
 """Learned centres and an importance map that is not sent: the rate reaches the encoder through the mask."""
 
+import copy
+
 import pytest
 import torch
 
@@ -44,7 +46,9 @@ def test_the_forward_pass_shows_what_is_decoded(model):
 @torch.no_grad()
 def test_what_is_masked_is_the_centre_nearest_to_zero(model):
     x = picture().float() / 255
-    symbols, z_bar, mask = model.latents(x, torch.tensor([1.0]))
+    closed = copy.deepcopy(model)
+    closed.importance.offset[0] = -1.0
+    symbols, z_bar, mask = closed.latents(x, torch.tensor([1.0]))
     zero = model.centres.centres.abs().argmin()
     assert (mask == 0).any()
     assert (symbols[mask == 0] == zero).all()
@@ -55,9 +59,8 @@ def test_the_rate_reaches_the_encoder_through_the_mask_alone():
     model = ConditionalProbability(N=16, C=6, L=6, K=6)
     out = model(picture(32, 32).float() / 255, torch.tensor([4.0]))
     out.rate.sum().backward()
-    head = model.encoder[-1].weight.grad
-    assert head[-1].abs().max() > 0  # the map
-    assert head[:-1].abs().max() == 0  # the latents
+    assert model.importance.conv.weight.grad.abs().max() > 0
+    assert model.encoder[-1].weight.grad.abs().max() == 0  # the latents
     assert model.centres.centres.grad is None
 
 
@@ -67,3 +70,19 @@ def test_training_reaches_every_parameter():
     loss, _ = player.loss(model, torch.rand(2, 3, 32, 32))
     loss.backward()
     assert all(p.grad is not None for p in model.parameters())
+
+
+@torch.no_grad()
+def test_coefficients_are_smaller_at_lower_qualities():
+    torch.manual_seed(0)
+    model = ConditionalProbability(N=48, C=24, L=6, K=6).eval()
+    smooth = torch.nn.functional.interpolate(torch.rand(2, 3, 12, 12), scale_factor=8, mode="bicubic")
+    model.start(smooth)
+    errors, used = [], []
+    for quality in (1.0, 4.5, 8.0):
+        out = model(smooth, torch.full((2,), quality))
+        symbols, _, _ = model.latents(smooth, torch.full((2,), quality))
+        errors.append(out.mse(smooth).mean().item())
+        used.append((symbols != 2).float().mean().item())
+    assert errors[0] > errors[1] > errors[2]
+    assert used[0] < used[1] < used[2]

@@ -47,6 +47,16 @@ def test_every_symbol_comes_back(prior, size, block, monkeypatch):
     assert torch.equal(prior.decode(data, size, sent, side), symbols)
 
 
+def test_a_section_does_not_depend_on_how_many_places_go_through_a_layer_at_once(prior, monkeypatch):
+    """Layers see what the one before them gave in the same plane: also where a plane is cut."""
+    arguments = volume(prior)
+    sections = []
+    for chunk in (3, 1000):
+        monkeypatch.setattr(module, "CHUNK", chunk)
+        sections.append(prior.encode(*arguments))
+    assert sections[0] == sections[1]
+
+
 def test_without_side_or_mask_too():
     prior = untrained(6, side=0)
     symbols = torch.randint(0, 6, (C, 4, 5))
