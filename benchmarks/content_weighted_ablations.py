@@ -3,16 +3,18 @@
     python -m benchmarks.content_weighted_ablations --json results/content_weighted_ablations.json \
         --data ../shared/data/train ../shared/data/train-lossless --out runs/content
 
-Variants of a codec see the same crops in the same order and take the same number of steps, `STEPS` for all
-but the last `PRIOR_STEPS`, in which the prior alone is trained. Those of Tucodec go on from the shipped
-hyperprior, of which the 160 channels are kept that take bits. The figures are means over Kodak-24 for some
+Variants of a codec see the same crops in the same order and take the same number of steps, `STEPS`, and
+`PRIOR_STEPS` more in which the prior alone is trained. Of learned centres the prior comes first, too, and
+then all but the encoder, as in the shipped weights. Those of Tucodec go on from the shipped hyperprior, of
+which the 160 channels are kept that take bits. The figures are means over Kodak-24 for some
 qualities: bits per pixel that the densities estimate (of maps the bytes of their section), PSNR, and for
 codecs with a target the rate as a share of it. Training is short and networks are small: compare the
 variants of one codec with each other only. Rows that the JSON file has are not made again.
 
     importance-map            as it is; as many bits at every place ("uniform")
     conditional-probability   as it is; one mask for all places ("uniform"); with a context model that is
-                              trained when all else is, instead of with it ("afterwards")
+                              trained when all else is, instead of with it ("afterwards"); with an encoder
+                              and centres that are trained too ("encoder too")
     pyramid                   as it is; one scale
     tucodec                   as it is; Gaussian scales; without its filter; without its fusion
 """
@@ -23,12 +25,12 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import mean
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from safetensors.torch import load_file
@@ -52,11 +54,15 @@ from codec_lib.training.targets import TargetedOutput
 
 STEPS, PRIOR_STEPS = 1500, 300
 QUALITIES = (2.0, 4.0, 6.0, 7.5)
+TARGETS = 0.05, 0.26  # bpp of learned centres, of which there are fewer than in the shipped model
 KEPT = 160  # channels of the hyperprior
 EVERY = 25  # steps between looks at the centres
+FIRST_STEPS = 200  # of STEPS, in which the prior of learned centres is trained alone
+PRIOR_RATE = 0.005
+PARTS = "encoder", "decoder", "importance", "centres", "prior"  # of learned centres
 TUCODEC_PARTS = "laplace", "filter", "fusion"
 RATES = {  # of learning: hidden matrices, all else
-    "importance-map": (0.0006, 0.0005),
+    "importance-map": (0.002, 0.001),
     "conditional-probability": (0.002, 0.002),
     "pyramid": (0.002, 0.001),
     "tucodec": (0.001, 0.0005),
@@ -90,15 +96,15 @@ def conditional_probability(
 ) -> ConditionalProbability:
     """Half the width of the shipped model; a late prior is early in the run that trains all else."""
     model = ConditionalProbability(N=64, C=32, L=6, K=16)
+    model.targets = TARGETS
     if is_late:
         model.prior = Late(model, is_early)
     return without_map(model) if is_uniform else model
 
 
 def without_map(model: M) -> M:
-    """The same model, to whose map the last channel of its encoder contributes nothing."""
-    encoder = model.get_submodule("encoder")
-    encoder.register_forward_hook(lambda _, __, y: torch.cat((y[:, :-1], 0 * y[:, -1:]), 1))
+    """The same model, to whose map the encoder contributes nothing: what is left is one p a quality."""
+    model.get_submodule("importance.conv").register_forward_hook(lambda _, __, logit: 0 * logit)
     return model
 
 
@@ -140,10 +146,27 @@ def narrowed_hyperprior(folder: Path) -> ScaleHyperprior:
 Build = Callable[[], Model]
 
 
-def runs(folder: Path) -> list[tuple[str, str, Build, Build]]:
-    """Codec, variant, how to build it for the first run, and for the one that trains its prior."""
+class Phase(NamedTuple):
+    """A part of a run: of which model, how many steps, and what is trained: all if nothing is named."""
+
+    build: Build
+    steps: int
+    only: tuple[str, ...] = ()
+
+
+def phases(codec: str, build: Build, build_last: Build | None = None, *only: str) -> list[Phase]:
+    """Everything, or what is named, and then the prior; of learned centres the prior comes first, too."""
+    last = Phase(build_last or build, PRIOR_STEPS, ("prior",))
+    if codec != "conditional-probability":
+        return [Phase(build, STEPS), last]
+    only = only or ("decoder", "importance", "prior")
+    return [Phase(build, FIRST_STEPS, ("prior",)), Phase(build, STEPS - FIRST_STEPS, only), last]
+
+
+def runs(folder: Path) -> Iterator[tuple[str, str, list[Phase]]]:
+    """Codec, variant, and the phases of its training."""
     late = partial(conditional_probability, is_late=True)
-    alike = [
+    for codec, variant, build in [
         ("importance-map", "as it is", importance_map),
         ("importance-map", "uniform", partial(importance_map, is_uniform=True)),
         ("conditional-probability", "as it is", conditional_probability),
@@ -152,10 +175,11 @@ def runs(folder: Path) -> list[tuple[str, str, Build, Build]]:
         ("pyramid", "one scale", partial(Pyramid, N=64, C=64, K=48, scales=1)),
         ("tucodec", "as it is", partial(tucodec, folder)),
         *(("tucodec", f"no {part}", partial(tucodec, folder, part)) for part in TUCODEC_PARTS),
-    ]
-    listed: list[tuple[str, str, Build, Build]] = [(*run, run[-1]) for run in alike]
-    listed.append(("conditional-probability", "afterwards", partial(late, is_early=True), late))
-    return listed
+    ]:
+        yield codec, variant, phases(codec, build)
+    codec = "conditional-probability"
+    yield codec, "afterwards", phases(codec, partial(late, is_early=True), late)
+    yield codec, "encoder too", phases(codec, conditional_probability, None, *PARTS)
 
 
 def main() -> None:
@@ -163,35 +187,47 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--only", nargs="+", choices=RATES, default=list(RATES))
     options = parser.parse_args()
     command = " ".join(["python -m benchmarks.content_weighted_ablations", *sys.argv[1:]])
     report = {"command": command, "steps": STEPS, "prior_steps": PRIOR_STEPS, "rows": []}
     if options.json.exists():
         report["rows"] = json.loads(options.json.read_text())["rows"]
     done = {(row["codec"], row["variant"]) for row in report["rows"]}
-    for codec, variant, build, build_last in runs(Path(options.data[0])):
-        if (codec, variant) in done:
+    for codec, variant, run in runs(Path(options.data[0])):
+        if (codec, variant) in done or codec not in options.only:
             continue
         folder = options.out / f"{codec}-{variant.replace(' ', '-')}"
         shutil.rmtree(folder, ignore_errors=True)  # a run that was cut off begins again
+        settings = Settings(codec, options.data, str(folder), batch=4, crop=128, check_minutes=60)
+        model, centres = follow(settings, run)
         row: dict[str, Any] = {"codec": codec, "variant": variant}
-        model, centres = build(), []
-        if isinstance(model, ConditionalProbability):
-            watch(model, centres)
-        settings = Settings(codec, options.data, str(folder / "all"), batch=4, crop=128, check_minutes=60)
-        settings.lr, settings.lr_other = RATES[codec]
-        path = train(replace(settings, steps=STEPS), lambda model=model: model)
-        model = trained(build_last(), path)
-        model.start = lambda x: None  # what is trained does not begin again
-        last = replace(settings, out=str(folder / "prior"), steps=PRIOR_STEPS, only=["prior"], lr=0.005)
-        path = train(last, lambda model=model: model)
         row |= {"centres": centres} if centres else {}
-        report["rows"].append(row | {"points": measure(trained(build_last(), path))})
+        report["rows"].append(row | {"points": measure(model)})
         options.json.write_text(json.dumps(report, indent=1) + "\n")
-        print(row, flush=True)
+        print(codec, variant, flush=True)
 
 
-def watch(model: ConditionalProbability, seen: list[list[float]]) -> None:
+def follow(settings: Settings, run: list[Phase]) -> tuple[Model, list[list[float]]]:
+    """A model that went through all phases, and where its centres were when they were trained."""
+    path: Path | None = None
+    seen: list[list[float]] = []
+    for number, phase in enumerate(run):
+        model = phase.build()
+        if path:
+            trained(model, path)
+            model.start = lambda x: None  # what is trained does not begin again
+        if "centres" in phase.only:
+            watch(model, seen)
+        now = replace(settings, out=f"{settings.out}/{number}", steps=phase.steps, only=list(phase.only))
+        now.lr, now.lr_other = RATES[settings.model]
+        if phase.only == ("prior",):
+            now.lr = PRIOR_RATE
+        path = train(now, lambda model=model: model)
+    return trained(run[-1].build(), path), seen
+
+
+def watch(model: Any, seen: list[list[float]]) -> None:
     """Write down where the centres are, every `EVERY` steps of training."""
     calls = itertools.count()
 

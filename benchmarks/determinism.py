@@ -34,7 +34,8 @@ from codec_lib.priors.channel import ChannelPrior
 QUALITIES = (1.0, 4.0, 8.0)
 BATCH = 8
 WHOLE = (
-    "near-lossless", "flagship", "context", "checkerboard", "recurrent", "primed", "recurrent-gdn"
+    "near-lossless", "flagship", "context", "checkerboard", "recurrent", "primed", "recurrent-gdn",
+    "importance-map", "pyramid", "tucodec",
 )  # fmt: skip
 
 

@@ -38,8 +38,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--note", help="kept in the results, for instance what else ran on the machine")
+    parser.add_argument("--only", action="append", choices=MODELS, help="measure again, keep the rest")
     options = parser.parse_args()
     paths = data.kodak()[::EVERY]
+    kept = json.loads(options.json.read_text()) if options.only else {"cpu": cpu(), "threads": {}}
+    if kept["cpu"] != cpu():
+        parser.error(f"--only: the rest was measured on another processor, {kept['cpu']}")
     report = {
         "command": f"python -m benchmarks.seconds --json {options.json.as_posix()}",
         "note": options.note,
@@ -54,7 +58,9 @@ def main() -> None:
     }
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        report["threads"][threads] = {name: over(paths, name) for name in MODELS}
+        rows = kept["threads"].get(str(threads), {})
+        rows |= {name: over(paths, name) for name in options.only or MODELS}
+        report["threads"][threads] = rows
         print(threads, json.dumps(report["threads"][threads], indent=1))
     options.json.write_text(json.dumps(report, indent=1) + "\n")
 
