@@ -45,4 +45,5 @@ def test_a_golden_file_decodes_to_its_symbols_on_a_gpu(name):
 @files
 def test_a_golden_file_is_the_picture(name):
     original = data.sample("astronaut").crop((130, 0, 386, 200))
-    assert metrics.psnr(original, cl.decode((FOLDER / name).read_bytes())) > 24
+    least = 22 if name == "importance-map-1.clc" else 24  # it has less than 0.07 bits a pixel
+    assert metrics.psnr(original, cl.decode((FOLDER / name).read_bytes())) > least
