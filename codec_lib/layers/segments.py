@@ -10,8 +10,12 @@ and u is d times their sum, so a linear layer reads it. A flank is zero where it
 costs next to nothing, and a decoder that does not get it loses nothing. (A linear layer with a leaky ReLU
 phi finds it: v + phi(-v) is max(v, 0) times 1 - LEAK.) Of all segments of all coefficients those are taken
 that lower the error most, the best first, at the step at which they lower it most.
+
+Before these come all that a block of one colour needs. What is black or white all over is rare, so it
+counts little in a mean, but a coefficient that is cut short there shows as a grey patch.
 """
 
+import itertools
 from typing import NamedTuple
 
 import torch
@@ -23,7 +27,7 @@ from codec_lib.layers.dct import BLOCK, block_transform
 from codec_lib.layers.residual import PartialResidualBlock
 
 LEAK = 0.125
-FLANKS = 12  # a side at most
+FLANKS = 16  # a side at most
 STEPS = tuple(0.5 * 2 ** (i / 4) for i in range(16))  # 0.5 to 6.7
 RANDOM = 0.01  # of what the layers that change a coefficient began with is left
 
@@ -45,11 +49,13 @@ class Code(NamedTuple):
 
 
 @torch.no_grad()
-def start(encoder: nn.Sequential, decoder: nn.Sequential, x: Tensor, centres: Tensor) -> None:
+def start(
+    encoder: nn.Sequential, decoder: nn.Sequential, x: Tensor, centres: Tensor, most: float = 1.0
+) -> None:
     """Let two transforms of `block_transform` begin as the best segments of the blocks of x (B, 3, H, W).
 
-    There is one for each input of the decoder; centres (L,) are evenly spaced. Raises ValueError for widths
-    below their count.
+    There is one for each input of the decoder; centres (L,) are evenly spaced; coefficients will be
+    multiplied by `most` at most. Raises ValueError for widths below their count.
     """
     weight, _ = weight_and_bias(decoder[0])
     count, levels, spacing = weight.shape[1], len(centres), (centres[1] - centres[0]).item()
@@ -57,7 +63,9 @@ def start(encoder: nn.Sequential, decoder: nn.Sequential, x: Tensor, centres: Te
         raise ValueError(f"widths: N is {len(weight)}, expected at least {count}")
     rows = block_transform(len(weight))[0].to(x)
     blocks = nn.functional.pixel_unshuffle((x - 0.5) * UNIT, BLOCK).movedim(1, -1)
-    code = best((blocks @ rows.T).flatten(0, 2), count, levels)
+    colours = torch.tensor(list(itertools.product((-0.5, 0.5), repeat=3))).to(x) * UNIT  # the darkest, ...
+    plain = colours.repeat_interleave(BLOCK**2, 1) @ rows.T
+    code = best((blocks @ rows.T).flatten(0, 2), count, levels, plain * most)
     for layer in (*encoder, *decoder):
         if isinstance(layer, PartialResidualBlock):
             weight_and_bias(layer.branch[-1])[0].mul_(RANDOM)
@@ -68,28 +76,37 @@ def start(encoder: nn.Sequential, decoder: nn.Sequential, x: Tensor, centres: Te
     weight_and_bias(decoder[-3])[1].copy_(code.means @ rows)
 
 
-def best(u: Tensor, count: int, levels: int) -> Code:
-    """The `count` segments that remove most of the squared error of coefficients u (S, K)."""
+def best(u: Tensor, count: int, levels: int, extremes: Tensor) -> Code:
+    """The `count` segments that remove most of the squared error of coefficients u (S, K).
+
+    Among them are those that extremes (E, K) need, as far as there is room.
+    """
     means = u.mean(0)
-    _, step, segments = max(_at(u - means, step, count, levels) for step in STEPS)
+    _, step, segments = max(_at(u - means, extremes - means, step, count, levels) for step in STEPS)
     return Code(step, segments, means)
 
 
-def _at(u: Tensor, step: float, count: int, levels: int) -> tuple[float, float, list[Segment]]:
+def _at(
+    u: Tensor, extremes: Tensor, step: float, count: int, levels: int
+) -> tuple[float, float, list[Segment]]:
     """What the best segments remove at one step, the step, and they."""
     below, above = (levels - 1) // 2, levels // 2
     near = (u / step).round().clamp(-below, above) * step
     gains, known = [u.square() - (u - near).square()], [(0, 0)]
+    needed = [torch.zeros(u.shape[1], dtype=torch.bool, device=u.device)]
     for side, first in ((1, above), (-1, below)):
         for before in range(FLANKS):
-            rest = side * u - step * (first + before * above)
+            begins = step * (first + before * above)
+            rest = side * u - begins
             more = (rest / step).round().clamp(0, above) * step
             gains.append(torch.where(rest > 0, rest.square() - (rest - more).square(), 0.0))
             known.append((side, before))
-    gain = torch.stack([g.mean(0) for g in gains])  # (segments, K)
-    values, order = gain.flatten().topk(count)
+            needed.append((side * extremes > begins + step / 2).any(0))
+    gain = torch.stack([g.mean(0) for g in gains]).flatten()  # segments and coefficients
+    order = (gain + torch.stack(needed).flatten() * 2 * gain.max()).topk(count).indices
+    order = order[gain[order].argsort(descending=True, stable=True)]
     chosen = [Segment(i % u.shape[1], *known[i // u.shape[1]]) for i in order.tolist()]
-    return values.sum().item(), step, chosen
+    return gain[order].sum().item(), step, chosen
 
 
 def _start_encoder(encoder: nn.Sequential, code: Code, rows: Tensor, levels: int, spacing: float) -> None:

@@ -58,7 +58,7 @@ class ConditionalProbability(Model):
     is_prior_trained_jointly = True
     targets = TARGETS
 
-    def __init__(self, N: int = 128, C: int = 96, L: int = 6, K: int = 24):
+    def __init__(self, N: int = 128, C: int = 128, L: int = 6, K: int = 24):
         super().__init__(N=N, C=C, L=L, K=K)
         self.encoder, self.decoder = analysis(N, C), synthesis(C, N)
         self.importance = Importance(N, torch.full((QUALITIES,), OPEN))
@@ -99,7 +99,7 @@ class ConditionalProbability(Model):
 
     def start(self, x: Tensor) -> None:
         """Before training: pictures x (B, 3, H, W) say in which segments of coefficients to begin."""
-        segments.start(self.encoder, self.decoder, x, self.centres.centres)
+        segments.start(self.encoder, self.decoder, x, self.centres.centres, GAINS[-1])
 
     def freeze(self) -> "ConditionalProbability":
         self.prior.freeze()

@@ -22,6 +22,7 @@ Source: the idea is that of BinaryRNN, Toderici et al., CVPR 2017, section 3; th
 those of He et al., CVPR 2021.
 """
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -90,9 +91,11 @@ class BitsPrior(nn.Module):
 
     def step_of(self, height: int, width: int) -> Tensor:
         """In which step each bit is decoded, int64 (C, h, w)."""
-        places = (torch.arange(height)[:, None] + torch.arange(width)) % 2
-        group = torch.arange(self.C)[:, None, None] * GROUPS // self.C
-        return places * GROUPS + group
+        return half_of(height, width) * GROUPS + self.group_of()[:, None, None]
+
+    def group_of(self) -> Tensor:
+        """The group of each channel, int64 (C,)."""
+        return torch.arange(self.C) * GROUPS // self.C
 
     @torch.no_grad()
     def freeze(self) -> None:
@@ -132,15 +135,15 @@ class BitsPrior(nn.Module):
         SectionError for a section that does not fit.
         """
         height, width = counts.shape
-        walk = BitsWalk(self, height, width, next(self.parameters()).device)
-        iterations = []
+        decoders = []  # all of them first: what is too short is refused before there is a canvas
         for t, (name, data) in enumerate(sections.items()):
             with section(name):
+                decoders.append(self._decoder(data, self.C * int((counts > t).sum())))
+        walk = BitsWalk(self, height, width, next(self.parameters()).device)
+        iterations = []
+        for t, (name, decoder) in enumerate(zip(sections, decoders, strict=True)):
+            with section(name):
                 sends = (counts > t).flatten()
-                count = self.C * int(sends.sum())
-                is_packed = len(data) == -(-count // 8)
-                coded = (data, count, self.frozen.tables("bits"))
-                decoder = PackedBits(data, count) if is_packed else rans.Decoder(*coded)
                 for channels, places in walk.steps(sends):
                     index = walk.indexes(channels, places)
                     symbols = torch.from_numpy(decoder.read(index.flatten().cpu().numpy()))
@@ -151,6 +154,17 @@ class BitsPrior(nn.Module):
             iterations.append(walk.current())
             walk.end_iteration()
         return torch.stack(iterations).view(len(iterations), self.C, height, width)
+
+    def _decoder(self, data: bytes, count: int) -> "PackedBits | rans.Decoder":
+        """What reads `count` bits from a section."""
+        if len(data) == -(-count // 8):
+            return PackedBits(data, count)
+        return rans.Decoder(data, count, self.frozen.tables("bits"))
+
+
+def half_of(height: int, width: int) -> Tensor:
+    """The half of each place, as on a checkerboard: 0 or 1, int64 (h, w)."""
+    return (torch.arange(height)[:, None] + torch.arange(width)) % 2
 
 
 class PackedBits:
@@ -185,13 +199,11 @@ class BitsWalk:
         self.canvas = Canvas(3 * prior.C + prior.T, (height, width), WINDOW // 2, torch.int16, device)
         reach = torch.arange(-(WINDOW // 2), WINDOW // 2 + 1)
         self.neighbours = self.canvas.distances(torch.cartesian_prod(reach, reach))
-        step_of = prior.step_of(height, width).flatten(1)
+        half_of_place, group_of_channel = half_of(height, width).flatten(), prior.group_of()
         self.order = []
-        for step in range(STEPS):
-            channels, places = (
-                (step_of == step).any(1).nonzero()[:, 0],
-                (step_of == step).any(0).nonzero()[:, 0],
-            )
+        for half, group in itertools.product(range(2), range(GROUPS)):
+            channels = (group_of_channel == group).nonzero()[:, 0]
+            places = (half_of_place == half).nonzero()[:, 0]
             self.order.append((channels.to(device), places.to(device)))
         self._enter_iteration()
 

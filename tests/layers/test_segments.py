@@ -1,5 +1,8 @@
 """Where codes of learned centres begin: the segments of coefficients that say most."""
 
+import itertools
+import math
+
 import pytest
 import torch
 
@@ -8,6 +11,7 @@ from codec_lib.layers.block_transform import analysis, synthesis
 from codec_lib.layers.centres import Centres
 
 LEVELS, COUNT, WIDTH = 6, 24, 48
+NONE = torch.zeros(1, 1)  # extremes that need nothing
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +30,7 @@ def decoded(symbols, code, width):
 def test_segments_add_up_to_the_coefficient_at_the_step():
     torch.manual_seed(0)
     u = torch.randn(2048, 4) * torch.tensor([8.0, 1.0, 4.0, 0.5]) + torch.tensor([3.0, 0.0, 0.0, 0.0])
-    code = segments.best(u, COUNT, LEVELS)
+    code = segments.best(u, COUNT, LEVELS, NONE)
     columns = []
     for k, side, before in code.segments:
         v = (u[:, k] - code.means[k]) / code.step
@@ -42,7 +46,7 @@ def test_segments_add_up_to_the_coefficient_at_the_step():
 
 def test_large_coefficients_come_first_and_flanks_in_their_order():
     torch.manual_seed(0)
-    code = segments.best(torch.randn(2048, 4) * torch.tensor([8.0, 1.0, 4.0, 0.5]), 16, LEVELS)
+    code = segments.best(torch.randn(2048, 4) * torch.tensor([8.0, 1.0, 4.0, 0.5]), 16, LEVELS, NONE)
     assert code.segments[0] == (0, 0, 0)
     assert sum(s.k == 0 for s in code.segments) > sum(s.k == 2 for s in code.segments) > 0
     for side in (-1, 1):
@@ -53,8 +57,38 @@ def test_large_coefficients_come_first_and_flanks_in_their_order():
 def test_more_segments_have_smaller_steps():
     torch.manual_seed(0)
     u = torch.randn(2048, 16) * 8 / (1 + torch.arange(16.0))
-    steps = [segments.best(u, count, LEVELS).step for count in (8, 16, 32)]
+    steps = [segments.best(u, count, LEVELS, NONE).step for count in (8, 16, 32)]
     assert steps[0] > steps[1] > steps[2]
+
+
+def test_what_extremes_need_is_there_though_it_never_occurs():
+    torch.manual_seed(0)
+    u = torch.randn(2048, 4) * torch.tensor([2.0, 1.0, 1.0, 0.5])
+    extremes = torch.tensor([[-20.0, 0, 0, 0], [16.0, 0, 0, 0]])
+    without, code = (segments.best(u, COUNT, LEVELS, e) for e in (NONE, extremes))
+    for extreme in (-20.0, 16.0):
+        assert not (abs(reach(without, 0, extreme)) >= abs(extreme))
+        assert abs(reach(code, 0, extreme)) >= abs(extreme) - code.step / 2
+    assert len(code.segments) == COUNT
+
+
+def reach(code, k: int, side: float) -> float:
+    """How far the segments of coefficient k go on one side."""
+    flanks = sum(s.k == k and s.side * side > 0 for s in code.segments)
+    return code.means[k].item() + code.step * ((3 if side > 0 else -2) + math.copysign(3 * flanks, side))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("most", [1.0, 1.25])
+def test_blocks_of_one_colour_are_not_cut_short(centres, most):
+    torch.manual_seed(0)
+    x = torch.rand(4, 3, 64, 64) * 0.2 + 0.4
+    encoder, decoder = analysis(128, 96), synthesis(96, 128)
+    segments.start(encoder, decoder, x, centres.centres, most)
+    plain = torch.tensor(list(itertools.product((0.0, 1.0), repeat=3)))[:, :, None, None].expand(-1, -1, 40, 40)
+    scaled = 0.5 + (plain - 0.5) * most
+    error = (decoder(centres.nearest(encoder(scaled))) - scaled)[:, :, 16:24, 16:24].mean((2, 3))
+    assert error.abs().max() < 0.15  # of what begins at random
 
 
 @torch.no_grad()
