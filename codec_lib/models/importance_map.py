@@ -33,7 +33,7 @@ from codec_lib.layers.gain import QUALITIES
 from codec_lib.layers.importance import Importance, level_of, mask_of, share_of, staircase
 from codec_lib.models.base import Model, crop, pad, samples
 from codec_lib.priors.base import Sections
-from codec_lib.priors.coarse_to_fine import CoarseToFine
+from codec_lib.priors.coarse_to_fine import CoarseToFine, Widths
 from codec_lib.priors.volume import VolumePrior
 from codec_lib.setting import QUALITY
 from codec_lib.training.objectives import Objective
@@ -41,6 +41,8 @@ from codec_lib.training.targets import TargetedOutput, TargetObjective
 
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
+
+WIDTHS = Widths(7, 0.5, 0.25)  # of the densities of levels: where much is sent, neighbours differ a lot
 
 
 class ImportanceMap(Model):
@@ -58,7 +60,7 @@ class ImportanceMap(Model):
         self.encoder, self.decoder = analysis(N, n), synthesis(n, N)
         self.importance = Importance(N, torch.logit(share_of(torch.arange(1, QUALITIES + 1))))
         self.prior = VolumePrior("codes", n, 2, K, 1, self.frozen)
-        self.map = CoarseToFine(L + 1, self.frozen)
+        self.map = CoarseToFine(L + 1, self.frozen, WIDTHS)
 
     def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
         return (("map", "codes"),)

@@ -13,6 +13,7 @@ A map that has its largest number everywhere takes no byte at all.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,23 +26,36 @@ from codec_lib.exact.frozen import Frozen
 
 NAME = "map"
 FRACTION = 4  # a prediction has steps of a quarter
-SPREADS, DISTANCES = 5, 4  # classes: largest minus smallest neighbour, and log2 d, each with all above
+DISTANCES = 4  # classes of log2 d, the last one with all above
 DIAGONAL = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 STRAIGHT = ((-1, 0), (0, -1), (0, 1), (1, 0))
+
+
+class Widths(NamedTuple):
+    """How wide densities are: classes of spreads (largest minus smallest neighbour), the last with all above.
+
+    The scale of a logistic density is `rest + per_spread spread + per_halving log2 d`.
+    """
+
+    spreads: int = 5
+    rest: float = 0.25
+    per_spread: float = 0.2
+    per_halving: float = 0.1
 
 
 class CoarseToFine:
     """Codes maps of numbers from 1 to `largest`."""
 
-    def __init__(self, largest: int, frozen: Frozen):
-        self.largest, self.frozen = largest, frozen
+    def __init__(self, largest: int, frozen: Frozen, widths: Widths = Widths()):
+        self.largest, self.frozen, self.widths = largest, frozen, widths
 
     def freeze(self) -> None:
         """Make the tables: a logistic density around the prediction, as wide as its neighbours differ."""
         values = np.arange(1, self.largest + 1)
         means = np.arange(FRACTION, FRACTION * self.largest + 1) / FRACTION
-        spread, distance = np.meshgrid(np.arange(SPREADS), np.arange(DISTANCES), indexing="ij")
-        scale = (0.25 + 0.2 * spread + 0.1 * distance).reshape(-1, 1, 1)
+        spreads, rest, per_spread, per_halving = self.widths
+        spread, distance = np.meshgrid(np.arange(spreads), np.arange(DISTANCES), indexing="ij")
+        scale = (rest + per_spread * spread + per_halving * distance).reshape(-1, 1, 1)
         up, down = (np.tanh((values + side - means[:, None]) / (2 * scale)) for side in (0.5, -0.5))
         pmfs = np.maximum((up - down) / 2, 1e-4).reshape(-1, self.largest)
         pmfs = np.vstack((np.ones(self.largest), pmfs))  # the first place: all numbers alike
@@ -90,7 +104,7 @@ class CoarseToFine:
         mean = FRACTION * near.sum(0) // (near > 0).sum(0)
         spread = near.max(0) - np.where(near > 0, near, self.largest).min(0)
         distance = max(abs(taps[0][0]), abs(taps[0][1])).bit_length() - 1
-        group = np.minimum(spread, SPREADS - 1) * DISTANCES + min(distance, DISTANCES - 1)
+        group = np.minimum(spread, self.widths.spreads - 1) * DISTANCES + min(distance, DISTANCES - 1)
         per_group = FRACTION * (self.largest - 1) + 1
         return (1 + group * per_group + mean - FRACTION).astype(np.int32)
 
