@@ -2,8 +2,8 @@
 
 Four layers, each usable without the next: a distribution (`codec_lib.density`), an integer
 table (`codec_lib.entropy.pmf`), a coder (`codec_lib.entropy`), a container
-(`codec_lib.container`). `encode`, `decode`, `truncate`, `verify` and `inspect` are the whole public
-workflow.
+(`codec_lib.container`). `encode`, `decode`, `truncate`, `extract`, `verify` and `inspect` are the
+whole public workflow.
 
 Nothing below imports PyTorch until a name that needs it is used: the coders and the container
 work without it.
@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 from codec_lib.errors import BitstreamError, PictureWarning
 
 if TYPE_CHECKING:
-    from codec_lib.codec import decode, encode, inspect, truncate, verify
+    from codec_lib.codec import decode, encode, extract, inspect, truncate, verify
 
 __version__ = "0.2.0"
-__all__ = ["BitstreamError", "PictureWarning", "decode", "encode", "inspect", "truncate", "verify"]
+__all__ = [
+    "BitstreamError", "PictureWarning",
+    "decode", "encode", "extract", "inspect", "truncate", "verify",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The command `codec-lib`: models, encode, decode, truncate, verify, inspect, evaluate, train.
+"""The command `codec-lib`: models, encode, decode, truncate, extract, verify, inspect, evaluate, train.
 
 Exit status: 0, or 2 for a wrong command line, or 1 with one line on stderr for data that cannot be
 used. What a user should know all the same is a line on stderr that starts with `codec-lib: warning`.
@@ -119,6 +119,17 @@ def _truncate(options: argparse.Namespace) -> None:
     files.write(options.output, shorter)
 
 
+def _extract(options: argparse.Namespace) -> None:
+    from codec_lib import codec
+
+    files.check_output(options.output, options.input)
+    extracted = codec.extract(files.read(options.input))
+    ending = os.path.splitext(options.output)[1].lower().replace(".jpeg", ".jpg")
+    if ending != extracted.ending and not files.is_stream(options.output):
+        raise ValueError(f"output: {options.output}; the file inside is a {extracted.ending}")
+    files.write(options.output, extracted.data)
+
+
 def _inspect(options: argparse.Namespace) -> int:
     from codec_lib import container
 
@@ -178,8 +189,8 @@ def _check_model(options: argparse.Namespace) -> None:
 
 
 COMMANDS = {
-    "models": _models, "encode": _encode, "decode": _decode, "truncate": _truncate, "verify": _verify,
-    "inspect": _inspect, "evaluate": _evaluate,
+    "models": _models, "encode": _encode, "decode": _decode, "truncate": _truncate, "extract": _extract,
+    "verify": _verify, "inspect": _inspect, "evaluate": _evaluate,
 }  # fmt: skip
 
 

@@ -66,6 +66,10 @@ def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
     kept.add_argument("--stages", type=_whole, metavar="K", help="keep the first K stages")
     _add_target(kept)
 
+    sub = command("extract", "write the JPEG, or other standard file, that is inside a .clc file")
+    sub.add_argument("input", metavar="IN", help="the .clc file; - is standard input")
+    sub.add_argument("output", metavar="OUT", help="that file, with its own ending" + OUT_HELP)
+
     sub = command("verify", "decode a file and compare every sample with the original picture")
     sub.add_argument(
         "original", metavar="ORIGINAL", help="the picture it was made from; - is standard input"

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from codec_lib import container, guard, picture, weights
+from codec_lib import container, guard, metadata, picture, standard, weights
 from codec_lib import stages as stages_of
 from codec_lib.container import Inspection
 from codec_lib.errors import BitstreamError, PictureWarning
@@ -164,6 +164,41 @@ def truncate(data: bytes, *, stages: int | None = None, target_bytes: float | No
         if count == 0:
             raise ValueError(f"target: {target_bytes} bytes; the first stage alone makes {sizes[0]}")
     return container.write(staged.header, staged.take(count))
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """A file of a standard codec: its ending, such as ".jpg", and its bytes."""
+
+    ending: str
+    data: bytes
+
+
+def extract(data: bytes) -> Extracted:
+    """The file of a standard codec that is inside a file of ours: any program opens it.
+
+    It shows what that codec knows of the picture, without the network behind it. The colour profile goes
+    along into a JPEG.
+
+    Raises:
+        ValueError: the file's model writes no such file. BitstreamError: as `decode` does.
+    Warns:
+        PictureWarning: something that is beside the picture has no place in it.
+    """
+    staged = stages_of.read(data)
+    sections = staged.take(staged.check(None))
+    found = staged.trained.model.standard_file(sections)
+    if found is None:
+        raise ValueError(f"extract: {staged.header.model} writes no file of another format")
+    codec, content = found
+    beside = set(staged.beside)
+    if "icc" in beside and codec == "jpeg":
+        beside.remove("icc")
+        profile = metadata.unpack("icc", sections["icc"], staged.header.mode)
+        content = standard.with_profile(content, profile)
+    for name in sorted(beside):
+        warnings.warn(f"{name}: left out", PictureWarning, stacklevel=2)
+    return Extracted(standard.STANDARD[codec].ending, content)
 
 
 @dataclass(frozen=True)

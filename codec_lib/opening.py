@@ -57,7 +57,7 @@ def open_picture(source: Image.Image | FileSource) -> Opened:
     if not isinstance(source, Image.Image):
         return _from_file(source)
     check_size(*source.size)
-    with _one_line("a Pillow image"), _own_limit():
+    with _one_line("a Pillow image"), own_limit():
         data = _behind(source)
         mode, lost, changed = (
             depth.stored_mode(source),
@@ -73,11 +73,11 @@ def open_picture(source: Image.Image | FileSource) -> Opened:
 
 def _from_file(source: FileSource) -> Opened:
     data, name = _contents(source)
-    with _one_line(name), _own_limit():
+    with _one_line(name), own_limit():
         image = Image.open(io.BytesIO(data))
     with image:
         check_size(*image.size)
-        with _one_line(name), _own_limit():
+        with _one_line(name), own_limit():
             changed = changes.check(image, data)
             mode = depth.stored_mode(image)
             scale = GREY_STEPS.get(depth.raw_mode(image), 1)
@@ -220,7 +220,7 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextmanager
-def _own_limit() -> Iterator[None]:
+def own_limit() -> Iterator[None]:
     """Pillow takes pictures up to our size, in whatever thread; the last one out puts its limit back."""
     with _limit.lock:
         if not _limit.readers:

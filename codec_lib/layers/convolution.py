@@ -40,6 +40,13 @@ def weight_and_bias(layer: object) -> tuple[Tensor, Tensor]:
     return layer.weight, layer.bias
 
 
+@torch.no_grad()
+def start_small(layer: nn.Module) -> None:
+    """Let a branch that ends in this layer begin close to doing nothing."""
+    for parameter in layer.parameters():
+        parameter.mul_(0.1)
+
+
 def subpixel_weight(weight: Tensor, stride: int) -> tuple[Tensor, int]:
     """Weights (outputs * stride^2, inputs, 2r + 1, 2r + 1) of the equal convolution, and its r.
 

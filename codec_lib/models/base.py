@@ -71,6 +71,13 @@ class Model(nn.Module, ABC):
         """The largest error of any sample of a whole file; None where nothing is promised."""
         return None
 
+    def standard_file(self, sections: Sections) -> tuple[str, bytes] | None:
+        """The codec and the bytes of a file that any program opens, where the sections have one.
+
+        The codec is one of `codec_lib.standard.STANDARD`.
+        """
+        return None
+
     @abstractmethod
     def freeze(self) -> "Model":
         """Make what `frozen` holds from the trained parameters, and return the model."""

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from codec_lib.density.shapes import LAPLACE
-from codec_lib.layers.convolution import conv, deconv
+from codec_lib.layers.convolution import conv, deconv, start_small
 from codec_lib.layers.gdn import GDN
 from codec_lib.models.base import TransformCodec
 from codec_lib.priors.hyper import HyperPrior
@@ -82,10 +82,3 @@ class Tucodec(TransformCodec):
             return super().start_from(other)
         state = other.state_dict().items()
         self.take_from({PLACES.get(name[:6], name[:6]) + name[6:]: value for name, value in state})
-
-
-@torch.no_grad()
-def start_small(layer: nn.Module) -> None:
-    """Let a branch that ends in this layer begin close to doing nothing."""
-    for parameter in layer.parameters():
-        parameter.mul_(0.1)

@@ -32,9 +32,10 @@ STRAIGHT = ((-1, 0), (0, -1), (0, 1), (1, 0))
 
 
 class Widths(NamedTuple):
-    """How wide densities are: classes of spreads (largest minus smallest neighbour), the last with all above.
+    """How wide densities are, for so many classes of spreads, the last of which has all above.
 
-    The scale of a logistic density is `rest + per_spread spread + per_halving log2 d`.
+    A spread is the largest minus the smallest neighbour. The
+    scale of a logistic density is `rest + per_spread spread + per_halving log2 d`.
     """
 
     spreads: int = 5
@@ -43,10 +44,13 @@ class Widths(NamedTuple):
     per_halving: float = 0.1
 
 
+ITERATIONS = Widths()
+
+
 class CoarseToFine:
     """Codes maps of numbers from 1 to `largest`."""
 
-    def __init__(self, largest: int, frozen: Frozen, widths: Widths = Widths()):
+    def __init__(self, largest: int, frozen: Frozen, widths: Widths = ITERATIONS):
         self.largest, self.frozen, self.widths = largest, frozen, widths
 
     def freeze(self) -> None:

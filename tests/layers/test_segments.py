@@ -85,7 +85,9 @@ def test_blocks_of_one_colour_are_not_cut_short(centres, most):
     x = torch.rand(4, 3, 64, 64) * 0.2 + 0.4
     encoder, decoder = analysis(128, 96), synthesis(96, 128)
     segments.start(encoder, decoder, x, centres.centres, most)
-    plain = torch.tensor(list(itertools.product((0.0, 1.0), repeat=3)))[:, :, None, None].expand(-1, -1, 40, 40)
+    plain = torch.tensor(list(itertools.product((0.0, 1.0), repeat=3)))[:, :, None, None].expand(
+        -1, -1, 40, 40
+    )
     scaled = 0.5 + (plain - 0.5) * most
     error = (decoder(centres.nearest(encoder(scaled))) - scaled)[:, :, 16:24, 16:24].mean((2, 3))
     assert error.abs().max() < 0.15  # of what begins at random
