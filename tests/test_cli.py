@@ -182,7 +182,7 @@ def test_evaluate_writes_rows_and_means(folder):
     measured = json.loads((folder / "out.json").read_text())
     assert set(measured) == {"rows", "means"}
     assert [row["quality"] for row in measured["rows"]] == [2, 6]
-    keys = {"quality", "bpp", "psnr", "ms_ssim", "encode_s", "decode_s"}
+    keys = {"quality", "bpp", "psnr", "ms_ssim", "ssimulacra2", "encode_s", "decode_s"}
     assert all(set(mean) == keys for mean in measured["means"])
     assert measured["means"][0]["bpp"] == 8 * measured["rows"][0]["bytes"] / (200 * 180)
     assert measured["means"][0]["psnr"] < measured["means"][1]["psnr"]

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from codec_lib import codec, picture, weights
 from codec_lib.measure import baselines, metrics
 
-FIGURES = ("bpp", "psnr", "ms_ssim", "encode_s", "decode_s")
+FIGURES = ("bpp", "psnr", "ms_ssim", "ssimulacra2", "encode_s", "decode_s")
 
 Encode = Callable[[Any, float], bytes]
 Decode = Callable[[bytes], Any]
@@ -38,8 +38,8 @@ def evaluate(
         title: what the progress bar says.
     Returns:
         A dict of "rows", one for each picture and value, and "means" over pictures for each value, of
-        bpp (from file lengths), psnr (dB), ms_ssim (None for pictures too small for it), encode_s and
-        decode_s (seconds).
+        bpp (from file lengths), psnr (dB), ms_ssim and ssimulacra2 (None for pictures too small for
+        them), encode_s and decode_s (seconds).
     """
     rows = []
     with tqdm(total=len(paths) * len(values), desc=title or "evaluating", unit="file") as bar:
@@ -97,11 +97,14 @@ def _measure(original: Image.Image, encode: Callable[[Any], bytes], decode: Deco
     middle = time.perf_counter()
     decoded = decode(data)
     end = time.perf_counter()
+    is_large = min(original.size) >= metrics.SMALLEST
+    ssimulacra2 = metrics.ssimulacra2(original, decoded) if is_large else None
     return {
         "bytes": len(data),
         "bpp": 8 * len(data) / (original.width * original.height),
         "psnr": metrics.psnr(original, decoded),
         "ms_ssim": metrics.ms_ssim(original, decoded) if min(original.size) > 160 else None,
+        "ssimulacra2": ssimulacra2,
         "encode_s": middle - start,
         "decode_s": end - middle,
     }

@@ -2,6 +2,7 @@
 
 import io
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -43,6 +44,26 @@ def test_ms_ssim_refuses_pictures_too_small_for_five_scales():
     pytest.importorskip("pytorch_msssim")
     with pytest.raises(ValueError, match="160"):
         metrics.ms_ssim(PHOTO.crop((0, 0, 160, 192)), PHOTO.crop((0, 0, 160, 192)))
+
+
+def test_ssimulacra2_is_100_for_equal_pictures_and_falls_along_its_marks():
+    photo = PHOTO.convert("RGB")
+    scores = [metrics.ssimulacra2(photo, photo)]
+    for quality in (95, 60, 10):
+        seen = baselines.decode("jpeg", baselines.encode("jpeg", photo, quality))
+        scores.append(metrics.ssimulacra2(photo, seen))
+    assert scores[0] == pytest.approx(100)
+    assert all(a > b for a, b in pairwise(scores))
+    assert scores[1] > 75
+    assert scores[3] < 50
+
+
+def test_ssimulacra2_takes_grey_and_refuses_what_it_cannot_see():
+    grey = PHOTO.convert("L")
+    assert metrics.ssimulacra2(grey, grey) == pytest.approx(100)
+    for a, b in ((PHOTO, PHOTO.crop((0, 0, 64, 64))), (PHOTO.crop((0, 0, 7, 64)),) * 2):
+        with pytest.raises(ValueError, match="SSIMULACRA2 needs equal sides, from 8 pixels"):
+            metrics.ssimulacra2(a, b)
 
 
 def test_bd_rate_of_half_the_bits_is_minus_fifty_percent():
