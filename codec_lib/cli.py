@@ -48,9 +48,11 @@ def _has_working_directory() -> bool:
 
 
 def _models(options: argparse.Namespace) -> None:
-    from codec_lib import weights
+    from codec_lib import decoders, weights
 
-    for name, card in weights.available().items():
+    cards = weights.available()
+    cards |= {f"decoder {name}": decoders.card(path) for name, path in decoders.paths().items()}
+    for name, card in cards.items():
         print(name)
         for key, value in card.items():
             print(f"  {key}: {json.dumps(value) if isinstance(value, dict | list) else value}")
@@ -102,7 +104,7 @@ def _decode(options: argparse.Namespace) -> None:
     files.check_output(options.output, options.input)
     data = files.read(options.input)
     with clock("decoding"):
-        image = codec.decode(data, stages=options.stages, device=options.device)
+        image = codec.decode(data, stages=options.stages, decoder=options.decoder, device=options.device)
         is_lossless = options.stages is None and codec.promise(data) == 0
         content, notes = export.to_bytes(image, ending, lossless=is_lossless)
     for note in notes:

@@ -57,6 +57,7 @@ def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
         "output", metavar="OUT", help="picture; its ending says the format, PNG for -, standard output"
     )
     sub.add_argument("--stages", type=_whole, metavar="K", help="only the first K stages; 1 is a preview")
+    sub.add_argument("--decoder", metavar="NAME", help="another decoder of the same files, such as eye")
     _add_device(sub)
 
     sub = command("truncate", "drop the last stages of a .clc file, without encoding again")

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from codec_lib import container, guard, metadata, picture, standard, weights
+from codec_lib import container, decoders, guard, metadata, picture, standard, weights
 from codec_lib import stages as stages_of
 from codec_lib.container import Inspection
 from codec_lib.errors import BitstreamError, PictureWarning
@@ -107,7 +107,12 @@ def encode(
 
 
 def decode(
-    data: bytes, *, stages: int | None = None, device: str = "auto", max_pixels: int = MAX_PIXELS
+    data: bytes,
+    *,
+    stages: int | None = None,
+    decoder: str | None = None,
+    device: str = "auto",
+    max_pixels: int = MAX_PIXELS,
 ) -> Image.Image | np.ndarray:
     """The picture inside the bytes of a `.clc` file, of the original size and mode.
 
@@ -115,6 +120,7 @@ def decode(
         data: the bytes.
         stages: how many of the file's stages to decode; all unless given. One is a preview. Of the others
             the bytes need not be there or intact.
+        decoder: another one of those that read files of the model, by its name (`codec_lib.decoders`).
         device: "cpu", "cuda", or "auto" for a GPU where there is one.
         max_pixels: what declares more is refused.
     Returns:
@@ -124,7 +130,8 @@ def decode(
         BitstreamError: anything that is not an intact file written with weights at hand; the message is
             one line and names the header's field or the section. Time and memory are bounded by the
             declared size.
-        ValueError: a number of stages that the file does not have. TypeError: no bytes.
+        ValueError: a number of stages that the file does not have, or a decoder for another model.
+        TypeError: no bytes.
     """
     device = pick_device(device)
     staged = stages_of.read(data, device, max_pixels)
@@ -137,8 +144,9 @@ def decode(
     sections = staged.take(staged.check(stages))
     codeless = (*picture.BESIDE, *picture.LAST)
     other = {name: sections.pop(name) for name in list(sections) if name in codeless}
+    model = staged.trained.model if decoder is None else decoders.load(decoder, staged.trained)
     with reproducible(device):
-        levels = staged.trained.model.decompress(sections, header.value, header.height, header.width)
+        levels = model.decompress(sections, header.value, header.height, header.width)
     return picture.restore(levels.cpu(), header.mode, other)
 
 

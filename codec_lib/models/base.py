@@ -22,6 +22,7 @@ from codec_lib.layers.gain import GainUnit
 from codec_lib.priors.base import Prior, Sections
 from codec_lib.setting import QUALITY, Setting
 from codec_lib.training.objectives import Objective, Output, RateDistortionObjective
+from codec_lib.training.perception import DecoderObjective
 
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
@@ -176,6 +177,8 @@ class TransformCodec(Model):
         return self
 
     def objective(self, settings: "Settings") -> Objective:
+        if settings.goal != "mse":
+            return DecoderObjective(self, settings)
         return RateDistortionObjective(self, settings)
 
     @torch.inference_mode()

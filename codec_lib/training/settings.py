@@ -25,6 +25,7 @@ class Settings:
         start: a model's name or weights file to begin from, of the same widths
         only: parts of the model that are trained, such as prior or prior.lossless; all if none is named
         quality: of lossy models: the only one that is trained; all unless given
+        goal: what the decoder of a codec of two transforms is trained for: mse, ms-ssim, patches or pairs
         distortion: lambda of near-lossless models
         precision: 32-true, bf16-mixed or 16-mixed
         device: cpu, cuda or auto
@@ -48,6 +49,7 @@ class Settings:
     start: str | None = None
     only: list[str] = field(default_factory=list)
     quality: float | None = None
+    goal: str = "mse"
     distortion: float = 0.001
     precision: str = "bf16-mixed"
     device: str = "auto"

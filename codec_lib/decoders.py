@@ -1,0 +1,103 @@
+"""Other decoders for the files of a model: what shows the latents differs, what reads them does not.
+
+    decoders/NAME.safetensors   the parameters that differ, in float16; in its metadata the `probabilities`
+                                of the weights whose files it shows
+    decoders/NAME.json          its card
+
+They lie in the folder `decoders` of every folder of weights. A decoder that was trained for another goal
+than the squared error reads the same integers, which frozen tables and networks choose, and shows another
+picture of them.
+"""
+
+import copy
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from codec_lib import weights
+from codec_lib.errors import BitstreamError
+from codec_lib.models.base import Model
+
+FOLDER = "decoders"
+
+
+def paths() -> dict[str, Path]:
+    """Name -> file of all decoders that can be loaded, sorted by name."""
+    found = [
+        path for folder in reversed(weights.folders()) for path in (folder / FOLDER).glob("*.safetensors")
+    ]
+    return dict(sorted((path.stem, path) for path in found))
+
+
+def load(name: str, trained: weights.Trained) -> Model:
+    """The model of some weights with another decoder, on the same device.
+
+    Raises ValueError for a name nobody knows, or a decoder for other weights; BitstreamError for a file
+    that is no decoder.
+    """
+    if name not in paths():
+        raise ValueError(f"decoder: {name!r}; there are {', '.join(paths()) or 'none'}")
+    path = paths()[name]
+    return _load(path, path.stat().st_mtime_ns, trained)
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, changed: int, trained: weights.Trained) -> Model:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    stated = card(path).get("sha256", digest)
+    if stated != digest:
+        raise BitstreamError(
+            f"decoder: {path.name} has SHA-256 {digest[:16]}..., its card {str(stated)[:16]}..."
+        )
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise BitstreamError(f"decoder: {path.name} is no safetensors file ({error})") from None
+    if metadata.get("probabilities") != trained.probabilities:
+        reads = f"{metadata.get('weights')} {metadata.get('probabilities')}"
+        raise ValueError(
+            f"decoder: {path.stem} shows files of {reads}; "
+            f"this one is of {trained.name} {trained.probabilities}"
+        )
+    model = copy.deepcopy(trained.model)
+    try:
+        unknown = model.load_state_dict(state, strict=False).unexpected_keys
+    except RuntimeError as error:
+        raise BitstreamError(f"decoder: {path.name}: {str(error).splitlines()[-1].strip()}") from None
+    if unknown:
+        raise BitstreamError(f"decoder: {path.name} has {unknown[0]}, and {trained.name} has not")
+    return model.channels_last()
+
+
+def card(path: Path) -> dict[str, Any]:
+    """The card beside a decoder; empty where there is none."""
+    path = path.with_suffix(".json")
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def save(model: Model, trained: weights.Trained, path: Path, about: dict[str, Any]) -> None:
+    """Write what a trained model has other than the weights it began from, and its card.
+
+    `path` is DECODERS/NAME.safetensors. Raises ValueError where more than the decoder would differ.
+    """
+    before = trained.model.state_dict()
+    state = {key: value.detach().float().cpu() for key, value in model.state_dict().items()}
+    state = {key: value.half() if value.ndim >= 4 else value for key, value in state.items()}
+    changed = {key: value for key, value in state.items() if not value.float().equal(before[key].cpu())}
+    other = {key.split(".")[0] for key in changed} - {"g_s"}
+    if other:
+        raise ValueError(f"decoder: {', '.join(sorted(other))} differ too; expected only g_s")
+    arrays = {key: np.ascontiguousarray(value.numpy()) for key, value in changed.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(arrays, path, {"weights": trained.name, "probabilities": trained.probabilities})
+    path.chmod(0o644)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps(about | {"sha256": digest}, indent=1) + "\n")

@@ -1,0 +1,139 @@
+r"""A decoder trained for another eye than that of the squared error, while all that writes files stays.
+
+    "ms-ssim"   log(1 - MS-SSIM)
+    "patches"   log MSE + log(1 - MS-SSIM) + WEIGHT log(1 + e^-D), D a `PatchDiscriminator`
+    "pairs"     the same with a `PairDiscriminator`
+
+Only g_s is trained. The encoder, the prior and the files are those from before, so the same file can be
+shown by either decoder. D is a second player with an optimizer of its own. How often D is right says who
+learns, after Rippel and Bourdev: below `LOWER` its gradient does not reach the decoder, since it says
+nothing yet; above `UPPER` it rests itself, since the decoder could not follow.
+
+Sources: Rippel and Bourdev, ICML 2017, section 4; Goodfellow et al., NeurIPS 2014 (log(1 + e^-D)).
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from codec_lib.layers.discriminators import PairDiscriminator, PatchDiscriminator
+from codec_lib.measure import metrics
+from codec_lib.training.objectives import Objective, Player, validation_pictures
+from codec_lib.training.optimizers import muon
+
+if TYPE_CHECKING:
+    from codec_lib.training.settings import Settings
+
+GOALS = "ms-ssim", "patches", "pairs"
+QUALITIES = 1.0, 5.0  # that are trained: where files are small, there is something to see
+VALIDATED = 2.0, 4.0
+WEIGHT = 0.5  # of the discriminator
+LOWER, UPPER = 0.8, 0.95  # of how often it is right
+MEMORY = 0.98  # of that share, a step
+
+
+class Shown(nn.Module):
+    """What the decoder gets and what it shows; no gradient reaches the encoder."""
+
+    def __init__(self, model: Any):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
+        """y_hat, scaled, (B, M, h, w) and x_hat (B, 3, H, W) of x and quality (B,)."""
+        with torch.no_grad():
+            y_hat, _ = self.model.latents(x, quality)
+        return y_hat, self.model.g_s(y_hat).float()
+
+
+class DecoderObjective(Objective):
+    """Of a codec of two transforms of which only g_s is trained, for a goal of `GOALS`."""
+
+    def __init__(self, model: Any, settings: "Settings"):
+        if settings.goal not in GOALS:
+            raise ValueError(f"goal: {settings.goal!r}; there are mse, {', '.join(GOALS)}")
+        if settings.only != ["g_s"]:
+            raise ValueError(f"goal: {settings.goal}; only g_s can be trained for it (--only g_s)")
+        self.model, self.settings, self.shown = model, settings, Shown(model)
+        makes = {"patches": lambda: PatchDiscriminator(model.prior.M), "pairs": PairDiscriminator}
+        self.discriminator = makes[settings.goal]() if settings.goal in makes else None
+        self.accuracy = 0.5
+        self.last: tuple[Tensor, Tensor, Tensor] | None = None  # of the decoder's turn: x, x_hat, y_hat
+
+    def players(self) -> list[Player]:
+        players = [Player(self.shown, muon(self.shown, self.settings), self.decoder_loss)]
+        if self.discriminator is not None:
+            optimizer = torch.optim.Adam(self.discriminator.parameters(), 2e-4, betas=(0.5, 0.9))
+            players.append(Player(self.discriminator, optimizer, self.discriminator_loss))
+        return players
+
+    def train(self) -> None:
+        self.model.eval()  # latents as in files; g_s is the same in both modes
+
+    def decoder_loss(self, shown: nn.Module, x: Tensor) -> tuple[Tensor, str]:
+        """The decoder's turn."""
+        from pytorch_msssim import ms_ssim
+
+        low, high = QUALITIES
+        quality = low + (high - low) * torch.rand(len(x), device=x.device)
+        y_hat, x_hat = shown(x, quality)
+        mse = (x_hat - x).square().flatten(1).mean(1)
+        unlike = 1 - ms_ssim(x_hat, x, data_range=1.0, size_average=False)
+        loss, said = (
+            unlike.log(),
+            f"PSNR {-10 * mse.mean().log10().item():.2f} 1-MS-SSIM {unlike.mean().item():.4f}",
+        )
+        if self.discriminator is not None:
+            loss = loss + mse.log()
+            if self.accuracy >= LOWER:
+                self.discriminator.requires_grad_(False)
+                loss = loss + WEIGHT * self.doubts(x, x_hat, y_hat)
+            self.last = x, x_hat.detach(), y_hat
+        return loss.mean(), said
+
+    def doubts(self, x: Tensor, x_hat: Tensor, y_hat: Tensor) -> Tensor:
+        """What each picture costs, (B,), as long as the discriminator knows it from a photograph."""
+        assert self.discriminator is not None
+        if self.settings.goal == "patches":
+            logit = self.discriminator(x_hat, y_hat)
+        else:
+            logit = self.discriminator(x_hat, x)
+        return F.softplus(-logit).flatten(1).mean(1)
+
+    def discriminator_loss(self, discriminator: nn.Module, x: Tensor) -> tuple[Tensor, str]:
+        """The discriminator's turn, on what the decoder has just shown."""
+        assert self.last is not None
+        discriminator.requires_grad_(True)
+        x, x_hat, y_hat = self.last
+        if self.settings.goal == "patches":
+            real, made = discriminator(x, y_hat), discriminator(x_hat, y_hat)
+        else:
+            real, made = discriminator(x, x_hat), discriminator(x_hat, x)
+        right = ((real > 0).float().mean() + (made < 0).float().mean()).item() / 2
+        self.accuracy = MEMORY * self.accuracy + (1 - MEMORY) * right
+        loss = (F.softplus(-real).mean() + F.softplus(made).mean()) / 2
+        rests = self.accuracy > UPPER
+        return loss * (0.0 if rests else 1.0), f"right {self.accuracy:.2f}"
+
+    @torch.no_grad()
+    def validate(self, folder: str) -> tuple[float, dict[str, float]]:
+        """For MS-SSIM the mean of log(1 - it), else minus the mean SSIMULACRA2; and figures a quality."""
+        figures, device, costs = {}, next(self.model.parameters()).device, []
+        pictures = list(validation_pictures(folder, device))
+        for quality in VALIDATED:
+            rows = []
+            for x in pictures:
+                _, x_hat = self.shown(x, torch.tensor([quality], device=device))
+                pair = [
+                    (255 * p[0].clamp(0, 1)).round().byte().permute(1, 2, 0).cpu().numpy()
+                    for p in (x, x_hat)
+                ]
+                rows.append([metrics.psnr(*pair), 1 - metrics.ms_ssim(*pair), metrics.ssimulacra2(*pair)])
+            psnr, unlike, ssimulacra2 = torch.tensor(rows).T
+            costs.append(unlike.log().mean() if self.discriminator is None else -ssimulacra2.mean())
+            figures[f"psnr_{quality}"] = round(psnr.mean().item(), 3)
+            figures[f"ms_ssim_{quality}"] = round(1 - unlike.mean().item(), 5)
+            figures[f"ssimulacra2_{quality}"] = round(ssimulacra2.mean().item(), 2)
+        return torch.stack(costs).mean().item(), figures

@@ -1,0 +1,118 @@
+"""A decoder for another goal: nothing else moves, and the discriminator has its say and its rest."""
+
+import pytest
+import torch
+
+from codec_lib.layers.discriminators import PairDiscriminator, PatchDiscriminator
+from codec_lib.models.flagship import Flagship
+from codec_lib.training import perception
+from codec_lib.training.loop import train
+from codec_lib.training.settings import Settings
+
+
+def objective_of(goal):
+    torch.manual_seed(0)
+    model = Flagship(N=8, M=16)
+    model.requires_grad_(False)
+    model.g_s.requires_grad_(True)
+    return model, model.objective(Settings("flagship", [], "", goal=goal, only=["g_s"]))
+
+
+@pytest.fixture
+def x():
+    torch.manual_seed(1)
+    small = torch.rand(2, 3, 24, 24)
+    return torch.nn.functional.interpolate(small, scale_factor=8, mode="bicubic").clamp(0, 1)
+
+
+@pytest.mark.parametrize("goal", perception.GOALS)
+def test_only_the_decoder_learns_and_the_discriminator_only_in_its_turn(goal, x):
+    model, objective = objective_of(goal)
+    objective.train()
+    objective.accuracy = (perception.LOWER + perception.UPPER) / 2
+    players = objective.players()
+    loss, _ = players[0].loss(players[0].module, x)
+    loss.backward()
+    assert {n.split(".")[0] for n, p in model.named_parameters() if p.grad is not None} == {"g_s"}
+    if goal == "ms-ssim":
+        assert len(players) == 1
+        return
+    assert all(p.grad is None for p in objective.discriminator.parameters())
+    model.zero_grad()
+    loss, _ = players[1].loss(players[1].module, x)
+    loss.backward()
+    assert any(p.grad is not None and p.grad.abs().max() > 0 for p in objective.discriminator.parameters())
+    assert all(p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize("goal", ["patches", "pairs"])
+def test_thresholds_say_who_learns(goal, x):
+    model, objective = objective_of(goal)
+    players = objective.players()
+
+    def gradient_of_the_decoder(accuracy):
+        objective.accuracy = accuracy
+        model.zero_grad()
+        players[0].loss(players[0].module, x)[0].backward()
+        return torch.cat([p.grad.flatten() for p in model.g_s.parameters()])
+
+    torch.manual_seed(2)
+    without = gradient_of_the_decoder(perception.LOWER - 0.01)
+    torch.manual_seed(2)
+    assert not torch.allclose(gradient_of_the_decoder(perception.LOWER), without)
+    for accuracy, learns in ((0.9, True), (1.0, False)):
+        objective.accuracy = accuracy
+        objective.discriminator.zero_grad()
+        players[1].loss(players[1].module, x)[0].backward()
+        moved = max(p.grad.abs().max() for p in objective.discriminator.parameters() if p.grad is not None)
+        assert (moved > 0) == learns
+
+
+def test_accuracy_is_the_share_of_right_answers(x):
+    _, objective = objective_of("pairs")
+    players = objective.players()
+    players[0].loss(players[0].module, x)
+    for sure, right in ((5.0, 0.5),):  # always "the first is real": right for one order of two
+        with torch.no_grad():
+            for head in objective.discriminator.heads:
+                head.weight.zero_()
+                head.bias.fill_(sure)
+        before = objective.accuracy = 0.9
+        players[1].loss(players[1].module, x)
+        assert objective.accuracy == pytest.approx(0.98 * before + 0.02 * right)
+
+
+def test_discriminators_have_the_shapes_they_say():
+    x, y_hat = torch.rand(2, 3, 64, 96), torch.randn(2, 16, 4, 6)
+    assert PatchDiscriminator(16, K=4)(x, y_hat).shape == (2, 1, 8, 12)
+    assert PairDiscriminator(K=4)(x, x.flip(0)).shape == (2, 1)
+
+
+@pytest.mark.parametrize(("goal", "only"), [("beauty", ["g_s"]), ("patches", []), ("patches", ["g_a"])])
+def test_other_goals_and_other_parts_are_refused(goal, only):
+    with pytest.raises(ValueError, match=r"goal: "):
+        Flagship(N=8, M=16).objective(Settings("flagship", [], "", goal=goal, only=only))
+
+
+@pytest.mark.parametrize("goal", ["ms-ssim", "pairs"])
+def test_a_run_changes_the_decoder_only(tmp_path, goal):
+    from PIL import Image
+
+    from codec_lib import data, weights
+
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    photo = data.sample("astronaut")
+    for k in range(2):
+        photo.crop((100 * k, 0, 100 * k + 256, 256)).save(pictures / f"{k}.png")
+    assert isinstance(photo, Image.Image)
+    torch.manual_seed(0)
+    start = tmp_path / "start.safetensors"
+    weights.save(Flagship(N=8, M=16), "flagship", start, {})
+    settings = Settings(
+        "flagship", [str(pictures)], str(tmp_path / "out"), str(pictures), steps=3, batch=2, crop=192,
+        widths={"N": 8, "M": 16}, start=str(start), only=["g_s"], goal=goal, precision="32-true", lr=0.01,
+    )  # fmt: skip
+    before, after = (weights.load(path).model.state_dict() for path in (start, train(settings)))
+    changed = {key.split(".")[0] for key in before if not torch.equal(before[key], after[key])}
+    assert changed == {"g_s"}
