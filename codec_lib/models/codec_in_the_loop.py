@@ -5,7 +5,7 @@ r"""A network before a standard codec, and one after it: the file is that of the
 
 Half as many pixels each way cost so few bits that JPEG can keep them well, where it would otherwise keep
 next to nothing of each block. What is lost is the detail of the larger picture, so this pays at low rates.
-From quality `SWITCH` on, pictures go through the codec at their own size, and only the second network acts.
+From quality `switch` on, pictures go through the codec at their own size, and only the second network acts.
 Any program opens the file, and shows the picture that the codec has: the smaller one, without the second
 network.
 
@@ -44,7 +44,6 @@ from codec_lib.training.turns import TurnsObjective
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
 
-SWITCH = 4.0  # qualities below it halve both sides
 CODECS = "jpeg", "webp", "jpeg2k"
 RANGES = {  # of the codec's own quality, for halved pictures and for whole ones
     "jpeg": ((8, 60), (10, 92)),
@@ -59,10 +58,12 @@ class CodecInTheLoop(Model):
 
     setting = QUALITY
     past = "straight"
+    switch = 4.0  # qualities below it halve both sides
 
     def __init__(self, K: int = 48, D: int = 9, codec: int = 0):
         super().__init__(K=K, D=D, codec=codec)
         self.codec = CODECS[codec]
+        self.ranges = RANGES[self.codec]
         self.compaction = nn.Sequential(
             conv(3 + TOLD, K, 3, 1), nn.ReLU(),
             conv(K, K, 3, 2), nn.ReLU(),
@@ -81,25 +82,24 @@ class CodecInTheLoop(Model):
 
     def is_halved(self, quality: float) -> bool:
         """Whether pictures of this quality go through the codec at half the size."""
-        return quality < SWITCH
+        return quality < self.switch
 
     def codec_quality(self, quality: float) -> float:
         """What the codec is asked for at a quality in [1, 8]."""
-        low, high = RANGES[self.codec][0 if self.is_halved(quality) else 1]
+        low, high = self.ranges[0 if self.is_halved(quality) else 1]
         return low + self._share(quality) * (high - low)
 
     def _share(self, quality: float) -> float:
         """How far up its range the codec's quality is."""
         if self.is_halved(quality):
-            return (quality - QUALITY.coarsest) / (SWITCH - QUALITY.coarsest)
-        return (quality - SWITCH) / (QUALITY.finest - SWITCH)
+            return (quality - QUALITY.coarsest) / (self.switch - QUALITY.coarsest)
+        return (quality - self.switch) / (QUALITY.finest - self.switch)
 
-    @staticmethod
-    def qualities_of(part: str, quality: Tensor) -> Tensor:
+    def qualities_of(self, part: str, quality: Tensor) -> Tensor:
         """What qualities in [1, 8] become in the turn of a part: the first network sees low ones only."""
         if part == "reconstruction":
             return quality
-        return 1 + (quality - 1) * (SWITCH - 1 - QUALITY.step) / (QUALITY.finest - 1)
+        return 1 + (quality - 1) * (self.switch - 1 - QUALITY.step) / (QUALITY.finest - 1)
 
     def told(self, x: Tensor, qualities: list[float]) -> Tensor:
         """Pictures (B, 3, H, W) in [0, 1] around zero, and beside them what networks are told of each."""

@@ -9,10 +9,11 @@ from PIL import Image
 
 from codec_lib import data, picture, standard
 from codec_lib.errors import SectionError
-from codec_lib.models.codec_in_the_loop import CODECS, SWITCH, CodecInTheLoop, enlarged, reduced
+from codec_lib.models.codec_in_the_loop import CODECS, CodecInTheLoop, enlarged, reduced
 from codec_lib.training.settings import Settings
 from codec_lib.training.turns import with_grey
 
+SWITCH = CodecInTheLoop.switch
 QUALITIES = 1.0, SWITCH - 1 / 256, SWITCH, 8.0
 
 
