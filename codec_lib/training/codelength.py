@@ -9,8 +9,9 @@ alpha, which every step changes for the qualities that it had:
 
     log alpha  +=  RATE (bits / target - 1)
 
-The bits are those of the prior, which is trained beside; no gradient of theirs reaches the numbers. Alpha
-is kept in the model, one for each whole quality.
+The bits are those of the prior, which is trained beside; no gradient of theirs reaches the numbers. They
+are not cut off, however many: else files would be longer than their target in the mean. Alpha is kept in
+the model, one for each whole quality.
 
 Source: Rippel and Bourdev, ICML 2017, section 3.4 (there 1 + is missing, and one alpha is enough).
 """
@@ -85,5 +86,5 @@ class CodelengthObjective(Objective):
         """Raise alpha around the qualities whose bits, as a share of their target, are above 1."""
         place = torch.arange(QUALITIES, device=quality.device)
         near = (1 - (quality[:, None] - 1 - place).abs()).clamp(min=0)  # (B, 8)
-        off = (share.clamp(max=2) - 1)[:, None] * near
+        off = (share - 1)[:, None] * near
         self.model.log_alpha += RATE * (off.sum(0) / near.sum(0).clamp(min=1))[:, None]
