@@ -35,7 +35,7 @@ QUALITIES = (1.0, 4.0, 8.0)
 BATCH = 8
 WHOLE = (
     "near-lossless", "flagship", "context", "checkerboard", "recurrent", "primed", "recurrent-gdn",
-    "importance-map", "pyramid", "tucodec",
+    "importance-map", "conditional-probability", "pyramid", "tucodec",
 )  # fmt: skip
 
 

@@ -29,6 +29,10 @@ MODELS = {
     "near-lossless": {"tau": 0},
     "recurrent": {"iterations": 8},
     "primed": {"iterations": 8},
+    "importance-map": {"quality": 4.0},
+    "conditional-probability": {"quality": 4.0},
+    "pyramid": {"quality": 4.0},
+    "tucodec": {"quality": 4.0},
 }
 ROUNDS = 3
 EVERY = 6  # one of so many Kodak pictures

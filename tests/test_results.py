@@ -12,7 +12,7 @@ from codec_lib.measure import metrics
 MODELS = ("flagship", "hyperprior", "factorized", "autoencoder")
 STEPWISE = (
     "near-lossless", "flagship", "context", "checkerboard", "recurrent", "primed", "recurrent-gdn",
-    "importance-map", "pyramid", "tucodec",
+    "importance-map", "conditional-probability", "pyramid", "tucodec",
 )  # fmt: skip
 KODAK = data.results("kodak")
 CODERS = data.results("entropy_coders")["coders"]

@@ -7,8 +7,7 @@ from codec_lib import data, weights
 from codec_lib.measure import metrics
 
 MEASURED, ABLATIONS = data.results("content_weighted"), data.results("content_weighted_ablations")
-MODELS = "importance-map", "tucodec"
-ABLATED = *MODELS, "conditional-probability", "pyramid"
+MODELS = "importance-map", "conditional-probability", "pyramid", "tucodec"
 
 
 def parts(model, quality):
@@ -41,6 +40,24 @@ def test_a_map_costs_little_follows_edges_and_is_worth_it_in_its_own_network():
         assert of["gain_over_even"] > 0.2
 
 
+def test_bytes_are_what_the_network_says_in_floats():
+    for quality in (2, 4, 6, 8):
+        rows = parts("conditional-probability", quality)
+        size, estimate = (sum(row[key] for row in rows) for key in ("bytes", "estimated_bytes"))
+        assert 0.995 < size / estimate < 1.01
+
+
+def test_high_planes_are_nearly_free_and_files_are_as_long_as_the_loop_was_told():
+    for quality in (2, 4, 6, 8):
+        rows = parts("pyramid", quality)
+        saved = 1 - sum(np.array(row["planes"]) for row in rows) / sum(row["raw_bytes"] for row in rows)
+        assert all(np.diff(saved[:5]) < 0)
+        assert saved[0] > 0.98
+    shares = [row["share_of_target"] for row in MEASURED["models"]["pyramid"]["on_crops"]]
+    assert len(shares) == 8
+    assert np.abs(np.array(shares) - 1).max() < 0.05
+
+
 def test_sharing_a_budget_is_never_worse_than_one_quality_for_all():
     rows = MEASURED["models"]["tucodec"]["allocated"]
     assert len(rows) == 8
@@ -48,7 +65,7 @@ def test_sharing_a_budget_is_never_worse_than_one_quality_for_all():
 
 
 def test_variants_are_trained_alike_and_none_is_missing():
-    assert {codec: set(ablated(codec)) for codec in ABLATED} == {
+    assert {codec: set(ablated(codec)) for codec in MODELS} == {
         "importance-map": {"as it is", "uniform"},
         "conditional-probability": {"as it is", "uniform", "afterwards", "encoder too"},
         "pyramid": {"as it is", "one scale"},

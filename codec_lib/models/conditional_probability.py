@@ -56,7 +56,7 @@ class ConditionalProbability(Model):
 
     setting = QUALITY
     is_prior_trained_jointly = True
-    targets = TARGETS
+    targets, gains = TARGETS, GAINS
 
     def __init__(self, N: int = 128, C: int = 128, L: int = 6, K: int = 24):
         super().__init__(N=N, C=C, L=L, K=K)
@@ -82,7 +82,7 @@ class ConditionalProbability(Model):
 
         x is (B, 3, H, W) in [0, 1], or its levels, uint8.
         """
-        gain = gain_of(quality)
+        gain = self.gain_of(quality)
 
         def transformed(band: Tensor) -> Tensor:
             h = self.encoder[FRONT:-1](self.encoder[:FRONT](samples(band)) * gain)
@@ -95,11 +95,16 @@ class ConditionalProbability(Model):
 
     def synthesize(self, z: Tensor, quality: Tensor) -> Tensor:
         """The picture (B, 3, H, W) of centres z (B, C, H/8, W/8)."""
-        return self.decoder[BACK:](self.decoder[:BACK](z) / gain_of(quality))
+        return self.decoder[BACK:](self.decoder[:BACK](z) / self.gain_of(quality))
+
+    def gain_of(self, quality: Tensor) -> Tensor:
+        """What coefficients are multiplied by at a quality (B,) in [1, 8]: (B, 1, 1, 1)."""
+        low, high = self.gains
+        return (low * (high / low) ** ((quality - 1) / (QUALITIES - 1)))[:, None, None, None]
 
     def start(self, x: Tensor) -> None:
         """Before training: pictures x (B, 3, H, W) say in which segments of coefficients to begin."""
-        segments.start(self.encoder, self.decoder, x, self.centres.centres, GAINS[-1])
+        segments.start(self.encoder, self.decoder, x, self.centres.centres, self.gains[-1])
 
     def freeze(self) -> "ConditionalProbability":
         self.prior.freeze()
@@ -131,9 +136,3 @@ class ConditionalProbability(Model):
 
     def objective(self, settings: "Settings") -> Objective:
         return TargetObjective(self, settings)
-
-
-def gain_of(quality: Tensor) -> Tensor:
-    """What coefficients are multiplied by at a quality (B,) in [1, 8]: (B, 1, 1, 1)."""
-    share = (quality - 1) / (QUALITIES - 1)
-    return (GAINS[0] * (GAINS[1] / GAINS[0]) ** share)[:, None, None, None]
