@@ -84,7 +84,11 @@ class CodelengthObjective(Objective):
     @torch.no_grad()
     def adapt(self, quality: Tensor, share: Tensor) -> None:
         """Raise alpha around the qualities whose bits, as a share of their target, are above 1."""
-        place = torch.arange(QUALITIES, device=quality.device)
-        near = (1 - (quality[:, None] - 1 - place).abs()).clamp(min=0)  # (B, 8)
+        near = nearness(quality)
         off = (share - 1)[:, None] * near
         self.model.log_alpha += RATE * (off.sum(0) / near.sum(0).clamp(min=1))[:, None]
+
+
+def nearness(quality: Tensor) -> Tensor:
+    """How much each quality (B,) counts for each whole one, (B, 8): 1 for itself, 0 from a step away on."""
+    return (1 - (quality[:, None] - 1 - torch.arange(QUALITIES, device=quality.device)).abs()).clamp(min=0)
