@@ -162,7 +162,9 @@ def _evaluate(options: argparse.Namespace) -> None:
     _check_model(options)
     files.check_output(options.json)
     paths = data.pictures_in(options.input)
-    measured = evaluate.evaluate_model(paths, options.model, options.values, options.device)
+    measured = evaluate.evaluate_model(
+        paths, options.model, options.values, options.device, options.decoder
+    )
     files.write(options.json, (json.dumps(measured, indent=1) + "\n").encode())
     for row in measured["means"]:
         print("  ".join(f"{key} {value:.4g}" for key, value in row.items() if value is not None))

@@ -11,6 +11,7 @@ from codec_lib.models import DEFAULT
 
 MODEL_HELP = "a name that `codec-lib models` lists, or a .safetensors file"
 OUT_HELP = "; - is standard output"
+DECODER_HELP = "another decoder of the same files, by its name in `codec-lib models`"
 
 
 def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
@@ -57,7 +58,7 @@ def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
         "output", metavar="OUT", help="picture; its ending says the format, PNG for -, standard output"
     )
     sub.add_argument("--stages", type=_whole, metavar="K", help="only the first K stages; 1 is a preview")
-    sub.add_argument("--decoder", metavar="NAME", help="another decoder of the same files, such as eye")
+    sub.add_argument("--decoder", metavar="NAME", help=DECODER_HELP)
     _add_device(sub)
 
     sub = command("truncate", "drop the last stages of a .clc file, without encoding again")
@@ -88,6 +89,7 @@ def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
         "--values", type=_numbers, metavar="V,V,...", help="of its setting; eight of them unless given"
     )
     sub.add_argument("--json", required=True, metavar="FILE", help="where results go")
+    sub.add_argument("--decoder", metavar="NAME", help=DECODER_HELP)
     _add_device(sub)
 
     commands.add_parser(

@@ -9,6 +9,7 @@ import torch
 import codec_lib as cl
 from codec_lib import data, decoders, weights
 from codec_lib.cli import main
+from codec_lib.measure import evaluate
 from codec_lib.models.flagship import Flagship
 
 
@@ -43,6 +44,17 @@ def test_one_file_is_shown_by_either_decoder(folder, photo):
     between = (plain > 20) & (plain < 200)
     assert (bright - plain)[between].mean() == pytest.approx(255 * 0.25 / 4, abs=1)
     assert np.array_equal(np.asarray(cl.decode(file)), plain)  # the first decoder is as it was
+
+
+def test_evaluation_takes_a_decoder(folder, photo):
+    path = folder / "photo.png"
+    photo.save(path)
+    plain, bright = (
+        evaluate.evaluate_model([path], "base", [4], "cpu", decoder)["rows"][0]
+        for decoder in (None, "bright")
+    )
+    assert plain["bytes"] == bright["bytes"]
+    assert plain["psnr"] != bright["psnr"]
 
 
 def test_only_what_differs_is_kept(folder):

@@ -57,12 +57,17 @@ def evaluate(
 
 
 def evaluate_model(
-    paths: Sequence[Path], model: str, values: Sequence[float] | None = None, device: str = "auto"
+    paths: Sequence[Path],
+    model: str,
+    values: Sequence[float] | None = None,
+    device: str = "auto",
+    decoder: str | None = None,
 ) -> dict:
     """`evaluate` for a trained model of this library; warmed up before anything is timed.
 
-    values are of the model's own setting; eight from its coarsest to its finest unless given. Raises
-    ValueError for one that is out of range.
+    values are of the model's own setting; eight from its coarsest to its finest unless given. decoder is
+    another one for the same files. Raises ValueError for a value that is out of range, and for a decoder
+    of other files.
     """
     setting = weights.load(model, codec.pick_device(device)).model.setting
     values = setting.spread() if values is None else [setting.check(value) for value in values]
@@ -72,7 +77,7 @@ def evaluate_model(
         return codec.encode(image, model, device=device, **setting_of)
 
     def decode(data: bytes) -> Any:
-        return codec.decode(data, device=device)
+        return codec.decode(data, decoder=decoder, device=device)
 
     decode(encode(np.zeros((64, 64, 3), np.uint8), values[0]))
     return evaluate(paths, encode, decode, values, setting.name, model)
