@@ -93,11 +93,11 @@ def compare(
     """
     if len(labels) != 2:
         raise ValueError(f"labels: {len(labels)} given, 2 are needed")
-    uris, (_, _, rows, columns), note = _pictures([a, b], crop)
+    uris, (_, _, rows, columns), note = pictures_of([a, b], crop)
     first, second = (html.escape(str(label)) for label in labels)
-    name = f"compare-{_digest(uris, labels, width)}"
+    name = f"compare-{digest(uris, labels, width)}"
     sizes = {"id": name, "width": width, "columns": columns, "rows": rows}
-    return _figure(
+    return figure_of(
         f"<style>{(_STYLE + _COMPARE_STYLE).format(**sizes)}</style>"
         f'<figure id="{name}"><div class="stage">'
         f'<img src="{uris[1]}" alt="{second}"><img class="top" src="{uris[0]}" alt="{first}">'
@@ -133,15 +133,15 @@ def filmstrip(
         raise ValueError(f"frames: {len(frames)} given, 1 to {MAX_FRAMES} are allowed")
     if len(labels) != len(frames):
         raise ValueError(f"labels: {len(labels)} given for {len(frames)} frames")
-    uris, (_, _, rows, columns), note = _pictures(frames, crop)
+    uris, (_, _, rows, columns), note = pictures_of(frames, crop)
     names = [html.escape(str(label)) for label in labels]
-    name = f"filmstrip-{_digest(uris, labels, width)}"
+    name = f"filmstrip-{digest(uris, labels, width)}"
     sizes = {"id": name, "width": width, "columns": columns, "rows": rows}
     pictures = "".join(
         f'<img src="{uri}" alt="{label}" style="visibility: {"hidden" if index else "visible"}">'
         for index, (uri, label) in enumerate(zip(uris, names, strict=True))
     )
-    return _figure(
+    return figure_of(
         f"<style>{(_STYLE + _FILMSTRIP_STYLE).format(**sizes)}</style>"
         f'<figure id="{name}"><div class="stage">{pictures}</div>'
         f'<input type="range" min="0" max="{len(names) - 1}" value="0" step="1"'
@@ -212,7 +212,7 @@ def show_scoreboard(chapter: str, n_bytes: int, shape: Sequence[int], psnr: floa
     print(f"{chapter:<16} {n_bytes:>6} {8 * n_bytes / (height * width):>6.3f} {quality:>8}")
 
 
-def _figure(markup: str) -> HTML:
+def figure_of(markup: str) -> HTML:
     """Wrap markup for display."""
     from IPython.display import HTML  # here: the library works without IPython
 
@@ -233,8 +233,8 @@ def _array(picture: Any) -> np.ndarray:
     return array
 
 
-def _pictures(
-    pictures: Sequence[Any], crop: tuple[int, int, int, int] | None
+def pictures_of(
+    pictures: Sequence[Any], crop: tuple[int, int, int, int] | None = None
 ) -> tuple[list[str], tuple[int, int, int, int], str]:
     """Return data URIs of the same crop of every picture, the crop, and a sentence about it."""
     arrays = [_array(picture) for picture in pictures]
@@ -277,7 +277,7 @@ def _data_uri(array: np.ndarray) -> str:
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _digest(uris: Sequence[str], labels: Sequence[str], width: int) -> str:
+def digest(uris: Sequence[str], labels: Sequence[str], width: int) -> str:
     """Return a name that depends on the content only: the same output in every run."""
     content = "\0".join([*uris, *map(str, labels), str(width)])
     return hashlib.sha256(content.encode()).hexdigest()[:12]

@@ -1,0 +1,44 @@
+"""The blind test: all pictures inside, no side that can be guessed, and what was chosen in the end."""
+
+import re
+
+import numpy as np
+import pytest
+
+from codec_lib import blind
+from codec_lib.blind import blind_test
+
+NAMES = "smooth <1>", "it's sharp"
+
+
+def pairs(count=6, side=24):
+    random = np.random.default_rng(0)
+    return [tuple(random.integers(0, 256, (2, side, side, 3), dtype=np.uint8)) for _ in range(count)]
+
+
+def markup(count=6):
+    return blind_test(pairs(count), NAMES, [f"note {k}" for k in range(count)]).data
+
+
+def test_it_is_the_same_in_every_run_and_needs_no_network():
+    assert markup() == markup()
+    assert "http" not in markup()
+    assert "<script" not in markup()
+    assert len(re.findall("data:image/webp", markup())) == 12
+
+
+def test_codecs_change_sides_and_names_are_escaped():
+    first = re.findall(r'<div class="pair"[^>]*><button type="button" data-of="([^"]*)"', markup(24))
+    assert set(first) == {"smooth &lt;1&gt;", "it&#x27;s sharp"}
+    assert 4 < sum("sharp" in name for name in first) < 20
+
+
+@pytest.mark.parametrize("notes", [[], ["a"] * 5])
+def test_notes_and_sizes_have_to_fit(notes, monkeypatch):
+    with pytest.raises(ValueError, match="one for each is needed"):
+        blind_test(pairs(), NAMES, notes)
+    monkeypatch.setattr(blind, "MAX_BYTES", 1000)
+    with pytest.raises(ValueError, match="1,000 are allowed"):
+        blind_test(pairs(), NAMES, ["a"] * 6)
+    with pytest.raises(ValueError, match="differ"):
+        blind_test([(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 3), np.uint8))], NAMES, ["a"])
