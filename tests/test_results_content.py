@@ -47,12 +47,17 @@ def test_bytes_are_what_the_network_says_in_floats():
         assert 0.995 < size / estimate < 1.01
 
 
+def test_symbols_in_planes_are_decoded_within_ten_seconds_where_one_by_one_took_two_hundred():
+    rows = MEASURED["models"]["conditional-probability"]["curves"]["rows"]
+    assert np.mean([row["decode_s"] for row in rows]) < 10
+
+
 def test_high_planes_are_nearly_free_and_files_are_as_long_as_the_loop_was_told():
     for quality in (2, 4, 6, 8):
         rows = parts("pyramid", quality)
         saved = 1 - sum(np.array(row["planes"]) for row in rows) / sum(row["raw_bytes"] for row in rows)
         assert all(np.diff(saved[:5]) < 0)
-        assert saved[0] > 0.98
+        assert saved[0] > 0.95
     shares = [row["share_of_target"] for row in MEASURED["models"]["pyramid"]["on_crops"]]
     assert len(shares) == 8
     assert np.abs(np.array(shares) - 1).max() < 0.05

@@ -61,7 +61,7 @@ def ssimulacra2(a: Picture, b: Picture) -> float:
     files = [io.BytesIO() for _ in images]
     for image, file in zip(images, files, strict=True):
         image.save(file, "BMP")  # the package opens files only
-    return float(compute_ssimulacra2(*files))
+    return float(compute_ssimulacra2(files[0], files[1]))
 
 
 def bd_rate(anchor: Sequence[Point], test: Sequence[Point]) -> float:
