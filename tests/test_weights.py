@@ -17,6 +17,7 @@ WIDTHS = {
     "primed": ITERATIVE,
     "recurrent-gdn": ITERATIVE,
     "importance-map": {"N": 16, "n": 16, "L": 4, "K": 6},
+    "codec-in-the-loop": {"K": 8, "D": 1},
     "conditional-probability": {"N": 16, "C": 6, "L": 6, "K": 6},
     "pyramid": {"N": 16, "C": 8, "K": 8},
 }

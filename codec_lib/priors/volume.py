@@ -114,8 +114,7 @@ class VolumePrior(nn.Module):
     ) -> Tensor:
         """The symbols, int64 (C, h, w), 0 where none is sent. Raises SectionError for what does not fit."""
         device = self.of_channel.device
-        symbols = torch.zeros(self.C, *size, dtype=torch.int64, device=device)
-        most = symbols.numel() * (self.L - 1)
+        most = self.C * size[0] * size[1] * (self.L - 1)
         with section(self.name):
             count = int.from_bytes(data[:COUNT], "little")
             if len(data) < COUNT:
@@ -123,6 +122,7 @@ class VolumePrior(nn.Module):
             if count > most:
                 raise BitstreamError(f"decisions: {count}, expected up to {most}")
             decoder = rans.Decoder(data[COUNT:], count, self.frozen.tables(self.name))
+            symbols = torch.zeros(self.C, *size, dtype=torch.int64, device=device)
 
             def decide(tables: Tensor) -> Tensor:
                 if decoder.done + len(tables) > count:
