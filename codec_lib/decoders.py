@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from codec_lib import weights
@@ -49,18 +48,7 @@ def load(name: str, trained: weights.Trained) -> Model:
 
 @lru_cache(maxsize=4)
 def _load(path: Path, changed: int, trained: weights.Trained) -> Model:
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    stated = card(path).get("sha256", digest)
-    if stated != digest:
-        raise BitstreamError(
-            f"decoder: {path.name} has SHA-256 {digest[:16]}..., its card {str(stated)[:16]}..."
-        )
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise BitstreamError(f"decoder: {path.name} is no safetensors file ({error})") from None
+    _, metadata, state = weights.read_tensors(path, "decoder")
     if metadata.get("probabilities") != trained.probabilities:
         reads = f"{metadata.get('weights')} {metadata.get('probabilities')}"
         raise ValueError(

@@ -111,18 +111,7 @@ def load(name: str | os.PathLike, device: str = "cpu") -> Trained:
 
 @lru_cache(maxsize=8)
 def _load(path: Path, changed: int, device: str) -> Trained:
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    stated = _card(path).get("sha256", digest)
-    if stated != digest:
-        raise BitstreamError(
-            f"weights: {path.name} has SHA-256 {digest[:16]}..., its card {str(stated)[:16]}..."
-        )
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise BitstreamError(f"weights: {path.name} is no safetensors file ({error})") from None
+    digest, metadata, arrays = read_tensors(path, "weights")
     try:
         with torch.device("cpu"):  # whatever an application has made the default
             model = _rebuild(metadata, arrays)
@@ -133,6 +122,25 @@ def _load(path: Path, changed: int, device: str) -> Trained:
     model = model.eval().requires_grad_(False)
     probabilities = _digest(model.frozen.to_arrays())
     return Trained(path.stem, metadata["architecture"], digest[:16], probabilities[:16], model)
+
+
+def read_tensors(path: Path, kind: str) -> tuple[str, dict[str, str], dict[str, torch.Tensor]]:
+    """SHA-256, metadata and tensors of a file, which is called `kind` where something is wrong with it.
+
+    Raises BitstreamError for what is no safetensors file, or not the one of its card.
+    """
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    stated = _card(path).get("sha256", digest)
+    if stated != digest:
+        raise BitstreamError(
+            f"{kind}: {path.name} has SHA-256 {digest[:16]}..., its card {str(stated)[:16]}..."
+        )
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return digest, file.metadata() or {}, tensors
+    except SafetensorError as error:
+        raise BitstreamError(f"{kind}: {path.name} is no safetensors file ({error})") from None
 
 
 def _digest(arrays: dict[str, np.ndarray]) -> str:
