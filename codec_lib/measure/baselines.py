@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from codec_lib import standard
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -56,13 +58,9 @@ def encode(name: str, image: Image.Image | np.ndarray, quality: float) -> bytes:
         import pillow_heif
 
         pillow_heif.register_heif_opener()
+    if name in standard.STANDARD:
+        return standard.encode(name, np.asarray(image), quality)
     options = {
-        "jpeg": ("JPEG", {"quality": int(quality), "optimize": True, "progressive": True}),
-        "jpeg2k": (
-            "JPEG2000",
-            {"quality_mode": "dB", "quality_layers": [quality], "irreversible": True, "mct": 1},
-        ),
-        "webp": ("WEBP", {"quality": int(quality), "method": 6}),
         "avif": ("AVIF", {"quality": int(quality), "speed": 6, "subsampling": "4:4:4"}),
         "heic": ("HEIF", {"quality": int(quality), "chroma": 444}),
     }

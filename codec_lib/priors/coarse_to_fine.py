@@ -34,8 +34,9 @@ STRAIGHT = ((-1, 0), (0, -1), (0, 1), (1, 0))
 class Widths(NamedTuple):
     """How wide densities are, for so many classes of spreads, the last of which has all above.
 
-    A spread is the largest minus the smallest neighbour. The
-    scale of a logistic density is `rest + per_spread spread + per_halving log2 d`.
+    A spread is the largest minus the smallest neighbour. The scale of a logistic density is
+
+        rest + per_spread spread + per_halving log2 d
     """
 
     spreads: int = 5

@@ -25,7 +25,10 @@ GREY = 0.125  # of pictures have their colours taken away
 
 
 class TurnsObjective(Objective):
-    """Of a model that maps (x, quality) to an `Output`, and of its parts, by name."""
+    """Of a model that maps (x, quality) to an `Output`, and of its parts, by name.
+
+    `qualities_of(part, quality)` of the model says which qualities a part sees in its turn.
+    """
 
     def __init__(self, model: Any, parts: Sequence[str], settings: "Settings"):
         self.model, self.settings = model, settings
