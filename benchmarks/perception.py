@@ -35,7 +35,7 @@ def main() -> None:
     report = {
         "command": " ".join(["python -m benchmarks.perception", *sys.argv[1:]]),
         "weights": weights.load("flagship").digest,
-        "cards": {name: decoders.card(path)["sha256"] for name, path in decoders.paths().items()},
+        "cards": {name: weights.card_of(path)["sha256"] for name, path in decoders.paths().items()},
         "torch": torch.__version__,
         "machine": platform.machine(),
         "decoders": {title: shown(decoder) for title, decoder in names.items()},

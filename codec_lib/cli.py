@@ -51,7 +51,7 @@ def _models(options: argparse.Namespace) -> None:
     from codec_lib import decoders, weights
 
     cards = weights.available()
-    cards |= {f"decoder {name}": decoders.card(path) for name, path in decoders.paths().items()}
+    cards |= {f"decoder {name}": weights.card_of(path) for name, path in decoders.paths().items()}
     for name, card in cards.items():
         print(name)
         for key, value in card.items():

@@ -65,12 +65,6 @@ def _load(path: Path, changed: int, trained: weights.Trained) -> Model:
     return model.channels_last()
 
 
-def card(path: Path) -> dict[str, Any]:
-    """The card beside a decoder; empty where there is none."""
-    path = path.with_suffix(".json")
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
 def save(model: Model, trained: weights.Trained, path: Path, about: dict[str, Any]) -> None:
     """Write what a trained model has other than the weights it began from, and its card.
 

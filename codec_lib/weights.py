@@ -68,13 +68,13 @@ def available() -> dict[str, dict]:
     cards = {}
     for name, path in paths().items():
         try:
-            cards[name] = _card(path)
+            cards[name] = card_of(path)
         except BitstreamError as error:
             cards[name] = {"problem": str(error)}
     return cards
 
 
-def _card(path: Path) -> dict[str, Any]:
+def card_of(path: Path) -> dict[str, Any]:
     """The card beside a file of weights, empty where there is none; BitstreamError for what is no card."""
     path = path.with_suffix(".json")
     if not path.exists():
@@ -130,7 +130,7 @@ def read_tensors(path: Path, kind: str) -> tuple[str, dict[str, str], dict[str, 
     Raises BitstreamError for what is no safetensors file, or not the one of its card.
     """
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    stated = _card(path).get("sha256", digest)
+    stated = card_of(path).get("sha256", digest)
     if stated != digest:
         raise BitstreamError(
             f"{kind}: {path.name} has SHA-256 {digest[:16]}..., its card {str(stated)[:16]}..."

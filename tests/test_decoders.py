@@ -60,7 +60,7 @@ def test_evaluation_takes_a_decoder(folder, photo):
 def test_only_what_differs_is_kept(folder):
     (path,) = decoders.paths().values()
     assert path.stat().st_size < 0.1 * (folder / "base.safetensors").stat().st_size
-    assert decoders.card(path)["for"] == "tests"
+    assert weights.card_of(path)["for"] == "tests"
 
 
 def test_files_of_other_weights_and_unknown_names_are_refused(folder, photo):
