@@ -21,6 +21,7 @@ def test_they_were_measured_with_the_shipped_weights_on_a_quiet_machine(measured
         ("flagship", None, 0.15),
         ("near-lossless", 3.0, 8.0),
         ("context", None, 1.0),
+        ("conditional-probability", None, 10.0),
     ],
 )
 def test_two_threads_are_as_fast_as_promised(measured, model, encode, decode):

@@ -177,7 +177,7 @@ class TransformCodec(Model):
         return self
 
     def objective(self, settings: "Settings") -> Objective:
-        if settings.goal != "mse":
+        if settings.only == ["g_s"] and settings.goal != "mse":
             return DecoderObjective(self, settings)
         return RateDistortionObjective(self, settings)
 

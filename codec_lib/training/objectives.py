@@ -3,12 +3,13 @@
 Most codecs have one player, the model. Two that take turns, such as a decoder and a discriminator, or the
 networks before and after a standard codec, are two players of one objective, and need no other loop.
 
-`RateDistortionObjective`, of lossy codecs: R + lambda 255^2 MSE, all qualities at once. Each picture of a
-batch gets a quality of its own, drawn evenly from [1, 8], and the lambda that goes with it. The loss of a
-picture is divided by lambda^0.55: rate grows about like that, so every quality counts by the share of its
-bits that it could save, not by their number.
+`RateDistortionObjective`, of lossy codecs: R + lambda D, all qualities at once. Each picture of a batch gets
+a quality of its own, drawn evenly from [1, 8], and the lambda that goes with it. The loss of a picture is
+divided by lambda^0.55: rate grows about like that, so every quality counts by the share of its bits that it
+could save, not by their number. D is one of `DISTORTIONS`.
 
-Source: Balle et al., ICLR 2018.
+Sources: Balle et al., ICLR 2018; CompressAI's lambdas (Begaint et al., 2020) are for MS-SSIM 1,220 to 1,330
+times those for 255^2 MSE, from which `MS_SSIM_SCALE` comes.
 """
 
 import math
@@ -27,6 +28,8 @@ from codec_lib.training.settings import Settings
 
 RATE_EXPONENT = 0.55
 LAMBDA_REFERENCE = 0.013
+MS_SSIM_SCALE = 1250.0
+MS_SSIM_SIDE = 161  # pixels that five scales need at least
 EVERY = 3  # validation takes every third picture of its folder
 
 
@@ -45,9 +48,22 @@ class Output:
         """Mean squared error of each picture against x, on the scale of x, shape (B,)."""
         return (self.x_hat - x).square().flatten(1).mean(1)
 
+    def unlikeness(self, x: Tensor) -> Tensor:
+        """1 - MS-SSIM of each picture against x, both at least `MS_SSIM_SIDE` pixels a side, shape (B,)."""
+        from pytorch_msssim import ms_ssim
+
+        return 1 - ms_ssim(self.x_hat, x, data_range=1.0, size_average=False)
+
     def summary(self, x: Tensor) -> str:
         """Rate and PSNR of a batch x, for a progress bar."""
         return f"bpp {self.bpp().mean().item():.3f} PSNR {-10 * self.mse(x).mean().log10().item():.2f}"
+
+
+Distortion = Callable[[Output, Tensor], Tensor]  # of each picture against x (B, 3, H, W): (B,)
+DISTORTIONS: dict[str, Distortion] = {
+    "mse": lambda out, x: 255**2 * out.mse(x),
+    "ms-ssim": lambda out, x: MS_SSIM_SCALE * out.unlikeness(x),
+}
 
 
 @dataclass
@@ -86,7 +102,11 @@ class RateDistortionObjective(Objective):
     """Rate and distortion of a lossy model, at all qualities or at one."""
 
     def __init__(self, model: nn.Module, settings: Settings):
-        self.model, self.settings = model, settings
+        if settings.goal not in DISTORTIONS:
+            raise ValueError(f"goal: {settings.goal!r}; a whole codec has {', '.join(DISTORTIONS)}")
+        if settings.goal == "ms-ssim":
+            require_scales(settings)
+        self.model, self.settings, self.distortion = model, settings, DISTORTIONS[settings.goal]
         one = settings.quality
         self.qualities = (2.0, 4.0, 6.0, 7.5) if one is None else (one,)  # of a validation
 
@@ -101,12 +121,12 @@ class RateDistortionObjective(Objective):
         quality = 1 + 7 * torch.rand(len(x), device=x.device)
         if self.settings.quality is not None:
             quality = torch.full_like(quality, self.settings.quality)
-        loss, out = rate_distortion(model, x, quality)
+        loss, out = rate_distortion(model, x, quality, self.distortion)
         return loss, out.summary(x)
 
     @torch.no_grad()
     def validate(self, folder: str) -> tuple[float, dict[str, float]]:
-        """Mean over pictures and qualities of log2(R + lambda 255^2 MSE), and mean bpp / PSNR a quality.
+        """Mean over pictures and qualities of log2(R + lambda D), and mean bpp / PSNR a quality.
 
         With real rounding but estimated bits.
         """
@@ -119,7 +139,7 @@ class RateDistortionObjective(Objective):
                 out = self.model(x, torch.tensor([quality], dtype=torch.float32, device=device))
                 out.x_hat = out.x_hat.clamp(0, 1)
                 mse = out.mse(x).item()
-                cost += math.log2(weight * 255**2 * mse + out.bpp().item())
+                cost += math.log2(weight * self.distortion(out, x).item() + out.bpp().item())
                 bpp += out.bpp().item() / len(pictures)
                 psnr -= 10 * math.log10(mse) / len(pictures)
             points |= {f"bpp_{quality}": round(bpp, 4), f"psnr_{quality}": round(psnr, 3)}
@@ -127,12 +147,20 @@ class RateDistortionObjective(Objective):
         return cost / len(pictures) / len(self.qualities), points
 
 
-def rate_distortion(model: nn.Module, x: Tensor, quality: Tensor) -> tuple[Tensor, Output]:
+def rate_distortion(
+    model: nn.Module, x: Tensor, quality: Tensor, distortion: Distortion = DISTORTIONS["mse"]
+) -> tuple[Tensor, Output]:
     """The loss of one batch x (B, 3, H, W) at qualities (B,), a scalar, and the model's output."""
     out = model(x, quality)
     weight = rate_weight(quality)
-    cost = weight * 255**2 * out.mse(x) + out.bpp()
+    cost = weight * distortion(out, x) + out.bpp()
     return (cost * (weight / LAMBDA_REFERENCE) ** -RATE_EXPONENT).mean(), out
+
+
+def require_scales(settings: Settings) -> None:
+    """Raise ValueError where crops are too small for MS-SSIM."""
+    if settings.crop < MS_SSIM_SIDE:
+        raise ValueError(f"crop: {settings.crop}; MS-SSIM needs {MS_SSIM_SIDE} pixels or more")
 
 
 def validation_pictures(folder: str, device: torch.device | str = "cpu") -> Iterator[Tensor]:

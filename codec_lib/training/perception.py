@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from codec_lib.layers.discriminators import PairDiscriminator, PatchDiscriminator
 from codec_lib.measure import metrics
-from codec_lib.training.objectives import Objective, Player, validation_pictures
+from codec_lib.training.objectives import Objective, Output, Player, require_scales, validation_pictures
 from codec_lib.training.optimizers import muon
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ class DecoderObjective(Objective):
     def __init__(self, model: Any, settings: "Settings"):
         if settings.goal not in GOALS:
             raise ValueError(f"goal: {settings.goal!r}; there are mse, {', '.join(GOALS)}")
-        if settings.only != ["g_s"]:
-            raise ValueError(f"goal: {settings.goal}; only g_s can be trained for it (--only g_s)")
+        require_scales(settings)
         self.model, self.settings, self.shown = model, settings, Shown(model)
         makes = {"patches": lambda: PatchDiscriminator(model.prior.M), "pairs": PairDiscriminator}
         self.discriminator = makes[settings.goal]() if settings.goal in makes else None
@@ -74,13 +73,11 @@ class DecoderObjective(Objective):
 
     def decoder_loss(self, shown: nn.Module, x: Tensor) -> tuple[Tensor, str]:
         """The decoder's turn."""
-        from pytorch_msssim import ms_ssim
-
         low, high = QUALITIES
         quality = low + (high - low) * torch.rand(len(x), device=x.device)
         y_hat, x_hat = shown(x, quality)
-        mse = (x_hat - x).square().flatten(1).mean(1)
-        unlike = 1 - ms_ssim(x_hat, x, data_range=1.0, size_average=False)
+        out = Output(x_hat, {})
+        mse, unlike = out.mse(x), out.unlikeness(x)
         loss, said = (
             unlike.log(),
             f"PSNR {-10 * mse.mean().log10().item():.2f} 1-MS-SSIM {unlike.mean().item():.4f}",

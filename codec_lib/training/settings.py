@@ -25,7 +25,8 @@ class Settings:
         start: a model's name or weights file to begin from, of the same widths
         only: parts of the model that are trained, such as prior or prior.lossless; all if none is named
         quality: of lossy models: the only one that is trained; all unless given
-        goal: what the decoder of a codec of two transforms is trained for: mse, ms-ssim, patches or pairs
+        goal: what a codec of two transforms is trained for: mse or ms-ssim; its g_s alone also for patches
+            or pairs, two discriminators
         distortion: lambda of near-lossless models
         precision: 32-true, bf16-mixed or 16-mixed
         device: cpu, cuda or auto

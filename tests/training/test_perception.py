@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from pytorch_msssim import ms_ssim
 
 from codec_lib.layers.discriminators import PairDiscriminator, PatchDiscriminator
+from codec_lib.layers.gain import rate_weight
 from codec_lib.models.flagship import Flagship
-from codec_lib.training import perception
+from codec_lib.training import objectives, perception
 from codec_lib.training.loop import train
 from codec_lib.training.settings import Settings
 
@@ -15,7 +17,7 @@ def objective_of(goal):
     model = Flagship(N=8, M=16)
     model.requires_grad_(False)
     model.g_s.requires_grad_(True)
-    return model, model.objective(Settings("flagship", [], "", goal=goal, only=["g_s"]))
+    return model, model.objective(Settings("flagship", [], "", goal=goal, only=["g_s"], crop=192))
 
 
 @pytest.fixture
@@ -91,7 +93,26 @@ def test_discriminators_have_the_shapes_they_say():
 @pytest.mark.parametrize(("goal", "only"), [("beauty", ["g_s"]), ("patches", []), ("patches", ["g_a"])])
 def test_other_goals_and_other_parts_are_refused(goal, only):
     with pytest.raises(ValueError, match=r"goal: "):
-        Flagship(N=8, M=16).objective(Settings("flagship", [], "", goal=goal, only=only))
+        Flagship(N=8, M=16).objective(Settings("flagship", [], "", goal=goal, only=only, crop=192))
+
+
+@pytest.mark.parametrize("only", [[], ["g_s"]])
+def test_crops_too_small_for_five_scales_are_refused(only):
+    with pytest.raises(ValueError, match=r"crop: 128; MS-SSIM needs 161"):
+        Flagship(N=8, M=16).objective(Settings("flagship", [], "", goal="ms-ssim", only=only))
+
+
+def test_a_whole_codec_learns_for_ms_ssim(x):
+    model, qualities = Flagship(N=8, M=16), torch.tensor([2.0, 6.0])
+    objective = model.objective(Settings("flagship", [], "", goal="ms-ssim", crop=192))
+    model.eval()
+    loss, out = objectives.rate_distortion(model, x, qualities, objective.distortion)
+    like = ms_ssim(x, out.x_hat, data_range=1.0, size_average=False)
+    weight = rate_weight(qualities)
+    cost = 1250 * weight * (1 - like) + out.bpp()
+    assert loss.item() == pytest.approx((cost * (weight / 0.013) ** -0.55).mean().item(), rel=1e-3)
+    loss.backward()
+    assert {n.split(".")[0] for n, p in model.named_parameters() if p.grad is not None} >= {"g_a", "g_s"}
 
 
 @pytest.mark.parametrize("goal", ["ms-ssim", "pairs"])
