@@ -7,7 +7,8 @@ r"""A decoder trained for another eye than that of the squared error, while all 
 Only g_s is trained. The encoder, the prior and the files are those from before, so the same file can be
 shown by either decoder. D is a second player with an optimizer of its own. How often D is right says who
 learns, after Rippel and Bourdev: below `LOWER` its gradient does not reach the decoder, since it says
-nothing yet; above `UPPER` it rests itself, since the decoder could not follow.
+nothing yet; above `UPPER` it rests itself, since the decoder could not follow. Of patches, the mean over a
+picture counts.
 
 Sources: Rippel and Bourdev, ICML 2017, section 4; Goodfellow et al., NeurIPS 2014 (log(1 + e^-D)).
 """
@@ -64,7 +65,7 @@ class DecoderObjective(Objective):
     def players(self) -> list[Player]:
         players = [Player(self.shown, muon(self.shown, self.settings), self.decoder_loss)]
         if self.discriminator is not None:
-            optimizer = torch.optim.Adam(self.discriminator.parameters(), 2e-4, betas=(0.5, 0.9))
+            optimizer = torch.optim.Adam(self.discriminator.parameters(), 1e-3, betas=(0.5, 0.9))
             players.append(Player(self.discriminator, optimizer, self.discriminator_loss))
         return players
 
@@ -108,7 +109,8 @@ class DecoderObjective(Objective):
             real, made = discriminator(x, y_hat), discriminator(x_hat, y_hat)
         else:
             real, made = discriminator(x, x_hat), discriminator(x_hat, x)
-        right = ((real > 0).float().mean() + (made < 0).float().mean()).item() / 2
+        sides = real.flatten(1).mean(1) > 0, made.flatten(1).mean(1) < 0
+        right = torch.cat(sides).float().mean().item()
         self.accuracy = MEMORY * self.accuracy + (1 - MEMORY) * right
         loss = (F.softplus(-real).mean() + F.softplus(made).mean()) / 2
         rests = self.accuracy > UPPER
