@@ -3,10 +3,10 @@
 Most codecs have one player, the model. Two that take turns, such as a decoder and a discriminator, or the
 networks before and after a standard codec, are two players of one objective, and need no other loop.
 
-`RateDistortionObjective`, of lossy codecs: R + lambda D, all qualities at once. Each picture of a batch gets
-a quality of its own, drawn evenly from [1, 8], and the lambda that goes with it. The loss of a picture is
-divided by lambda^0.55: rate grows about like that, so every quality counts by the share of its bits that it
-could save, not by their number. D is one of `DISTORTIONS`.
+`RateDistortionObjective`, of lossy codecs: R + lambda D, all qualities at once. D is one of `DISTORTIONS`.
+Each picture of a batch gets a quality of its own, drawn evenly from [1, 8], and the lambda that goes with
+it. The loss of a picture is divided by lambda^0.55: rate grows about like that, so every quality counts by
+the share of its bits that it could save, not by their number.
 
 Sources: Balle et al., ICLR 2018; CompressAI's lambdas (Begaint et al., 2020) are for MS-SSIM 1,220 to 1,330
 times those for 255^2 MSE, from which `MS_SSIM_SCALE` comes.
