@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 GOALS = "ms-ssim", "patches", "pairs"
 QUALITIES = 1.0, 5.0  # that are trained: where files are small, there is something to see
 VALIDATED = 2.0, 4.0
-WEIGHT = 0.5  # of the discriminator
+WEIGHT = 1.5  # of the discriminator
 LOWER, UPPER = 0.8, 0.95  # of how often it is right
 MEMORY = 0.98  # of that share, a step
 
