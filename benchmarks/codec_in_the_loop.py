@@ -34,7 +34,7 @@ from codec_lib.models.codec_in_the_loop import CodecInTheLoop, reduced
 from codec_lib.training.loop import train
 from codec_lib.training.settings import Settings
 
-STEPS, WIDTHS = 1200, {"K": 32, "D": 5}
+STEPS, WIDTHS = 800, {"K": 32, "D": 5}
 LOWEST = 3
 QUALITIES = (1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6)
 SHIPPED = {"around-jpeg": "jpeg", "around-webp": "webp"}

@@ -4,8 +4,8 @@
 
 `decoders` has, for every decoder of the flagship's files ("mse" is its own), means of bpp, PSNR, MS-SSIM
 and SSIMULACRA2 over the 24 pictures at `QUALITIES`. `rivals` has the same of classical codecs, each picture
-in the largest file that is no longer than the flagship's. `whole` has it of `flagship-ms-ssim`, whose files
-are others.
+in the largest file that is no longer than the flagship's. `whole` has it of the flagship and of
+`flagship-ms-ssim`, whose files are others, at all whole qualities.
 
 `told` has what a new discriminator, one for each decoder, makes of its pictures: trained for `STEPS` steps
 on crops of the training pictures, it judges patches of the test pictures, photographs and decoded ones.
@@ -16,7 +16,7 @@ divergence of the two kinds of patches can be, in nats.
 import argparse
 import json
 import platform
-import sys
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from statistics import mean
@@ -34,7 +34,9 @@ from codec_lib.measure import baselines, evaluate, metrics
 from codec_lib.training.crops import Crops
 
 QUALITIES = (1.5, 2.5, 4.0)
+PARTS = ("decoders", "told", "rivals", "whole")
 STEPS, BATCH, CROP, SEED = 400, 8, 128, 0
+WHOLE = ("flagship", "flagship-ms-ssim")
 RIVALS = ("jpeg", "webp", "avif")
 FIGURES = ("bpp", "psnr", "ms_ssim", "ssimulacra2")
 
@@ -43,26 +45,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--data", nargs="+", required=True, help="folders of training pictures")
+    parser.add_argument("--only", action="append", choices=PARTS, help="measure this again, keep the rest")
     options = parser.parse_args()
-    names: dict[str, str | None] = {"mse": None} | {name: name for name in decoders.paths()}
-    report = {
-        "command": " ".join(["python -m benchmarks.perception", *sys.argv[1:]]),
-        "weights": weights.load("flagship").digest,
+    report = json.loads(options.json.read_text()) if options.only else {}
+    names = {"mse": None} | {name: name for name in decoders.paths()}
+    report |= {
+        "command": f"python -m benchmarks.perception --json {options.json} --data {' '.join(options.data)}",
+        "weights": {name: weights.load(name).digest for name in WHOLE},
         "cards": {name: weights.card_of(path)["sha256"] for name, path in decoders.paths().items()},
         "torch": torch.__version__,
         "machine": platform.machine(),
-        "decoders": {title: shown(decoder) for title, decoder in names.items()},
-        "rivals": {name: rival(name) for name in RIVALS},
-        "whole": {"flagship-ms-ssim": shown(None, "flagship-ms-ssim")},
         "steps": STEPS,
-        "told": {title: told(decoder, options.data) for title, decoder in names.items()},
     }
-    options.json.write_text(json.dumps(report, indent=1) + "\n")
+    parts = {
+        "decoders": lambda: {title: shown(decoder) for title, decoder in names.items()},
+        "told": lambda: {title: told(decoder, options.data) for title, decoder in names.items()},
+        "rivals": lambda: {name: rival(name) for name in RIVALS},
+        "whole": lambda: {name: shown(None, name, range(1, 9)) for name in WHOLE},
+    }
+    for part in options.only or PARTS:
+        report[part] = parts[part]()
+        options.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
-def shown(decoder: str | None, name: str = "flagship") -> list[dict[str, float]]:
+def shown(
+    decoder: str | None, name: str = "flagship", qualities: Sequence[float] = QUALITIES
+) -> list[dict[str, float]]:
     """A row for each quality, of some weights' files in a decoder's eyes."""
-    measured = evaluate.evaluate_model(data.kodak(), name, QUALITIES, decoder=decoder)
+    measured = evaluate.evaluate_model(data.kodak(), name, qualities, decoder=decoder)
     return [{key: row[key] for key in ("quality", *FIGURES)} for row in measured["means"]]
 
 
@@ -92,7 +102,7 @@ def at_equal_bytes(name: str, path: Path, quality: float) -> dict[str, float]:
 def told(decoder: str | None, folders: list[str]) -> list[dict[str, float]]:
     """For each quality how well a new discriminator tells a decoder's pictures from photographs."""
     trained = weights.load("flagship")
-    model = decoders.load(decoder, trained) if decoder else trained.model
+    model: Any = decoders.load(decoder, trained) if decoder else trained.model
     torch.manual_seed(SEED)
     judge = PatchDiscriminator(model.prior.M)
     adam = torch.optim.Adam(judge.parameters(), 1e-3, betas=(0.5, 0.9))
