@@ -5,11 +5,11 @@ import io
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from codec_lib import data, metadata, standard
 from codec_lib.errors import BitstreamError
-from codec_lib.layers.jpeg_proxy import jpeg
+from codec_lib.layers import jpeg_proxy
 from codec_lib.measure import metrics
 
 QUALITY = {"jpeg": 80, "webp": 80, "jpeg2k": 36}
@@ -84,7 +84,7 @@ def test_a_profile_goes_into_a_jpeg_and_samples_stay(photo, length):
 def test_the_proxy_shows_what_jpeg_does(photo, quality):
     x = torch.from_numpy(photo).movedim(-1, 0)[None].float() / 255
     real = standard.decode("jpeg", standard.encode("jpeg", photo, quality), 175, 161)
-    shown = jpeg(x, torch.tensor([float(quality)]))
+    shown = jpeg_proxy.jpeg(x, torch.tensor([float(quality)]))
     likeness = metrics.psnr(real, (255 * shown[0].movedim(0, -1)).round().byte().numpy())
     assert likeness > metrics.psnr(real, photo) + 5
 
@@ -93,8 +93,22 @@ def test_the_proxy_has_the_gradient_of_its_colours(photo):
     x = torch.from_numpy(photo[:32, :32]).movedim(-1, 0)[None].float() / 255 * 0.5 + 0.25
     x.requires_grad_()
     grey = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
-    (jpeg(x, torch.tensor([50.0])) * grey).sum().backward()
+    (jpeg_proxy.jpeg(x, torch.tensor([50.0])) * grey).sum().backward()
     assert torch.allclose(x.grad, grey.expand_as(x), atol=1e-4)  # brightness passes as it is
     x.grad = None
-    (jpeg(x, torch.tensor([50.0]))[:, 2, 8:24, 8:24] * torch.tensor([1.0, -1.0]).repeat(8)).sum().backward()
+    (
+        jpeg_proxy.jpeg(x, torch.tensor([50.0]))[:, 2, 8:24, 8:24] * torch.tensor([1.0, -1.0]).repeat(8)
+    ).sum().backward()
     assert x.grad[:, 2].abs().max() < 0.6  # stripes of blue pass as brightness only, and that is little
+
+
+def test_the_bits_of_the_proxy_go_with_those_of_files():
+    sharp = data.sample("astronaut").crop((130, 20, 322, 212))
+    sizes, about = [], []
+    for blur in (0, 0.7, 1.4, 3):
+        image = np.asarray(sharp.filter(ImageFilter.GaussianBlur(blur)))
+        x = torch.from_numpy(image).movedim(-1, 0)[None] / 255
+        for quality in (8, 20, 60):
+            sizes.append(len(standard.encode("jpeg", image, quality)))
+            about.append(jpeg_proxy.bits(x, torch.tensor([quality])).item())
+    assert np.corrcoef(np.log(sizes), np.log(about))[0, 1] > 0.99

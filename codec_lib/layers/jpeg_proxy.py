@@ -4,8 +4,13 @@ What a JPEG decoder shows of a picture, without the file: each coefficient is di
 and multiplied again. The gradient takes rounding for the identity, so what passes is what has a place in a
 block of a colour that is kept: differences of colours at half the size.
 
+`bits` is about what the file would take, so that a network in front of a codec feels what it costs: a
+coefficient of c steps counts as log2(1 + |c|).
+
 Sources: ITU-T T.81 and T.871 (the codec and its colours); Theis et al., ICLR 2017 (rounding).
 """
+
+import math
 
 import torch
 from torch import Tensor
@@ -19,24 +24,46 @@ TO_YCC = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5,
 
 def jpeg(x: Tensor, quality: Tensor) -> Tensor:
     """About what JPEG, 4:2:0, makes of pictures x (B, 3, H, W) in [0, 1] at qualities (B,), 1 to 100."""
-    steps = torch.stack([torch.from_numpy(jpeg_tables(round(q))) for q in quality.tolist()]).to(x)
-    to_ycc = TO_YCC.to(x)
-    y, colours = torch.einsum("cd,bdhw->bchw", to_ycc, 255 * x - 127.5).split((1, 2), 1)
+    y, half = _planes(x)
+    steps = _steps(x, quality)
     y = _quantized(y, steps[:, :1])
-    half = F.interpolate(_padded(colours, 2), scale_factor=0.5, mode="area")
     colours = F.interpolate(_quantized(half, steps[:, 1:]), scale_factor=2.0, mode="bilinear")
     colours = colours[..., : x.shape[-2], : x.shape[-1]]
     ycc = torch.cat((y, colours), 1)
-    return (torch.einsum("cd,bdhw->bchw", to_ycc.inverse(), ycc) / 255 + 0.5).clamp(0, 1)
+    return (torch.einsum("cd,bdhw->bchw", TO_YCC.to(x).inverse(), ycc) / 255 + 0.5).clamp(0, 1)
+
+
+def bits(x: Tensor, quality: Tensor) -> Tensor:
+    """About what JPEG needs for them, in proportion: (B,), more than 0."""
+    y, half = _planes(x)
+    steps = _steps(x, quality)
+    scaled = (_scaled(plane, own).flatten(1) for plane, own in ((y, steps[:, :1]), (half, steps[:, 1:])))
+    return torch.cat([*scaled], 1).abs().log1p().sum(1) / math.log(2) + 1
+
+
+def _planes(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Brightness (B, 1, H, W), and two colours at half the size, in levels about zero."""
+    y, colours = torch.einsum("cd,bdhw->bchw", TO_YCC.to(x), 255 * x - 127.5).split((1, 2), 1)
+    return y, F.interpolate(_padded(colours, 2), scale_factor=0.5, mode="area")
+
+
+def _steps(x: Tensor, quality: Tensor) -> Tensor:
+    """JPEG's steps at qualities (B,): (B, 3, 8, 8)."""
+    return torch.stack([torch.from_numpy(jpeg_tables(round(q))) for q in quality.tolist()]).to(x)
+
+
+def _scaled(x: Tensor, steps: Tensor) -> Tensor:
+    """The coefficients of planes (B, c, H, W) in steps (B, 1 or c, 8, 8): (B, c, rows, columns, 8, 8)."""
+    padded, basis = _padded(x, BLOCK), dct(BLOCK).to(x)
+    blocks = padded.unflatten(3, (-1, BLOCK)).unflatten(2, (-1, BLOCK)).transpose(3, 4)
+    return basis @ blocks @ basis.T / steps[:, :, None, None]
 
 
 def _quantized(x: Tensor, steps: Tensor) -> Tensor:
-    """Planes (B, c, H, W) whose blocks have lost what is below the steps (B, 1, 8, 8)."""
-    padded = _padded(x, BLOCK)
-    blocks = padded.unflatten(3, (-1, BLOCK)).unflatten(2, (-1, BLOCK)).transpose(3, 4)  # b c i j u v
-    basis, steps = dct(BLOCK).to(x), steps[:, :, None, None]
-    scaled = basis @ blocks @ basis.T / steps
-    blocks = basis.T @ ((scaled + (scaled.round() - scaled).detach()) * steps) @ basis
+    """Planes (B, c, H, W) whose blocks have lost what is below the steps (B, 1 or c, 8, 8)."""
+    scaled, basis = _scaled(x, steps), dct(BLOCK).to(x)
+    rounded = (scaled + (scaled.round() - scaled).detach()) * steps[:, :, None, None]
+    blocks = basis.T @ rounded @ basis
     return blocks.transpose(3, 4).flatten(4, 5).flatten(2, 3)[..., : x.shape[-2], : x.shape[-1]]
 
 

@@ -15,6 +15,10 @@ The codec has no gradient. The first network learns from one of
     "straight"   it sees what the codec makes of x_m, and x_m gets the gradient of that (the paper's code)
     "proxy"      the same, through a JPEG that has one (`codec_lib.layers.jpeg_proxy`)
 
+A network that is only told to lower the error sharpens what it sends: that helps, and costs bits that
+nobody counts. So files count here, with the gradient of what a JPEG of x_m would need (the paper has no
+such term).
+
 Both networks are told the quality, so one pair of them serves all. The second has the paper's 20 layers, in
 residual blocks, on pixels of 2x2 taken together: a quarter of the work.
 
@@ -31,9 +35,9 @@ from torch.nn import functional as F
 
 from codec_lib import picture, standard
 from codec_lib.errors import section
+from codec_lib.layers import jpeg_proxy
 from codec_lib.layers.bands import in_bands
 from codec_lib.layers.convolution import conv, start_small
-from codec_lib.layers.jpeg_proxy import jpeg
 from codec_lib.layers.residual import PartialResidualBlock
 from codec_lib.models.base import Model, crop, pad, samples
 from codec_lib.priors.base import Sections
@@ -58,6 +62,7 @@ class CodecInTheLoop(Model):
 
     setting = QUALITY
     past = "straight"
+    weighs_rate = True
     switch = 4.0  # qualities below it halve both sides
 
     def __init__(self, K: int = 48, D: int = 9, codec: int = 0):
@@ -117,9 +122,17 @@ class CodecInTheLoop(Model):
             sent = self.compact(one[None], q) if self.is_halved(q) else one[None]
             seen, size = self.through(sent, q)
             pictures.append(enlarged(seen) if self.is_halved(q) else seen)
-            bits.append(8.0 * size)
+            bits.append(self.counted(sent, q, size))
         x_hat = self.reconstruct(torch.cat(pictures), quality.tolist())
-        return Output(x_hat.float(), {self.codec: torch.tensor(bits, device=x.device)})
+        return Output(x_hat.float(), {self.codec: torch.stack(bits)})
+
+    def counted(self, sent: Tensor, quality: float, size: int) -> Tensor:
+        """The bits of a file of so many bytes, a scalar, with the gradient of JPEG's for what was sent."""
+        bits = torch.tensor(8.0 * size, device=sent.device)
+        if not (sent.requires_grad and self.weighs_rate):
+            return bits
+        about = jpeg_proxy.bits(sent, torch.tensor([self.codec_quality(quality)]))[0]
+        return bits * about / about.detach()
 
     def compact(self, x: Tensor, quality: float) -> Tensor:
         """x_m (1, 3, H/2, W/2) in [0, 1] of x (1, 3, H, W)."""
@@ -148,7 +161,7 @@ class CodecInTheLoop(Model):
             return seen, len(data)
         stand_in = x
         if self.past == "proxy":
-            stand_in = jpeg(x, torch.tensor([self.codec_quality(quality)]))
+            stand_in = jpeg_proxy.jpeg(x, torch.tensor([self.codec_quality(quality)]))
         return stand_in + (seen - stand_in).detach(), len(data)
 
     def write(self, levels: Tensor, quality: float) -> bytes:

@@ -1,8 +1,9 @@
 """Parts of one model that take turns: in each, one is trained while the others are as they are.
 
-The loss of a turn is log MSE, for pictures of all qualities. In a step each part has one turn, with the
-same batch: where the published loop alternates after epochs, this one does so all the time, which leaves no
-part long behind.
+The loss of a turn is log MSE + log R, for pictures of all qualities: a percent of the error is worth a
+percent of the bits, about as on a codec's own curve at low rates. In a step each part has one turn, with
+the same batch: where the published loop alternates after epochs, this one does so all the time, which
+leaves no part long behind.
 
 Source: Jiang et al., IEEE Trans. Circuits and Systems for Video Technology, 2018, section III.
 """
@@ -53,7 +54,7 @@ class TurnsObjective(Objective):
         quality = drawn_qualities(x, self.settings)
         x = with_grey(x)
         out = model(x, self.model.qualities_of(part, quality))
-        return out.mse(x).log().mean(), f"{part} {out.summary(x)}"
+        return (out.mse(x).log() + out.bpp().log()).mean(), f"{part} {out.summary(x)}"
 
     def validate(self, folder: str) -> tuple[float, dict[str, float]]:
         """As `TargetObjective` does."""
