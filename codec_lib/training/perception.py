@@ -6,9 +6,9 @@ r"""A decoder trained for another eye than that of the squared error, while all 
 
 Only g_s is trained. The encoder, the prior and the files are those from before, so the same file can be
 shown by either decoder. D is a second player with an optimizer of its own. How often D is right says who
-learns, after Rippel and Bourdev: below `LOWER` its gradient does not reach the decoder, since it says
-nothing yet; above `UPPER` it rests itself, since the decoder could not follow. Of patches, the mean over a
-picture counts.
+learns, after Rippel and Bourdev: from `LOWER` down to one half, where it guesses, the decoder hears less
+and less of it; above `UPPER` it rests itself, since the decoder could not follow. Of patches, the mean over
+a picture counts.
 
 Sources: Rippel and Bourdev, ICML 2017, section 4; Goodfellow et al., NeurIPS 2014 (log(1 + e^-D)).
 """
@@ -85,9 +85,8 @@ class DecoderObjective(Objective):
         )
         if self.discriminator is not None:
             loss = loss + mse.log()
-            if self.accuracy >= LOWER:
-                self.discriminator.requires_grad_(False)
-                loss = loss + WEIGHT * self.doubts(x, x_hat, y_hat)
+            self.discriminator.requires_grad_(False)
+            loss = loss + WEIGHT * heard(self.accuracy) * self.doubts(x, x_hat, y_hat)
             self.last = x, x_hat.detach(), y_hat
         return loss.mean(), said
 
@@ -138,3 +137,8 @@ class DecoderObjective(Objective):
             figures[f"ms_ssim_{quality}"] = round(1 - unlike.mean().item(), 5)
             figures[f"ssimulacra2_{quality}"] = round(ssimulacra2.mean().item(), 2)
         return torch.stack(costs).mean().item(), figures
+
+
+def heard(accuracy: float) -> float:
+    """How much a decoder hears of a discriminator that is so often right: 0 for one half, 1 for `LOWER`."""
+    return min(max((accuracy - 0.5) / (LOWER - 0.5), 0.0), 1.0)

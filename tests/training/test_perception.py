@@ -59,9 +59,12 @@ def test_thresholds_say_who_learns(goal, x):
         return torch.cat([p.grad.flatten() for p in model.g_s.parameters()])
 
     torch.manual_seed(2)
-    without = gradient_of_the_decoder(perception.LOWER - 0.01)
+    without = gradient_of_the_decoder(0.5)
     torch.manual_seed(2)
-    assert not torch.allclose(gradient_of_the_decoder(perception.LOWER), without)
+    assert not torch.allclose(gradient_of_the_decoder(perception.LOWER), without, atol=1e-4)
+    middle = (0.5 + perception.LOWER) / 2
+    shares = [perception.heard(accuracy) for accuracy in (0.4, 0.5, middle, perception.LOWER, 1.0)]
+    assert shares == pytest.approx([0, 0, 0.5, 1, 1])
     for accuracy, learns in ((0.9, True), (1.0, False)):
         objective.accuracy = accuracy
         objective.discriminator.zero_grad()
