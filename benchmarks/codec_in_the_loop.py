@@ -7,6 +7,7 @@
 same crops in the same order and take `STEPS` steps:
 
     straight, dropped, proxy    as it is, with the gradients that `codec_lib.models.codec_in_the_loop` names
+    rate unseen                 the first network learns of the error only, not of the file's length
     bicubic                     pictures are made smaller without a network
     compaction alone            and made larger without one
     reconstruction alone        none is made smaller; JPEG goes down to quality `LOWEST`
@@ -75,6 +76,13 @@ def learns(past: str, **widths: int) -> CodecInTheLoop:
     return model
 
 
+def rate_unseen(**widths: int) -> CodecInTheLoop:
+    """The codec as it is, whose first network is not told what files cost."""
+    model = CodecInTheLoop(**widths)
+    model.weighs_rate = False
+    return model
+
+
 def only(build: Callable[..., CodecInTheLoop], idle: str, **widths: int) -> CodecInTheLoop:
     """A codec one network of which has nothing to do."""
     model = build(**widths)
@@ -86,6 +94,7 @@ VARIANTS: dict[str, Callable[..., CodecInTheLoop]] = {
     "straight": partial(learns, "straight"),
     "dropped": partial(learns, "dropped"),
     "proxy": partial(learns, "proxy"),
+    "rate unseen": rate_unseen,
     "bicubic": partial(only, Bicubic, "compaction"),
     "compaction alone": partial(only, CompactionAlone, "reconstruction"),
     "reconstruction alone": partial(only, ReconstructionAlone, "compaction"),

@@ -107,7 +107,7 @@ def test_the_bits_of_the_proxy_go_with_those_of_files():
     sizes, about = [], []
     for blur in (0, 0.7, 1.4, 3):
         image = np.asarray(sharp.filter(ImageFilter.GaussianBlur(blur)))
-        x = torch.from_numpy(image).movedim(-1, 0)[None] / 255
+        x = torch.from_numpy(image.copy()).movedim(-1, 0)[None] / 255
         for quality in (8, 20, 60):
             sizes.append(len(standard.encode("jpeg", image, quality)))
             about.append(jpeg_proxy.bits(x, torch.tensor([quality])).item())

@@ -54,6 +54,8 @@ RANGES = {  # of the codec's own quality, for halved pictures and for whole ones
     "webp": ((1, 60), (5, 92)),
     "jpeg2k": ((24, 31), (27, 38)),
 }
+FLAT = torch.tensor([100, 120, 140], dtype=torch.uint8)[None, :, None, None].expand(1, 3, 8, 8)
+LEAST_BITS = 64.0  # that a file counts for in training
 TOLD = 3  # numbers that the networks are told
 
 
@@ -127,12 +129,16 @@ class CodecInTheLoop(Model):
         return Output(x_hat.float(), {self.codec: torch.stack(bits)})
 
     def counted(self, sent: Tensor, quality: float, size: int) -> Tensor:
-        """The bits of a file of so many bytes, a scalar, with the gradient of JPEG's for what was sent."""
+        """The bits of a file of so many bytes, a scalar, with the gradient of JPEG's for what was sent.
+
+        In training without the header: crops are small, and a whole picture has only one.
+        """
         bits = torch.tensor(8.0 * size, device=sent.device)
-        if not (sent.requires_grad and self.weighs_rate):
+        if not (self.training and self.weighs_rate):
             return bits
+        bits = (bits - 8.0 * len(self.write(FLAT, quality))).clamp(min=LEAST_BITS)
         about = jpeg_proxy.bits(sent, torch.tensor([self.codec_quality(quality)]))[0]
-        return bits * about / about.detach()
+        return bits + about - about.detach()
 
     def compact(self, x: Tensor, quality: float) -> Tensor:
         """x_m (1, 3, H/2, W/2) in [0, 1] of x (1, 3, H, W)."""

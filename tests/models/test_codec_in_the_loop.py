@@ -95,6 +95,21 @@ def test_the_first_network_hears_of_the_error_past_the_codec(levels, past):
     assert torch.nn.functional.cosine_similarity(heard.flatten(), weights.flatten(), dim=0) > 0.5
 
 
+@pytest.mark.parametrize("codec", CODECS)
+def test_in_training_a_file_counts_without_header_and_detail_has_a_price(levels, codec):
+    model, x = small(codec).train(), levels[..., :48, :48] / 255
+    sent = model.compact(x, 2.0)
+    _, size = model.through(sent, 2.0)
+    bits = model.counted(sent, 2.0, size)
+    assert 0 < bits.item() < 8 * size
+    (price,) = torch.autograd.grad(bits, sent)
+    softer = torch.nn.functional.avg_pool2d(sent, 3, 1, 1, count_include_pad=False) - sent
+    assert (price * softer).sum() < 0
+    model.weighs_rate = False
+    assert model.counted(sent, 2.0, size).item() == 8 * size
+    assert not model.counted(sent, 2.0, size).requires_grad
+
+
 def test_in_a_turn_one_network_is_trained_and_sees_its_qualities(levels):
     model, x = small(), (levels[..., :48, :48] / 255).repeat(4, 1, 1, 1)
     objective = model.objective(Settings(model="", data=[], out=""))
