@@ -12,6 +12,7 @@ import torch
 from codec_lib import stages
 from codec_lib.entropy import pmf
 from codec_lib.exact.fixed_point import FRACTION_BITS
+from codec_lib.models.base import TransformCodec
 from codec_lib.priors.context import ContextPrior, ContextWalk
 
 
@@ -29,10 +30,9 @@ def bit_map(data: bytes) -> np.ndarray:
     """
     staged = stages.read(data)
     codec, header = staged.trained.model, staged.header
-    prior = getattr(codec, "prior", None)
-    if not isinstance(prior, ContextPrior):
+    if not (isinstance(codec, TransformCodec) and isinstance(codec.prior, ContextPrior)):
         raise ValueError(f"model: {header.model}; allowed are those whose prior is a ContextPrior")
-    sections = staged.take(staged.check(None))
+    prior, sections = codec.prior, staged.take(staged.check(None))
     decoded = codec.read(sections, header.value, header.height, header.width)
     latents, tables = decoded["y"][0], prior.frozen.tables("y")
     walk = ContextWalk(prior.order, prior.frozen, decoded["z"], latents.shape)

@@ -41,7 +41,9 @@ def test_the_weight_of_errors_is_close_to_the_best_one_and_theory_is_not():
 def test_its_decoder_is_small():
     decoder = SUMMARY["decoders"]["flagship"]
     assert decoder["multiplications_a_pixel"] < 20_000
-    assert decoder["bytes"] < 16e6
+    assert decoder["multiplications_a_pixel"] == decoder["of_the_synthesis"] + decoder["of_the_prior"]
+    assert 0.05 < decoder["of_the_prior"] / decoder["of_the_synthesis"] < 0.15
+    assert decoder["decoder_bytes"] < decoder["bytes"] < 16e6
 
 
 def test_a_hundred_megapixels_take_less_than_four_gib():
