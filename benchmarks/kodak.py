@@ -15,10 +15,12 @@ import json
 import math
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from safetensors import safe_open
+from torch.utils.flop_counter import FlopCounterMode
 
 from codec_lib import data, picture, weights
 from codec_lib.measure import evaluate, metrics
@@ -28,6 +30,8 @@ from codec_lib.models.base import pad
 QUALITIES = (1, 2, 3, 4, 5, 6, 7, 8)
 # Models that differ from the hyperprior in their prior alone are measured in benchmarks/context.py.
 MODELS = ("flagship", "hyperprior", "factorized", "autoencoder")
+SIDE = 256  # of the picture whose decoding is counted
+DECODER = ("g_s.", "gain.", "frozen.")  # what of a file of weights a decoder reads
 
 
 def main() -> None:
@@ -88,29 +92,35 @@ def bd_rates(figure: str, rival: str) -> dict[str, float]:
 
 @torch.inference_mode()
 def decoder(name: str) -> dict[str, float]:
-    """Multiplications of the synthesis transform for each pixel, parameters of the model, bytes on disk."""
-    trained, products = weights.load(name), 0
-    model = trained.model
+    """What a decoder multiplies for each pixel, and what has to be stored for it.
 
-    def count(layer: nn.Module, given: tuple[Tensor], result: Tensor) -> None:
-        nonlocal products
-        places = (given[0] if isinstance(layer, nn.ConvTranspose2d) else result)[0, 0].numel()
-        products += places * layer.out_channels * layer.in_channels * math.prod(layer.kernel_size)
-
-    hooks = [
-        layer.register_forward_hook(count)
-        for layer in model.g_s.modules()
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
-    ]
-    side = 256 // model.downsampling
-    x_hat = model.g_s(torch.zeros(1, model.prior.M, side, side))
-    for hook in hooks:
-        hook.remove()
+    The products of a square of SIDE pixels: those of the synthesis transform, divisive normalisation
+    included, and those that the prior spends on reading the sections. `bytes` is the whole file of
+    weights, `decoder_bytes` what of it decodes.
+    """
+    trained = weights.load(name)
+    model, side = trained.model, SIDE // trained.model.downsampling
+    sections = model.compress(torch.full((1, 3, SIDE, SIDE), 128, dtype=torch.uint8), 4.0)
+    synthesis = products(lambda: model.g_s(torch.zeros(1, model.prior.M, side, side)))
+    prior = products(lambda: model.read(sections, 4.0, SIDE, SIDE))
+    path = weights.find(name)
+    with safe_open(path, "np") as file:
+        sizes = {key: file.get_tensor(key).nbytes for key in file.keys()}  # noqa: SIM118
     return {
-        "multiplications_a_pixel": products / x_hat[0, 0].numel(),
+        "multiplications_a_pixel": (synthesis + prior) / SIDE**2,
+        "of_the_synthesis": synthesis / SIDE**2,
+        "of_the_prior": prior / SIDE**2,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "bytes": weights.find(name).stat().st_size,
+        "bytes": path.stat().st_size,
+        "decoder_bytes": sum(size for key, size in sizes.items() if key.startswith(DECODER)),
     }
+
+
+def products(work: Callable[[], object]) -> float:
+    """How many pairs of numbers are multiplied in convolutions and matrix products."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops() / 2
 
 
 def point(mean: dict, figure: str) -> tuple[float, float]:

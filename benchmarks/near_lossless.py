@@ -3,11 +3,13 @@
     python -m benchmarks.near_lossless codec     --json results/near_lossless.json
     python -m benchmarks.near_lossless baselines --json results/near_lossless_baselines.json
     python -m benchmarks.near_lossless contexts  --json results/near_lossless_contexts.json
+    python -m benchmarks.near_lossless conditions --json results/near_lossless_conditions.json
 
 `codec`: for tau = 0 to 5 the length of every section, the largest error, PSNR and seconds. `baselines`:
 lossless encoders, and for tau > 0 each of them behind uniform pre-quantization. `contexts`: what the
 residual costs by the model's own estimate with (a) exact residuals as context, which no decoder has,
-(b) quantized ones, (c) quantized ones and the correction.
+(b) quantized ones, (c) quantized ones and the correction. `conditions`: (c) with the correction of every
+other tau, on every third picture, and what the training would have counted.
 
 Figures are bits per sub-pixel (bpsp): 8 bytes / (3 H W), the mean over pictures.
 """
@@ -35,16 +37,17 @@ from codec_lib.quantize import near_lossless
 
 TAUS = (0, 1, 2, 3, 4, 5)
 MODEL = "near-lossless"
+EVERY = 3  # of the pictures for which all conditions are tried
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("codec", "baselines", "contexts"))
+    parser.add_argument("what", choices=("codec", "baselines", "contexts", "conditions"))
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--note", help="kept in the results, for instance what else ran on the machine")
     options = parser.parse_args()
     paths = data.kodak()
-    measure = {"codec": codec, "baselines": baselines, "contexts": contexts}[options.what]
+    measure = {"codec": codec, "baselines": baselines, "contexts": contexts, "conditions": conditions}
     report = {
         "command": f"python -m benchmarks.near_lossless {options.what} --json {options.json.as_posix()}",
         "note": options.note,
@@ -53,7 +56,7 @@ def main() -> None:
         "threads": torch.get_num_threads(),
         "machine": platform.machine(),
     }
-    options.json.write_text(json.dumps(report | measure(paths), indent=1) + "\n")
+    options.json.write_text(json.dumps(report | measure[options.what](paths), indent=1) + "\n")
 
 
 def codec(paths: list[Path]) -> dict:
@@ -116,6 +119,36 @@ def contexts(paths: list[Path]) -> dict:
             rows.append(row)
     keys = ["exact", "quantized", "corrected"]
     return {"weights": trained.digest, "rows": rows, "means": means(rows, ["tau"], keys)}
+
+
+@torch.inference_mode()
+def conditions(paths: list[Path]) -> dict:
+    """Bits per sub-pixel of the residual for each tau of the quantizer and condition of the correction.
+
+    `file` is what the file holds, the bin; `training` the exact residual, which the training minimises.
+    """
+    trained, rows = weights.load(MODEL), []
+    prior = trained.model.prior
+    for path in tqdm(paths[::EVERY], unit="picture"):
+        x = picture.to_tensor(picture.load(path))
+        x_tilde, features, _ = trained.model.lossy_layer(x)
+        u, r = prior.surroundings(x_tilde, features), (255 * x).round() - x_tilde
+        for tau in TAUS[1:]:
+            r_hat = near_lossless(r, tau)
+            for condition in TAUS[1:]:
+                mixture = prior.mixture(u, r_hat, condition)
+                file = logistic_mixture.bits(r_hat, x_tilde, mixture, tau, known=r_hat)
+                training = logistic_mixture.bits(r, x_tilde, mixture, known=r_hat)
+                row = {"picture": path.name, "tau": tau, "condition": condition}
+                bits = {"file": file.item() / x.numel(), "training": training.item() / x.numel()}
+                rows.append(row | bits)
+    by = ["tau", "condition"]
+    return {
+        "weights": trained.digest,
+        "every": EVERY,
+        "rows": rows,
+        "means": means(rows, by, ["file", "training"]),
+    }
 
 
 def bpsp(length: int, original: Image.Image | np.ndarray) -> float:

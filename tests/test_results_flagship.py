@@ -41,7 +41,9 @@ def test_the_weight_of_errors_is_close_to_the_best_one_and_theory_is_not():
 def test_its_decoder_is_small():
     decoder = SUMMARY["decoders"]["flagship"]
     assert decoder["multiplications_a_pixel"] < 20_000
-    assert decoder["bytes"] < 16e6
+    assert decoder["multiplications_a_pixel"] == decoder["of_the_synthesis"] + decoder["of_the_prior"]
+    assert 0.05 < decoder["of_the_prior"] / decoder["of_the_synthesis"] < 0.15
+    assert decoder["decoder_bytes"] < decoder["bytes"] < 16e6
 
 
 def test_a_hundred_megapixels_take_less_than_four_gib():
@@ -52,3 +54,13 @@ def test_a_hundred_megapixels_take_less_than_four_gib():
         assert measured[way]["peak_gib"] < 4
     assert measured["bands"]["at_most_by"] <= 1
     assert measured["bands"]["that_differ"] < 1e-3 * measured["bands"]["samples"]
+
+
+def test_two_averages_put_jpeg_2000_on_two_sides_of_webp():
+    def points(name, picture):
+        return [(row["bpp"], row["psnr"]) for row in RIVALS[name]["rows"] if row["picture"] == picture]
+
+    pictures = {row["picture"] for row in RIVALS["webp"]["rows"]}
+    each = [metrics.bd_rate(points("webp", name), points("jpeg2k", name)) for name in pictures]
+    assert SUMMARY["bd_rate_psnr_vs_webp"]["jpeg2k"] > 3
+    assert sum(each) / len(each) < -3

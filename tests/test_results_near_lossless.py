@@ -12,9 +12,10 @@ TAUS = range(6)
 SAMPLES = 3 * 512 * 768
 
 
-@pytest.fixture(scope="module", params=["near_lossless", "near_lossless_contexts"])
+@pytest.fixture(scope="module", params=["codec", "contexts", "conditions"])
 def measured(request):
-    return data.results(request.param)
+    suffix = "" if request.param == "codec" else f"_{request.param}"
+    return data.results(f"near_lossless{suffix}")
 
 
 def test_it_was_measured_with_the_shipped_weights_and_names_its_command(measured):
@@ -75,6 +76,17 @@ def test_the_correction_costs_nothing_at_any_tau_and_helps_more_as_tau_grows():
     assert gains[-1] > gains[0]
     for mean in means:
         assert mean["exact"] <= mean["quantized"]
+
+
+def test_the_matching_correction_is_the_cheapest_and_one_for_all_loses_little():
+    means = data.results("near_lossless_conditions")["means"]
+    for way in ("file", "training"):
+        cost = {(mean["tau"], mean["condition"]): mean[way] for mean in means}
+        for tau in TAUS[1:]:
+            assert min(TAUS[1:], key=lambda condition: cost[tau, condition]) == tau
+    lost = [mean["file"] for mean in means if mean["condition"] == 3]
+    matching = [mean["file"] for mean in means if mean["condition"] == mean["tau"]]
+    assert 0.01 < np.mean(np.divide(lost, matching)) - 1 < 0.03
 
 
 def test_every_part_is_worth_something():
