@@ -35,9 +35,10 @@ from codec_lib.models.codec_in_the_loop import CodecInTheLoop, reduced
 from codec_lib.training.loop import train
 from codec_lib.training.settings import Settings
 
-STEPS, WIDTHS = 800, {"K": 32, "D": 5}
+STEPS, WIDTHS = 400, {"K": 32, "D": 5}
 LOWEST = 3
 QUALITIES = (1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6)
+LOW = (1, 1.5, 2, 3, 3.75)  # of variants
 SHIPPED = {"around-jpeg": "jpeg", "around-webp": "webp"}
 PLAIN = {
     "jpeg": (3, 5, 7, 10, 14, 20, 30, 45, 65, 80, 92),
@@ -169,7 +170,7 @@ def measured(model: CodecInTheLoop, title: str) -> dict[str, Any]:
         levels = model.decompress({model.codec: section}, *asked)
         return levels[0].movedim(0, -1).contiguous().numpy()
 
-    return evaluate.evaluate(data.kodak(), encode, decode, QUALITIES, title=title)
+    return evaluate.evaluate(data.kodak(), encode, decode, LOW, title=title)
 
 
 def without_seconds(measured: dict[str, Any]) -> dict[str, Any]:

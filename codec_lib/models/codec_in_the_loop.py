@@ -49,13 +49,14 @@ if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
 
 CODECS = "jpeg", "webp", "jpeg2k"
-RANGES = {  # of the codec's own quality, for halved pictures and for whole ones
+RANGES = {  # of the codec's own quality that networks are told of, for halved pictures and for whole ones
     "jpeg": ((8, 60), (10, 92)),
     "webp": ((1, 60), (5, 92)),
     "jpeg2k": ((24, 31), (27, 38)),
 }
 FLAT = torch.tensor([100, 120, 140], dtype=torch.uint8)[None, :, None, None].expand(1, 3, 8, 8)
 LEAST_BITS = 64.0  # that a file counts for in training
+HALVED = 0.5  # of the range of halved pictures: from there on whole ones have less error in as many bytes
 TOLD = 3  # numbers that the networks are told
 
 
@@ -99,7 +100,7 @@ class CodecInTheLoop(Model):
     def _share(self, quality: float) -> float:
         """How far up its range the codec's quality is."""
         if self.is_halved(quality):
-            return (quality - QUALITY.coarsest) / (self.switch - QUALITY.coarsest)
+            return HALVED * (quality - QUALITY.coarsest) / (self.switch - QUALITY.coarsest)
         return (quality - self.switch) / (QUALITY.finest - self.switch)
 
     def qualities_of(self, part: str, quality: Tensor) -> Tensor:
