@@ -19,7 +19,6 @@ JSON file has are not made again.
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -110,7 +109,10 @@ def main() -> None:
     parser.add_argument("--only", action="append", metavar="NAME", help="of variants, shipped, plain")
     options = parser.parse_args()
     report = json.loads(options.json.read_text()) if options.json.exists() else {}
-    report["command"] = " ".join(["python -m benchmarks.codec_in_the_loop", *sys.argv[1:]])
+    report["command"] = (
+        f"python -m benchmarks.codec_in_the_loop --json {options.json}"
+        f" --data {' '.join(options.data)} --out {options.out}"
+    )
     report["steps"], report["widths"] = STEPS, WIDTHS
     for kind, names, measure in (
         ("plain", PLAIN, plain),
