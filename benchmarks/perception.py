@@ -35,7 +35,7 @@ from codec_lib.training.crops import Crops
 
 QUALITIES = (1.5, 2.5, 4.0)
 PARTS = ("decoders", "told", "rivals", "whole")
-STEPS, BATCH, CROP, SEED = 200, 8, 128, 0
+STEPS, BATCH, CROP, SEED = 150, 8, 128, 0
 WHOLE = ("flagship", "flagship-ms-ssim")
 RIVALS = ("jpeg", "webp", "avif")
 FIGURES = ("bpp", "psnr", "ms_ssim", "ssimulacra2")
