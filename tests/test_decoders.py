@@ -9,7 +9,7 @@ import torch
 import codec_lib as cl
 from codec_lib import data, decoders, weights
 from codec_lib.cli import main
-from codec_lib.measure import evaluate
+from codec_lib.measure import evaluate, metrics
 from codec_lib.models.flagship import Flagship
 
 
@@ -58,7 +58,7 @@ def test_evaluation_takes_a_decoder(folder, photo):
 
 
 def test_only_what_differs_is_kept(folder):
-    (path,) = decoders.paths().values()
+    path = decoders.paths()["bright"]
     assert path.stat().st_size < 0.1 * (folder / "base.safetensors").stat().st_size
     assert weights.card_of(path)["for"] == "tests"
 
@@ -117,3 +117,16 @@ def test_the_command_decodes_by_name_and_lists_decoders(folder, photo, capsys):
     assert "there are bright" in capsys.readouterr().err
     assert main(["models"]) == 0
     assert "decoder bright" in capsys.readouterr().out
+
+
+SHIPPED = [path.stem for path in (weights.SHIPPED / decoders.FOLDER).glob("*.safetensors")]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("quality", [1, 2.5, 4.3])
+def test_shipped_decoders_show_files_of_the_flagship_a_little_differently(name, quality, photo):
+    file = cl.encode(photo, "flagship", quality=quality)
+    own, other = cl.decode(file), cl.decode(file, decoder=name)
+    assert own.size == other.size == photo.size
+    assert 28 < metrics.psnr(own, other) < 60
+    assert metrics.psnr(photo, own) - metrics.psnr(photo, other) < 1.5
