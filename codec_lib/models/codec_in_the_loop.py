@@ -56,7 +56,9 @@ RANGES = {  # of the codec's own quality that networks are told of, for halved p
 }
 FLAT = torch.tensor([100, 120, 140], dtype=torch.uint8)[None, :, None, None].expand(1, 3, 8, 8)
 LEAST_BITS = 64.0  # that a file counts for in training
-HALVED = 0.5  # of the range of halved pictures: from there on whole ones have less error in as many bytes
+# How far up their range halved pictures go, and where whole ones begin: there, they show as much in as many
+# bytes (of jpeg2k nobody has looked).
+CROSSING = {"jpeg": (0.5, 0.0), "webp": (0.5, 0.05), "jpeg2k": (0.5, 0.0)}
 TOLD = 3  # numbers that the networks are told
 
 
@@ -99,9 +101,10 @@ class CodecInTheLoop(Model):
 
     def _share(self, quality: float) -> float:
         """How far up its range the codec's quality is."""
+        last, first = CROSSING[self.codec]
         if self.is_halved(quality):
-            return HALVED * (quality - QUALITY.coarsest) / (self.switch - QUALITY.coarsest)
-        return (quality - self.switch) / (QUALITY.finest - self.switch)
+            return last * (quality - QUALITY.coarsest) / (self.switch - QUALITY.coarsest)
+        return first + (1 - first) * (quality - self.switch) / (QUALITY.finest - self.switch)
 
     def qualities_of(self, part: str, quality: Tensor) -> Tensor:
         """What qualities in [1, 8] become in the turn of a part: the first network sees low ones only."""
