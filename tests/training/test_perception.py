@@ -140,3 +140,18 @@ def test_a_run_changes_the_decoder_only(tmp_path, goal):
     before, after = (weights.load(path).model.state_dict() for path in (start, train(settings)))
     changed = {key.split(".")[0] for key in before if not torch.equal(before[key], after[key])}
     assert changed == {"g_s"}
+
+
+def test_a_pattern_in_every_block_is_taken_out_and_colours_stay(x, monkeypatch):
+    monkeypatch.setattr(perception, "QUALITIES", (3.0, 3.0))
+    torch.manual_seed(0)
+    model, quality = Flagship(N=8, M=16).eval(), torch.tensor([3.0, 3.0])
+    shown, pattern = perception.Shown(model), 0.1 * torch.randn(3, 8, 8)
+    perception.take_out_grid(model, [x])  # what an untrained decoder has of it
+    clean = shown(x, quality)[1].detach()
+    with torch.no_grad():
+        model.g_s[-3].bias.add_(pattern.flatten())
+    assert perception.take_out_grid(model, [x]) > 1
+    left = torch.nn.functional.pixel_unshuffle(shown(x, quality)[1] - clean, 8).mean((0, 2, 3))
+    colours = (pattern / 4).mean((1, 2), keepdim=True).expand_as(pattern)  # they are no grid
+    assert torch.allclose(left, colours.flatten(), atol=1e-4)
