@@ -5,7 +5,7 @@
 `decoders` has, for every decoder of the flagship's files ("mse" is its own), means of bpp, PSNR, MS-SSIM
 and SSIMULACRA2 over the 24 pictures at `QUALITIES`. `rivals` has the same of classical codecs, each picture
 in the largest file that is no longer than the flagship's. `whole` has it of the flagship and of
-`flagship-ms-ssim`, whose files are others, at all whole qualities.
+`flagship-ms-ssim`, whose files are others, at `WHOLE_QUALITIES`.
 
 `told` has what a new discriminator, one for each decoder, makes of its pictures: trained for `STEPS` steps
 on crops of the training pictures, it judges patches of the test pictures, photographs and decoded ones.
@@ -36,7 +36,7 @@ from codec_lib.training.crops import Crops
 QUALITIES = (1.5, 2.5, 4.0)
 PARTS = ("decoders", "told", "rivals", "whole")
 STEPS, BATCH, CROP, SEED = 150, 8, 128, 0
-WHOLE = ("flagship", "flagship-ms-ssim")
+WHOLE, WHOLE_QUALITIES = ("flagship", "flagship-ms-ssim"), (1.0, 3.0, 5.0, 7.0)
 RIVALS = ("jpeg", "webp", "avif")
 FIGURES = ("bpp", "psnr", "ms_ssim", "ssimulacra2")
 
@@ -61,7 +61,7 @@ def main() -> None:
         "decoders": lambda: {title: shown(decoder) for title, decoder in names.items()},
         "told": lambda: {title: told(decoder, options.data) for title, decoder in names.items()},
         "rivals": lambda: {name: rival(name) for name in RIVALS},
-        "whole": lambda: {name: shown(None, name, range(1, 9)) for name in WHOLE},
+        "whole": lambda: {name: shown(None, name, WHOLE_QUALITIES) for name in WHOLE},
     }
     for part in options.only or PARTS:
         report[part] = parts[part]()
