@@ -13,6 +13,7 @@ MODELS = ("flagship", "hyperprior", "factorized", "autoencoder")
 STEPWISE = (
     "near-lossless", "flagship", "context", "checkerboard", "recurrent", "primed", "recurrent-gdn",
     "importance-map", "conditional-probability", "pyramid", "tucodec",
+    "around-jpeg", "around-webp", "flagship-ms-ssim",
 )  # fmt: skip
 KODAK = data.results("kodak")
 CODERS = data.results("entropy_coders")["coders"]

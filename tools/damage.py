@@ -188,7 +188,7 @@ def hostile_symbols(original: Original, random: Generator, other: Original) -> b
 
     def encode(symbols, *arguments, **options):
         symbols = np.array(symbols)
-        if random.random() < 0.6:
+        if symbols.size and random.random() < 0.6:
             places = random.integers(symbols.size, size=random.integers(1, 9))
             symbols[places] = random.choice(extremes, size=places.size)
         return honest(symbols, *arguments, **options)
