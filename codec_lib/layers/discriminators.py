@@ -6,8 +6,8 @@ gives one logit for the pair: which of them is which? It can learn what this ver
 other one only knows what photographs look like.
 
 What a decoder leaves out is fine and faint, some levels of 256. So both get beside a picture the difference
-of each pixel from the mean around it, `DETAIL` times. Without that, 300 steps taught a `PatchDiscriminator`
-next to nothing (it was right about 55 % of patches); with it, 150 steps take it to 74 %.
+of each pixel from the mean around it, `DETAIL` times. Without that they learn next to nothing in some
+hundreds of steps.
 
 Sources: Mentzer et al., "High-fidelity generative image compression", NeurIPS 2020 (patches, latents);
 Rippel and Bourdev, "Real-time adaptive image compression", ICML 2017, section 4 (pairs, several sizes).
