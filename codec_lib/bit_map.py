@@ -7,41 +7,24 @@ are decoded, and the walk that decoded them is taken once more, now with the pri
 """
 
 import numpy as np
-import torch
 
 from codec_lib import stages
-from codec_lib.entropy import pmf
-from codec_lib.exact.fixed_point import FRACTION_BITS
-from codec_lib.models.base import TransformCodec
-from codec_lib.priors.context import ContextPrior, ContextWalk
 
 
-@torch.inference_mode()
 def bit_map(data: bytes) -> np.ndarray:
     """Return -log2 p of the latents of a file, summed over the channels, float64 (h, w).
 
     The sum of all places is the length of section "y" in bits, but for what the coder adds.
 
     Args:
-        data: a file of a model whose prior is a `ContextPrior`, such as the flagship.
+        data: a file of a model whose prior can say it: the flagship and others with a context.
 
     Raises:
         ValueError: a file of another model. BitstreamError: as `codec_lib.decode` does.
     """
     staged = stages.read(data)
-    codec, header = staged.trained.model, staged.header
-    if not (isinstance(codec, TransformCodec) and isinstance(codec.prior, ContextPrior)):
-        raise ValueError(f"model: {header.model}; allowed are those whose prior is a ContextPrior")
-    prior, sections = codec.prior, staged.take(staged.check(None))
-    decoded = codec.read(sections, header.value, header.height, header.width)
-    latents, tables = decoded["y"][0], prior.frozen.tables("y")
-    walk = ContextWalk(prior.order, prior.frozen, decoded["z"], latents.shape)
-    flat = latents.flatten(1)
-    bits = np.zeros(flat.shape[1])
-    for places in walk.places():
-        mu, index = walk.distribution(places)
-        symbol = (flat[:, places] - mu.to(torch.int32)) >> FRACTION_BITS
-        walk.put(places, symbol, mu)
-        cost = pmf.surprise(symbol.flatten().numpy(), index.flatten().numpy(), tables)
-        bits[places.numpy()] = cost.reshape(symbol.shape).sum(0)
-    return bits.reshape(latents.shape[1:])
+    header, sections = staged.header, staged.take(staged.check(None))
+    bits = staged.trained.model.bit_map(sections, header.value, header.height, header.width)
+    if bits is None:
+        raise ValueError(f"model: {header.model}; its prior knows no bits of a place")
+    return bits

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -77,6 +78,10 @@ class Model(nn.Module, ABC):
 
         The codec is one of `codec_lib.standard.STANDARD`.
         """
+        return None
+
+    def bit_map(self, sections: Sections, setting: float, height: int, width: int) -> np.ndarray | None:
+        """Bits that each place of the latents took, (h, w); None where that is not known."""
         return None
 
     @abstractmethod
@@ -194,6 +199,10 @@ class TransformCodec(Model):
         """
         rows, columns = (-(-side // self.stride) * self.prior.reduction for side in (height, width))
         return self.prior.decode(sections, setting, (rows, columns))
+
+    @torch.inference_mode()
+    def bit_map(self, sections: Sections, setting: float, height: int, width: int) -> np.ndarray | None:
+        return self.prior.bit_map(self.read(sections, setting, height, width))
 
     @torch.inference_mode()
     def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:

@@ -9,6 +9,7 @@ A prior knows latents, not pictures: where y comes from and what becomes of y_ha
 
 from abc import ABC, abstractmethod
 
+import numpy as np
 from torch import Tensor, nn
 
 from codec_lib.exact.frozen import Frozen
@@ -59,3 +60,7 @@ class Prior(nn.Module, ABC):
 
         The half of a decoder that is exact on every machine. Raises SectionError when one does not fit.
         """
+
+    def bit_map(self, decoded: dict[str, Tensor]) -> np.ndarray | None:
+        """-log2 p of "y" in what `decode` returned, summed over channels: (h, w). None: it cannot say."""
+        return None

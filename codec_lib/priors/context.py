@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from codec_lib.density import gaussian
 from codec_lib.density.factorized import FactorizedDensity
 from codec_lib.density.shapes import NORMAL, Shape
-from codec_lib.entropy import rans
+from codec_lib.entropy import pmf, rans
 from codec_lib.errors import BitstreamError, section
 from codec_lib.exact.canvas import Canvas
 from codec_lib.exact.fixed_point import ACTIVATION_LIMIT, FRACTION_BITS, convert, leaky
@@ -191,6 +191,18 @@ class ContextPrior(Prior):
                 walk.put(places, symbol.view(index.shape), mu)
             decoder.complete()
         return {"z": z_hat, "y": walk.latents()}
+
+    def bit_map(self, decoded: dict[str, Tensor]) -> np.ndarray:
+        latents, tables = decoded["y"][0], self.frozen.tables("y")
+        walk = ContextWalk(self.order, self.frozen, decoded["z"], tuple(latents.shape))
+        flat, bits = latents.flatten(1), np.zeros(latents[0].numel())
+        for places in walk.places():
+            mu, index = walk.distribution(places)
+            symbol = (flat[:, places] - mu.to(torch.int32)) >> FRACTION_BITS
+            walk.put(places, symbol, mu)
+            cost = pmf.surprise(symbol.flatten().cpu().numpy(), index.flatten().cpu().numpy(), tables)
+            bits[places.cpu().numpy()] = cost.reshape(symbol.shape).sum(0)
+        return bits.reshape(latents.shape[1:])
 
 
 class ContextWalk:
