@@ -12,7 +12,7 @@ import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from codec_lib import viz
+from codec_lib.viz import viewers
 
 if TYPE_CHECKING:
     from IPython.display import HTML
@@ -72,17 +72,17 @@ def blind_test(
     """
     if not pairs or len(notes) != len(pairs):
         raise ValueError(f"notes: {len(notes)} for {len(pairs)} pairs; one for each is needed")
-    uris = [viz.pictures_of(pair)[0] for pair in pairs]
+    uris = [viewers.pictures_of(pair)[0] for pair in pairs]
     if (size := sum(len(uri) for both in uris for uri in both)) > MAX_BYTES:
         raise ValueError(f"pairs: {size:,} bytes, {MAX_BYTES:,} are allowed; give smaller crops")
     words = [html.escape(text, quote=True) for text in (*names, question)]
-    name = f"blind-{viz.digest([u for both in uris for u in both], [*names, *notes, question], width)}"
+    name = f"blind-{viewers.digest([u for both in uris for u in both], [*names, *notes, question], width)}"
     ask = f"Pair 1 of {len(pairs)}. {words[2]}"
     choose = html.escape(_CHOOSE.format(question=question.replace("'", "\\'")), quote=True)
     shown = []
     for k, both in enumerate(uris):
         sides = [(both[j], words[j]) for j in (0, 1)]
-        if int(viz.digest(both, (), 0), 16) % 2:
+        if int(viewers.digest(both, (), 0), 16) % 2:
             sides.reverse()
         buttons = "".join(
             f'<button type="button" data-of="{of}" onclick="{choose}">'
@@ -95,7 +95,7 @@ def blind_test(
     )
     head = "<thead><tr><th>pair</th><th>you chose</th><th>metrics</th></tr></thead>"
     table, again = f"<table>{head}<tbody>{rows}</tbody></table>", html.escape(_AGAIN, quote=True)
-    return viz.figure_of(
+    return viewers.figure_of(
         f"<style>{_STYLE.format(id=name, width=width)}</style>"
         f'<figure id="{name}" data-second="{words[1]}" data-ask="{ask}">'
         f'<output aria-live="polite">{ask}</output>{"".join(shown)}'

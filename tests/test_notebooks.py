@@ -60,10 +60,12 @@ BREAKS = {
     ),
     "31 lines": lambda n: code(n, 2).update(source="x = 1\n" * 31),
     "the median code cell": lambda n: [
-        cell.update(source="x = 1\n" * 9) for cell in notebooks.code_cells(n)[1:]
+        cell.update(source="x = 1\n" * 13) for cell in notebooks.code_cells(n)[1:]
     ],
-    "9 code cells": lambda n: n.update(cells=n["cells"][:10]),
-    "21 code cells": lambda n: n["cells"].extend(copy.deepcopy(n["cells"][2:3]) * 9),
+    "has a line of 80 columns": lambda n: code(n, 2).update(source="x" * 80),
+    "has a placeholder": lambda n: n["cells"][0].update(source="# Title " + "word " * 1100 + "TODO"),
+    "9 code cells": lambda n: n.update(cells=n["cells"][:11]),
+    "25 code cells": lambda n: n["cells"].extend(copy.deepcopy(n["cells"][2:3]) * 14),
     "3 words of prose": lambda n: n["cells"][0].update(source="# Title one"),
     "3001 words": lambda n: n["cells"][0].update(source="# " + "word " * 3000),
     "names a path of one machine": lambda n: code(n, 3).update(source="open('/home/ada/x')"),

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from codec_lib import viz
+from codec_lib.viz import viewers
 
 DATA_URI = re.compile(r"data:image/webp;base64,([A-Za-z0-9+/=]+)")
 
@@ -72,9 +73,9 @@ def test_crop_shows_exactly_these_pixels():
 def test_large_pictures_are_cropped_to_the_budget():
     large = picture(0, 600, 700)  # noise: nothing compresses worse
     markup = viz.compare(large, large).data
-    assert len(markup) < viz.MAX_BYTES + 6_000
+    assert len(markup) < viewers.MAX_BYTES + 6_000
     rows, columns = embedded(markup)[0].shape[:2]
-    assert (rows, columns) in [(side, side) for side in viz.CROP_SIDES]
+    assert (rows, columns) in [(side, side) for side in viewers.CROP_SIDES]
 
 
 def test_a_given_crop_over_the_budget_is_refused():

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools import setup_cell
+from tools import prose_numbers, setup_cell
 from tools.setup_cell import ROOT
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -23,9 +23,11 @@ LANGUAGE = {
     "mimetype": "text/x-python",
     "pygments_lexer": "ipython3",
 }
+MAX_COLUMNS = 79
 MAX_CELL_LINES = 30
-MAX_MEDIAN_LINES = 8
-CODE_CELLS = (10, 20)
+MAX_MEDIAN_LINES = 12
+CODE_CELLS = (10, 24)
+SOLUTION = "solution"  # the tag of cells that do an exercise; they are folded on the page
 WORDS = (1000, 3000)
 MAX_OUTPUT_BYTES = 1_500_000
 MACHINE_PATH = re.compile(
@@ -33,7 +35,9 @@ MACHINE_PATH = re.compile(
 )
 DOWNLOAD = re.compile(r"^\s*!\s*(?:wget|curl|pip|git)\b", re.MULTILINE)
 ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
+PLACEHOLDER = re.compile(r"\bTODO\b|\bTO-DECIDE\b|\b[A-Z]{2,}-TEXT\b|\bFIXME\b")
 IMG_TAG = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
+ALT_TEXT = re.compile(r'\balt="([^"]*)"')
 ALT = re.compile(r"""\balt\s*=\s*["'][^"']+["']""", re.IGNORECASE)
 
 Complaints = Iterator[str]
@@ -47,6 +51,11 @@ def text(value: str | list[str]) -> str:
 def code_cells(notebook: dict) -> list[dict]:
     """Return the code cells in order."""
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def lesson_cells(notebook: dict) -> list[dict]:
+    """Return the code cells that a reader goes through: not the setup cell, no solutions."""
+    return [cell for cell in code_cells(notebook)[1:] if SOLUTION not in cell["metadata"].get("tags", [])]
 
 
 def outputs(notebook: dict) -> Iterator[tuple[int, dict, dict]]:
@@ -100,18 +109,34 @@ def has_outputs(notebook: dict) -> Complaints:
 
 def cells_are_short(notebook: dict) -> Complaints:
     """No code cell is longer than a reader's screen; what is longer belongs in the library."""
-    lengths = [len(text(cell["source"]).splitlines()) for cell in code_cells(notebook)]
-    for number, length in enumerate(lengths, start=1):
+    for number, cell in enumerate(code_cells(notebook), start=1):
+        length = len(text(cell["source"]).splitlines())
         if length > MAX_CELL_LINES:
             yield f"code cell {number} has {length} lines, more than {MAX_CELL_LINES}"
+    lengths = [len(text(cell["source"]).splitlines()) for cell in lesson_cells(notebook)]
     if lengths and statistics.median(lengths) > MAX_MEDIAN_LINES:
         median = statistics.median(lengths)
         yield f"the median code cell has {median} lines, more than {MAX_MEDIAN_LINES}"
 
 
+def lines_are_narrow(notebook: dict) -> Complaints:
+    """No line of code is wider than the page's column, where it would have to be scrolled."""
+    for number, cell in enumerate(code_cells(notebook)[1:], start=2):
+        for line in text(cell["source"]).splitlines():
+            if len(line) > MAX_COLUMNS:
+                yield f"code cell {number} has a line of {len(line)} columns, more than {MAX_COLUMNS}: {line}"
+
+
+def nothing_is_left_open(notebook: dict) -> Complaints:
+    """No text stands for one that is still to be written."""
+    for index, cell in enumerate(notebook["cells"], start=1):
+        if match := PLACEHOLDER.search(text(cell["source"])):
+            yield f"cell {index} has a placeholder: {match.group()}"
+
+
 def right_size(notebook: dict) -> Complaints:
-    """A chapter has 10 to 20 code cells and 1,000 to 3,000 words of prose."""
-    count = len(code_cells(notebook))
+    """A chapter has 10 to 24 code cells that one reads, and 1,000 to 3,000 words of prose."""
+    count = len(lesson_cells(notebook))
     if not CODE_CELLS[0] <= count <= CODE_CELLS[1]:
         yield f"{count} code cells, not {CODE_CELLS[0]} to {CODE_CELLS[1]}"
     prose = [text(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
@@ -136,6 +161,21 @@ def runs_anywhere(notebook: dict) -> Complaints:
         ):
             if match := pattern.search(shown):
                 yield f"the output of code cell {number} shows {what}: {match.group().strip()}"
+
+
+def numbers_have_a_source(notebook: dict) -> Complaints:
+    """Every number in prose is computed in the chapter, or its source is known."""
+    cells = notebook["cells"]
+    prose = [text(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    code = [text(cell["source"]) for cell in code_cells(notebook)]
+    printed = []
+    for _, _, output in outputs(notebook):
+        kinds = output.get("data", {})
+        printed += [text(output.get("text", "")), text(kinds.get("text/plain", ""))]
+        printed += ALT_TEXT.findall(text(kinds.get("text/html", "")))
+    title = prose[0].splitlines()[0].removeprefix("# ") if prose else ""
+    for found in prose_numbers.unsupported(title, prose, code, printed):
+        yield f"nothing computes {found}"
 
 
 def small_outputs(notebook: dict) -> Complaints:
@@ -167,8 +207,11 @@ RULES: tuple[Callable[[dict], Complaints], ...] = (
     executed_in_order,
     has_outputs,
     cells_are_short,
+    lines_are_narrow,
+    nothing_is_left_open,
     right_size,
     runs_anywhere,
+    numbers_have_a_source,
     small_outputs,
     pictures_have_alt_text,
 )

@@ -1,9 +1,8 @@
-"""Look at pictures and at rate-distortion curves.
+"""Two viewers of pictures, each of them one piece of HTML: lossless data URIs and an `<input type=range>`.
 
-The two viewers, `compare` and `filmstrip`, are one piece of HTML each: pictures as lossless data
-URIs and an `<input type=range>`. They move without a kernel, without a network and without a script
-file, so a reader of the rendered page can use them too; keyboards and fingers work. The same
-pictures always give the same HTML, so a stored output changes only when the pictures do.
+They move without a kernel, without a network and without a script file, so a reader of the rendered page
+can use them too; keyboards and fingers work. The same pictures always give the same HTML, so a stored
+output changes only when the pictures do.
 
     compare(original, decoded)                      # drag the border between the two
     filmstrip([q1, q2, q3], ["q = 1", "q = 2", "q = 3"])
@@ -18,7 +17,7 @@ import base64
 import hashlib
 import html
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,7 +37,7 @@ _STYLE = """
   border-radius: 4px; --p: 50%; }}
 #{id} img {{ position: absolute; inset: 0; width: 100%; height: 100%; max-width: none; margin: 0;
   padding: 0; border: 0; border-radius: 0; background: none; filter: none !important;
-  image-rendering: pixelated; }}
+  image-rendering: {rendering}; }}
 #{id} .caption {{ font-size: 0.85em; margin-top: 0.35em; text-align: left; color: inherit; }}
 #{id} input:focus-visible {{ outline: 3px solid #1a73e8; outline-offset: 2px; }}
 """
@@ -96,7 +95,7 @@ def compare(
     uris, (_, _, rows, columns), note = pictures_of([a, b], crop)
     first, second = (html.escape(str(label)) for label in labels)
     name = f"compare-{digest(uris, labels, width)}"
-    sizes = {"id": name, "width": width, "columns": columns, "rows": rows}
+    sizes = {"id": name, "width": width, "columns": columns, "rows": rows, "rendering": "pixelated"}
     return figure_of(
         f"<style>{(_STYLE + _COMPARE_STYLE).format(**sizes)}</style>"
         f'<figure id="{name}"><div class="stage">'
@@ -117,6 +116,7 @@ def filmstrip(
     labels: Sequence[str],
     width: int = 480,
     crop: tuple[int, int, int, int] | None = None,
+    smooth: bool = False,
 ) -> HTML:
     """Return a slider over up to 12 pictures of one size, shown one at a time.
 
@@ -125,6 +125,7 @@ def filmstrip(
         labels: what each picture shows; it is the caption and the text for who cannot see it.
         width: largest width on the page in CSS pixels.
         crop: as in `compare`.
+        smooth: whether pixels are blended where the page scales them, as plots need it.
 
     Raises:
         ValueError: no or more than 12 frames, sizes or numbers differ, or the crop is too large.
@@ -136,7 +137,8 @@ def filmstrip(
     uris, (_, _, rows, columns), note = pictures_of(frames, crop)
     names = [html.escape(str(label)) for label in labels]
     name = f"filmstrip-{digest(uris, labels, width)}"
-    sizes = {"id": name, "width": width, "columns": columns, "rows": rows}
+    rendering = "auto" if smooth else "pixelated"
+    sizes = {"id": name, "width": width, "columns": columns, "rows": rows, "rendering": rendering}
     pictures = "".join(
         f'<img src="{uri}" alt="{label}" style="visibility: {"hidden" if index else "visible"}">'
         for index, (uri, label) in enumerate(zip(uris, names, strict=True))
@@ -152,66 +154,6 @@ def filmstrip(
     )
 
 
-def rate_distortion(
-    ax: Any,
-    curves: Mapping[str, Sequence[tuple[float, float]]],
-    metric: str = "PSNR (dB)",
-) -> Any:
-    """Draw rate-distortion curves into a matplotlib axes and return the axes.
-
-    Args:
-        ax: the axes.
-        curves: for each name the points (rate in bits per pixel, quality), in any order. Colour,
-            marker and dash all differ from curve to curve, so a print in grey stays readable.
-        metric: label of the vertical axis.
-
-    Raises:
-        ValueError: a curve has no points.
-    """
-    # Okabe and Ito's colours: distinct with every common colour blindness, and on white.
-    colours = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-    markers, dashes = "osD^vPX", ("-", "--", "-.", ":")
-    for index, (name, points) in enumerate(curves.items()):
-        if not len(points):
-            raise ValueError(f"curves: {name!r} has no points")
-        rates, qualities = zip(*sorted(points), strict=True)
-        ax.plot(
-            rates,
-            qualities,
-            label=name,
-            color=colours[index % len(colours)],
-            marker=markers[index % len(markers)],
-            linestyle=dashes[index % len(dashes)],
-            linewidth=2,
-            markersize=5,
-        )
-    ax.set_xlabel("rate (bits per pixel)")
-    ax.set_ylabel(metric)
-    ax.grid(alpha=0.3)
-    ax.legend(frameon=False)
-    return ax
-
-
-def show_scoreboard(chapter: str, n_bytes: int, shape: Sequence[int], psnr: float | None = None) -> None:
-    """Print a chapter's row of the scoreboard: chapter, bytes, bits per pixel, PSNR.
-
-    Args:
-        chapter: name of the chapter or the codec.
-        n_bytes: length of the real file.
-        shape: (H, W) or (H, W, 3) of the picture.
-        psnr: dB over the 8-bit RGB picture; None or infinity when nothing was lost.
-
-    >>> show_scoreboard("gdn", 12_000, (512, 512, 3), 30.126)
-    chapter           bytes    bpp     PSNR
-    gdn               12000  0.366 30.13 dB
-    """
-    height, width = shape[:2]
-    exact = psnr is None or np.isinf(psnr)
-    quality = "lossless" if exact else f"{psnr:.2f} dB"
-    print(f"{'chapter':<16} {'bytes':>6} {'bpp':>6} {'PSNR':>8}")
-    print(f"{chapter:<16} {n_bytes:>6} {8 * n_bytes / (height * width):>6.3f} {quality:>8}")
-
-
 def figure_of(markup: str) -> HTML:
     """Wrap markup for display."""
     from IPython.display import HTML  # here: the library works without IPython
@@ -219,7 +161,7 @@ def figure_of(markup: str) -> HTML:
     return HTML(markup)
 
 
-def _array(picture: Any) -> np.ndarray:
+def levels_of(picture: Any) -> np.ndarray:
     """Return a picture as uint8 (H, W, 3)."""
     if isinstance(picture, Image.Image):
         return np.asarray(picture.convert("RGB"))
@@ -237,7 +179,7 @@ def pictures_of(
     pictures: Sequence[Any], crop: tuple[int, int, int, int] | None = None
 ) -> tuple[list[str], tuple[int, int, int, int], str]:
     """Return data URIs of the same crop of every picture, the crop, and a sentence about it."""
-    arrays = [_array(picture) for picture in pictures]
+    arrays = [levels_of(picture) for picture in pictures]
     height, width = arrays[0].shape[:2]
     for array in arrays[1:]:
         if array.shape != arrays[0].shape:

@@ -1,0 +1,57 @@
+"""Find the numbers in a chapter's prose that nothing in the chapter computes.
+
+A number may stand in prose if an output prints it, rounded or as a percentage, or if the chapter's code has it,
+or if it is small and whole, or a year, or part of a formula. What else is allowed stands in `KNOWN`, with its source.
+"""
+
+import re
+from collections.abc import Iterator
+
+LARGEST_PLAIN = 20  # whole numbers up to here are words of the language
+NUMBER = re.compile(r"(?<![\w.^_{\\/-])(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)(?!\w)")
+YEAR = re.compile(r"(?:19|20)\d\d")
+SILENT = (  # what is no claim: code, formulas, links, markup, the line about seconds
+    re.compile(r"```.*?```", re.DOTALL),
+    re.compile(r"`[^`]*`"),
+    re.compile(r"\$\$.*?\$\$", re.DOTALL),
+    re.compile(r"\$[^$]*\$"),
+    re.compile(r"\]\([^)]*\)"),
+    re.compile(r"<[^>]*>"),
+    re.compile(r"\*\*Runs in\*\*[^.]*"),
+    re.compile(r"## Further reading.*", re.DOTALL),
+)
+KNOWN: dict[str, dict[str, str]] = {  # by the chapter's title
+}
+
+
+def unsupported(title: str, prose: list[str], code: list[str], printed: list[str]) -> Iterator[str]:
+    """Yield the numbers in prose, with a few words around each, that nothing supports."""
+    texts = {number.replace("_", "") for part in (*code, *printed) for number in numbers_in(part)}
+    values = [float(text) for text in texts]
+    allowed = KNOWN.get(title, {})
+    for part in prose:
+        for pattern in SILENT:
+            part = pattern.sub(" ", part)
+        for match in NUMBER.finditer(part):
+            text = match.group().replace(",", "")
+            if text in allowed or is_plain(text) or is_supported(text, values):
+                continue
+            around = part[max(0, match.start() - 30) : match.end() + 20]
+            yield f"{match.group()} in '{' '.join(around.split())}'"
+
+
+def numbers_in(text: str) -> list[str]:
+    """All numbers of code or of an output, without the commas of thousands."""
+    return re.findall(r"\d+(?:\.\d+)?", re.sub(r"(?<=\d)[,_](?=\d{3})", "", text))
+
+
+def is_plain(text: str) -> bool:
+    """Whether it is a small whole number or a year."""
+    return "." not in text and (float(text) <= LARGEST_PLAIN or YEAR.fullmatch(text) is not None)
+
+
+def is_supported(text: str, values: list[float]) -> bool:
+    """Whether it is one of the values rounded, or one of the shares among them in percent."""
+    digits = len(text.partition(".")[2])
+    value, slack = float(text), 0.5 * 10**-digits + 1e-9
+    return any(abs(v - value) <= slack or (v <= 1 and abs(100 * v - value) <= slack) for v in values)
