@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--data", nargs="+", required=True, help="folders of training pictures")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--only", action="append", choices=VARIANTS, help="of the variants")
     options = parser.parse_args()
     for name in options.only or VARIANTS:

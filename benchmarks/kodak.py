@@ -4,8 +4,8 @@
     python -m benchmarks.kodak baselines --json results/kodak_baselines.json
     python -m benchmarks.kodak summary   --json results/kodak_summary.json
 
-Rates are lengths of complete files, PSNR and MS-SSIM are of 8-bit RGB pictures, every figure is the
-mean over pictures. For models the bits that the densities estimate are recorded beside the file's.
+Rates are lengths of complete files; PSNR, MS-SSIM and SSIMULACRA2 are of 8-bit RGB pictures. Every figure
+is the mean over pictures. For models the bits that the densities estimate are recorded beside the file's.
 The summary has the BD-rates of all curves against JPEG and WebP, from the two other files, and what every
 model's decoder costs.
 """
@@ -30,6 +30,7 @@ from codec_lib.models.base import pad
 QUALITIES = (1, 2, 3, 4, 5, 6, 7, 8)
 # Models that differ from the hyperprior in their prior alone are measured in benchmarks/context.py.
 MODELS = ("flagship", "hyperprior", "factorized", "autoencoder")
+FIGURES = ("psnr", "ms_ssim", "ssimulacra2")
 SIDE = 256  # of the picture whose decoding is counted
 DECODER = ("g_s.", "gain.", "frozen.")  # what of a file of weights a decoder reads
 
@@ -46,7 +47,7 @@ def main() -> None:
     if options.what == "summary":
         report = {"command": command, "method": "akima over log-rate, where both curves overlap"}
         for rival in ("jpeg", "webp"):
-            report |= {f"bd_rate_{f}_vs_{rival}": bd_rates(f, rival) for f in ("psnr", "ms_ssim")}
+            report |= {f"bd_rate_{figure}_vs_{rival}": bd_rates(figure, rival) for figure in FIGURES}
         report["decoders"] = {name: decoder(name) for name in MODELS}
     else:
         report = {"command": command, "note": options.note} | measure(options)
@@ -84,7 +85,7 @@ def add_estimates(rows: list[dict], name: str, paths: dict[str, Path]) -> None:
 
 
 def bd_rates(figure: str, rival: str) -> dict[str, float]:
-    """BD-rate in percent of every measured curve against a rival's, by PSNR or by MS-SSIM in dB."""
+    """BD-rate in percent of every measured curve against a rival's, by one of `FIGURES`."""
     curves = data.results("kodak")["curves"] | data.results("kodak_baselines")["curves"]
     points = {name: [point(mean, figure) for mean in c["means"]] for name, c in curves.items()}
     return {name: metrics.bd_rate(points[rival], p) for name, p in points.items() if name != rival}
@@ -124,9 +125,9 @@ def products(work: Callable[[], object]) -> float:
 
 
 def point(mean: dict, figure: str) -> tuple[float, float]:
-    """(bits per pixel, dB); MS-SSIM in dB is -10 log10(1 - MS-SSIM)."""
-    value = mean[figure] if figure == "psnr" else -10 * math.log10(1 - mean["ms_ssim"])
-    return mean["bpp"], value
+    """(bits per pixel, quality); MS-SSIM counts in dB, -10 log10(1 - MS-SSIM), the others as they are."""
+    value = mean[figure]
+    return mean["bpp"], -10 * math.log10(1 - value) if figure == "ms_ssim" else value
 
 
 if __name__ == "__main__":

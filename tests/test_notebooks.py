@@ -16,7 +16,7 @@ def good_notebook() -> dict:
     """Return a notebook that keeps every rule."""
     nb = nbformat.v4
     cells = [nb.new_markdown_cell("# Title\n\n" + "word " * 1200)]
-    cells.append(nb.new_code_cell(setup_cell.source(), metadata={"tags": ["hide-input"]}))
+    cells.append(nb.new_code_cell(setup_cell.source(), metadata={"tags": ["remove-cell"]}))
     for number in range(11):
         cell = nb.new_code_cell(f"print({number})")
         cell.outputs = [nb.new_output("stream", name="stdout", text=f"{number}\n")]

@@ -73,7 +73,7 @@ def title_first(notebook: dict) -> Complaints:
 
 
 def setup_cell_first(notebook: dict) -> Complaints:
-    """The first code cell is the setup cell, exactly, and is hidden on the page."""
+    """The first code cell is the setup cell, exactly, and is not on the page."""
     cells = code_cells(notebook)
     if not cells or text(cells[0]["source"]) != setup_cell.source():
         yield "the first code cell is not the setup cell (run `python -m tools.notebooks sync`)"
@@ -237,7 +237,7 @@ def sync(notebook: dict) -> dict:
         "outputs": [],
     }
     cell["source"] = setup_cell.source()
-    cell["metadata"]["tags"] = sorted({*cell["metadata"].get("tags", []), setup_cell.TAG})
+    cell["metadata"]["tags"] = [setup_cell.TAG]
     if old is None:
         first_code = next((i for i, other in enumerate(cells) if other["cell_type"] == "code"), len(cells))
         cells.insert(first_code, cell)

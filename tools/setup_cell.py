@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BRANCH = "main"
-TAG = "hide-input"
+TAG = "remove-cell"
 
 
 def repository_url(root: Path = ROOT) -> str:

@@ -66,7 +66,7 @@ class CodecInTheLoop(Model):
     """Jiang 2017 with K channels in both networks, D blocks in the second, around one of `CODECS`."""
 
     setting = QUALITY
-    past = "straight"
+    past = "dropped"
     weighs_rate = True
     switch = 4.0  # qualities below it halve both sides
 

@@ -145,7 +145,9 @@ def _slider(name: str, values: Sequence[Any]) -> Any:
         return ipywidgets.IntSlider(values[0], low, high, **words)
     if low > 0 and high / low >= LOGARITHMIC:
         ends = {"min": np.log10(low), "max": np.log10(high)}
-        return ipywidgets.FloatLogSlider(values[0], step=(ends["max"] - ends["min"]) / STOPS, **ends, **words)
+        return ipywidgets.FloatLogSlider(
+            values[0], step=(ends["max"] - ends["min"]) / STOPS, **ends, **words
+        )
     return ipywidgets.FloatSlider(values[0], min=low, max=high, step=(high - low) / STOPS, **words)
 
 

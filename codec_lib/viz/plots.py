@@ -11,6 +11,7 @@ from codec_lib import data
 
 PLAIN, MARKED, CLASSICAL = "#4a78a8", "#d55e00", "#888888"
 
+
 def rate_distortion(
     ax: Any,
     curves: Mapping[str, Sequence[tuple[float, float]]],
