@@ -124,7 +124,7 @@ def lines_are_narrow(notebook: dict) -> Complaints:
     for number, cell in enumerate(code_cells(notebook)[1:], start=2):
         for line in text(cell["source"]).splitlines():
             if len(line) > MAX_COLUMNS:
-                yield f"code cell {number} has a line of {len(line)} columns, more than {MAX_COLUMNS}: {line}"
+                yield f"code cell {number} has a line of {len(line)} columns, more than {MAX_COLUMNS}"
 
 
 def nothing_is_left_open(notebook: dict) -> Complaints:

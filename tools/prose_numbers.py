@@ -1,7 +1,8 @@
 """Find the numbers in a chapter's prose that nothing in the chapter computes.
 
-A number may stand in prose if an output prints it, rounded or as a percentage, or if the chapter's code has it,
-or if it is small and whole, or a year, or part of a formula. What else is allowed stands in `KNOWN`, with its source.
+A number may stand in prose if an output prints it, rounded or as a percentage, or if the chapter's code
+has it, or if it is small and whole, or a year, or part of a formula. What else is allowed stands in `KNOWN`
+with its source.
 """
 
 import re
