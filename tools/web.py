@@ -1,7 +1,7 @@
 """The page's codec: `python -m tools.web` compiles web/src into web/codec.wasm, and says how large it is.
 
-The compiler, zig, comes from PyPI. It is pinned in requirements.txt, because the module is committed and has
-to equal what anybody else compiles: the same sources give the same bytes in any folder, on any machine.
+The compiler, zig, comes from PyPI. It is pinned in requirements.txt, because the module is committed and
+has to equal what anybody else compiles: the same sources give the same bytes in any folder, on any machine.
 `publish` copies what a browser needs into the built book.
 """
 

@@ -1,8 +1,8 @@
 """Weights of the flagship for the page: `python -m tools.web_weights FOLDER`.
 
-Writes decoder-DIGEST.bin, encoder-DIGEST.bin and weights.json, which names them. They are made when the book
-is built and never committed. The digests in them are those that files of pictures carry, so the page refuses
-pictures of other weights, and weights that were trained again make other files with other names.
+Writes decoder-DIGEST.bin, encoder-DIGEST.bin and weights.json, which names them. They are made when the
+book is built and never committed. The digests in them are those that files of pictures carry, so the page
+refuses pictures of other weights, and weights that were trained again make other files with other names.
 
 A file, little endian; every array starts at a multiple of 8 bytes, `web/src/weights.c` reads it:
 
