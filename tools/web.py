@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from codec_lib import data
 from tools import web_weights
 from tools.setup_cell import ROOT
 
@@ -19,7 +20,6 @@ MODULE = WEB / "codec.wasm"
 LARGEST = 60_000  # bytes of the module
 FLAGS = [
     "-target", "wasm32-freestanding", "-O3", "-msimd128", "-mbulk-memory", "-mnontrapping-fptoint",
-    "-fno-strict-aliasing",  # y and y_hat share their memory
     "-ffreestanding", "-nostdlib", "-Wall", "-Wextra", "-Werror",
     "-Wl,--no-entry", "-Wl,--strip-all", "-Wl,-z,stack-size=65536",
 ]  # fmt: skip
@@ -33,12 +33,13 @@ def build(output: Path) -> None:
 
 
 def publish(folder: Path) -> None:
-    """Copy module, scripts, style and weights into a folder of the site."""
+    """Put module, scripts, style, weights and a sample picture into a folder of the site."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in WEB.iterdir():
         if path.suffix in (".js", ".css", ".wasm"):
             shutil.copy(path, folder)
     web_weights.write(folder)
+    data.sample("astronaut").save(folder / "sample.png")
 
 
 if __name__ == "__main__":

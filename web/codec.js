@@ -15,7 +15,7 @@ export const COARSEST = 1, FINEST = 8, STEP = 1 / 256;
 export const MAX_PIXELS = 1 << 24; // of this page, so that memory stays below 400 MB
 const ERRORS = ["", "truncated", "bad header", "bad state", "bad escape codes", "symbol out of range", "bytes left over"];
 const IN_Y = 16;
-const WALK_SHARE = 0.2; // of a decoder's time, about
+const WALK_SHARE = 0.2, ANALYSIS_SHARE = 0.6; // of a decoder's and of an encoder's time, about
 
 // Pillow's grey of a colour, in 1/65536.
 const grey = (r, g, b) => (19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16;
@@ -36,12 +36,14 @@ export class Codec {
     codec.weights = codec.digests.slice(0, 16);
     codec.probabilities = codec.digests.slice(16);
     codec.hasEncoder = false;
+    codec.analyzed = null;
     codec.keep("load_decoder", decoder);
     return codec;
   }
 
   addEncoder(encoder) {
     if (hex(encoder.subarray(8, 24)) !== this.digests) throw new FileError("weights: encoder and decoder do not belong together");
+    this.forget();
     this.module.release(this.start);
     this.keep("load_encoder", encoder);
     this.hasEncoder = true;
@@ -49,7 +51,7 @@ export class Codec {
 
   keep(loader, file) {
     if (this.module[loader](this.put(file), file.length)) throw new FileError("weights: not those of this page");
-    this.start = this.module.mark(); // all beyond is one picture's, and free again before the next
+    this.start = this.base = this.module.mark(); // all beyond is one picture's, and free again before the next
   }
 
   // A view of the module's memory dies when that grows: none is kept across a call.
@@ -103,10 +105,10 @@ export class Codec {
     const { module } = this, fail = (error) => {
       throw new FileError(`section ${error > IN_Y ? "y" : "z"}: ${ERRORS[error % IN_Y]}`);
     };
-    module.release(this.start);
+    module.release(this.base);
     const error = module.decode_start(this.put(z), z.length, this.put(y), y.length, height, width);
     if (error) fail(error);
-    this.size = [Math.ceil(height / STRIDE) * 4, Math.ceil(width / STRIDE) * 4];
+    this.size = latentsOf(width, height);
     const total = this.size[0] * this.size[1];
     for (let left = total; left; ) {
       left = module.decode_next();
@@ -143,27 +145,24 @@ export class Codec {
   }
 
   /** The file of a picture {rgba, width, height}: grey if all of it is, with alpha if any of it is transparent. */
-  async encode({ rgba, width, height }, quality, onProgress = () => {}) {
-    checkSize(width, height);
-    const value = Math.round(Math.min(Math.max(quality, COARSEST), FINEST) / STEP) * STEP;
-    const mode = modeOf(rgba), sections = {};
-    if (mode.endsWith("A")) {
-      const plane = Uint8Array.from({ length: width * height }, (_, k) => rgba[4 * k + 3]);
-      sections.alpha = new Uint8Array(await (await packPng(plane, width, height, 1)).arrayBuffer());
-    }
-    await this.analyze(rgba, width, height, value, (share) => onProgress(0.6 * share));
-    await this.writeLatents((share) => onProgress(0.6 + 0.4 * share));
-    ["z", "y"].forEach((name, k) => {
-      sections[name] = this.view(this.module.stream_at(k), this.module.stream_length(k)).slice();
-    });
-    const { weights, probabilities } = this;
-    return write({ model: MODEL, weights, probabilities, width, height, mode, setting: SETTING, value }, sections);
+  async encode(picture, quality, onProgress = () => {}) {
+    await this.analyze(picture, (share) => onProgress(ANALYSIS_SHARE * share));
+    const data = await this.write(quality, (share) => onProgress(ANALYSIS_SHARE + (1 - ANALYSIS_SHARE) * share));
+    this.forget();
+    return data;
   }
 
-  async analyze(rgba, width, height, value, onProgress) {
-    const { module } = this, strips = Math.ceil(height / STRIDE) * 8;
+  /** What does not depend on quality; kept until the next picture, or until `forget`. */
+  async analyze({ rgba, width, height }, onProgress = () => {}) {
+    checkSize(width, height);
+    this.forget();
+    const { module } = this, mode = modeOf(rgba), beside = {};
+    if (mode.endsWith("A")) {
+      const plane = Uint8Array.from({ length: width * height }, (_, k) => rgba[4 * k + 3]);
+      beside.alpha = new Uint8Array(await (await packPng(plane, width, height, 1)).arrayBuffer());
+    }
     module.release(this.start);
-    const at = module.analysis_start(height, width, value);
+    const at = module.analysis_start(height, width), strips = Math.ceil(height / STRIDE) * 8;
     for (let strip = 0; strip < strips; strip++) {
       const levels = this.view(at, 32 * width);
       for (let k = 0; k < 8; k++) {
@@ -173,18 +172,36 @@ export class Codec {
       module.analysis_next();
       await onProgress((strip + 1) / strips);
     }
-    this.size = [strips / 2, Math.ceil(width / STRIDE) * 4];
+    this.base = module.analysis_end();
+    this.analyzed = { width, height, mode, beside };
   }
 
-  async writeLatents(onProgress) {
-    this.module.encode_start();
-    const total = this.size[0] * this.size[1];
+  /** The file of the picture that was analyzed last. */
+  async write(quality, onProgress = () => {}) {
+    const { module, weights, probabilities } = this, { width, height, mode, beside } = this.analyzed;
+    const value = Math.round(Math.min(Math.max(quality, COARSEST), FINEST) / STEP) * STEP;
+    module.release(this.base);
+    module.encode_start(height, width, value);
+    this.size = latentsOf(width, height);
+    const total = this.size[0] * this.size[1], sections = { ...beside };
     for (let left = total; left; ) {
-      left = this.module.encode_next();
+      left = module.encode_next();
       await onProgress(1 - left / total);
     }
+    ["z", "y"].forEach((name, k) => {
+      sections[name] = this.view(module.stream_at(k), module.stream_length(k)).slice();
+    });
+    return write({ model: MODEL, weights, probabilities, width, height, mode, setting: SETTING, value }, sections);
+  }
+
+  forget() {
+    this.base = this.start;
+    this.analyzed = null;
   }
 }
+
+// Rows and columns of y.
+const latentsOf = (width, height) => [height, width].map((side) => Math.ceil(side / STRIDE) * 4);
 
 /** L, LA, RGB or RGBA: what says all of a picture. */
 export function modeOf(rgba) {

@@ -1,6 +1,7 @@
 """The committed module is what its sources compile to; its weights are those that the library has."""
 
 import json
+import re
 import subprocess
 from dataclasses import replace
 
@@ -71,3 +72,11 @@ def test_files_of_other_weights_or_models_are_refused(page):
     ]
     for answer, start in zip(answers, starts, strict=True):
         assert answer["refused"].startswith(start)
+
+
+def test_the_page_says_how_large_it_is():
+    text = (web.ROOT / "book" / "try.md").read_text(encoding="utf-8")
+    assert f"[{web.MODULE.stat().st_size / 1000:.0f} kB module]" in text
+    limit = re.search(r"MAX_PIXELS = 1 << (\d+)", (web.WEB / "codec.js").read_text(encoding="utf-8"))
+    assert limit
+    assert f"more than {(1 << int(limit[1])) // 10**6} megapixels" in text

@@ -97,7 +97,8 @@ void transposed_row(const Exact *phases, const double *x, i32 width, i32 row, do
 #define LATENT_LIMIT 33554432.0  // SYMBOL_LIMIT << FRACTION_BITS
 extern i32 height, width;  // of y
 extern i32 *z_hat, *y_hat;  // (h / 4, w / 4, H) and (h, w, M); y_hat in multiples of 2^-12
-void open_latents(i32 rows, i32 columns);  // for a picture of that size: z_hat, not yet y_hat
+void size_of_latents(i32 rows, i32 columns);  // of a picture
+void open_latents(i32 rows, i32 columns);     // the same, and z_hat; not yet y_hat
 void start_walk(void);
 typedef i32 SymbolOf(u32 at, i32 mu, u32 row, i32 *symbol);  // at: in y_hat
 i32 walk(SymbolOf *symbol_of, i32 *error);

@@ -1,16 +1,18 @@
 // The encoder: pixels become y and z, latents become symbols that are worth their bits, symbols become streams.
 //
-//     pixels --> unshuffle 8, 1x1 --> blocks at 1/8 --> unshuffle 2 --> blocks at 1/16 --> 1x1 --*m--> y --> h_a --> z
+//     pixels --> unshuffle 8, 1x1 --> blocks at 1/8 --> unshuffle 2 --> blocks at 1/16 --> 1x1 --> y --*m--> h_a --> z
 //
 // Transforms as in codec_lib/models/flagship.py, decisions as in codec_lib/quantize.py (RateDistortionQuantizer).
+// Quality comes in with the gains m only. So y is kept without them: pixels are analyzed once, and what is allocated
+// after that can be released before the next quality.
 #include "codec.h"
 #define DISTORTION_WEIGHT 30.0  // bits that a squared step of a latent is worth
 
-static float *y;     // (h, w, M): where y_hat will be. A latent is read once, before its place is decided.
+static float *y;     // (h, w, M), before its gains
 static float *gain;  // m
 static u8 *levels;   // eight rows of RGBA
-static i32 columns_, filled;     // of the picture; rows of y that are there
-static i32 *symbols, coded;      // of stream y, in its order
+static i32 given, strips, filled;  // columns of the picture; strips of eight rows and rows of y that are there
+static i32 *symbols, coded;        // of stream y, in its order
 static u8 *indexes;
 static Stream streams[2];
 
@@ -18,19 +20,16 @@ void *EXPORT(stream_at)(i32 k) { return streams[k].data; }
 u32 EXPORT(stream_length)(i32 k) { return streams[k].length; }
 
 static void to_latents(const float *row) {
-  float *to = y + filled++ * width * n.M;
-  for (i32 p = 0; p < width; p++)
-    for (i32 c = 0; c < n.M; c++) *to++ = *row++ * gain[c];
+  __builtin_memcpy(y + filled++ * width * n.M, row, 4 * width * n.M);
 }
 
-// Returns where analysis_next expects eight rows of RGBA.
-void *EXPORT(analysis_start)(i32 rows, i32 columns, double quality) {
+// Returns where analysis_next expects eight rows of RGBA. What is beyond y can be released after the last of them.
+void *EXPORT(analysis_start)(i32 rows, i32 columns) {
   const Conv *g = encoder.g_a;
   i32 N = n.N, M = n.M;
-  open_latents(rows, columns);
-  y = alloc(4 * height * width * M), y_hat = (i32 *)y;
-  columns_ = columns, filled = 0;
-  gains(encoder.log_gain, quality, 1, gain = alloc(4 * M));
+  size_of_latents(rows, columns);
+  y = alloc(4 * height * width * M);
+  given = columns, strips = filled = 0;
   open_rows((2 * width + 2) * most(M, N));
   add_stage(POINT, DCT, 2 * width, g, 0);
   for (i32 k = 1; k < 7; k += 2) add_stage(BLOCK, N, 2 * width, g + k, g + k + 1);
@@ -47,19 +46,24 @@ void EXPORT(analysis_next)(void) {
   for (i32 b = 0; b < 2 * width; b++, to += DCT)
     for (i32 i = 0; i < 8; i++)
       for (i32 j = 0; j < 8; j++) {
-        const u8 *from = levels + 4 * (i * columns_ + least(8 * b + j, columns_ - 1));
+        const u8 *from = levels + 4 * (i * given + least(8 * b + j, given - 1));
         for (i32 c = 0; c < 3; c++) to[64 * c + 8 * i + j] = from[c] / 255.0f * 4.0f - 2.0f;
       }
   row_is_there();
+  if (++strips == 2 * height) rows_end();
 }
+
+// Where y ends, and what a quality needs begins.
+void *EXPORT(analysis_end)(void) { return y + height * width * n.M; }
 
 // z_hat: a 1 x 1 and two 3 x 3 convolutions with stride 2, of maps with a margin of one place.
 static void hyper_analysis(void) {
   i32 H = n.H, h = height, w = width;
   u32 before = mark();
-  float *x = zeroed(4 * (h + 2) * (w + 2) * H);
+  float *x = zeroed(4 * (h + 2) * (w + 2) * H), *row = alloc(4 * w * n.M);
   for (i32 i = 0; i < h; i++) {
-    const float *tap = y + i * w * n.M;
+    const float *tap = row;
+    for (i32 k = 0; k < w * n.M; k++) row[k] = y[i * w * n.M + k] * gain[k % n.M];
     convolve(encoder.h_a, &tap, n.M, w, x + ((i + 1) * (w + 2) + 1) * H, H, 1, 0, 0);
   }
   for (i32 l = 1; l < 3; l++) {
@@ -86,9 +90,11 @@ static void encode_z(void) {
   streams[0] = rans_encode(z, rows, total, &decoder.z);
 }
 
-// After all rows of pixels: the rest of y, all of z, and what the walk needs.
-void EXPORT(encode_start)(void) {
-  rows_end();
+// After all rows of pixels: z, and what the walk needs. The picture's size again, in case another was decoded since.
+void EXPORT(encode_start)(i32 rows, i32 columns, double quality) {
+  open_latents(rows, columns);
+  y_hat = alloc(4 * height * width * n.M);
+  gains(encoder.log_gain, quality, 1, gain = alloc(4 * n.M));
   hyper_analysis();
   encode_z();
   start_walk();
@@ -109,7 +115,8 @@ static i32 decide(double residual, u32 row) {
 }
 
 static i32 decide_symbol(u32 at, i32 mu, u32 row, i32 *symbol) {
-  *symbol = decide(y[at] - mu * power(-FRACTION_BITS), row);
+  float latent = y[at] * gain[at % n.M];
+  *symbol = decide(latent - mu * power(-FRACTION_BITS), row);
   symbols[coded] = *symbol, indexes[coded++] = (u8)row;
   return OK;
 }

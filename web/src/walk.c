@@ -24,8 +24,12 @@ void *EXPORT(latents)(void) { return y_hat; }
 void *EXPORT(hyper_latents)(void) { return z_hat; }
 void *EXPORT(bit_map)(void) { return bits; }
 
-void open_latents(i32 rows, i32 columns) {
+void size_of_latents(i32 rows, i32 columns) {
   height = (rows + 63) / 64 * 4, width = (columns + 63) / 64 * 4;
+}
+
+void open_latents(i32 rows, i32 columns) {
+  size_of_latents(rows, columns);
   z_hat = alloc(4 * height / 4 * (width / 4) * n.H);
 }
 
@@ -46,7 +50,7 @@ static void hyper_synthesis(void) {
   release(before);
 }
 
-// From z_hat on. Of y_hat nothing is expected: the encoder has y there.
+// From z_hat on. Of y_hat nothing is expected: no place is looked at before it is decided.
 void start_walk(void) {
   psi = alloc(4 * height * width * n.K);
   bits = zeroed(8 * height * width);
