@@ -20,13 +20,14 @@ TEST_STEPS := lint test-unit lint-notebooks test-notebooks test-docstrings book 
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED ?= 0
 
-.PHONY: help setup book serve execute format linkcheck clean test test-long $(TEST_STEPS)
+.PHONY: help setup book serve web execute format linkcheck clean test test-long $(TEST_STEPS)
 
 help:
 	@echo "make book        build the book into _build/html, warnings are errors"
 	@echo "make serve       build it, then serve it on http://localhost:8000"
 	@echo "make test        $(TEST_STEPS)"
 	@echo "make test-long   the tests that take minutes each"
+	@echo "make web         compile the page's codec, web/src, into web/codec.wasm"
 	@echo "make execute     run the notebooks top to bottom and store their outputs"
 	@echo "make format      let ruff format the code"
 	@echo "make clean       remove the built book"
@@ -46,6 +47,9 @@ book: $(STAMP)
 
 serve: book
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+web: $(STAMP)
+	$(BIN)/python -m tools.web
 
 execute: $(STAMP)
 	$(BIN)/python -m tools.execute

@@ -1,8 +1,8 @@
 """Build the book: `python -m tools.build_book [--builder linkcheck]`.
 
 Writes the effective configuration (_config.yml plus the repository's address) under _build, runs
-Jupyter Book with warnings as errors, and copies MathJax into the site, so that a page loads nothing
-but the book's own files.
+Jupyter Book with warnings as errors, and copies MathJax and the page's codec into the site, so that a page
+loads nothing but the book's own files.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import yaml
 
+from tools import web
 from tools.setup_cell import ROOT, effective_url
 
 
@@ -57,6 +58,7 @@ def build(root: Path = ROOT, builder: str = "html") -> int:
     status = subprocess.run(command, cwd=root, env=environment).returncode
     if status == 0 and builder == "html":
         vendor_mathjax(target / "html")
+        web.publish(target / "html" / "_static" / "codec")
         (target / "html" / ".nojekyll").touch()
         print(f"The book is built. Open {(target / 'html' / 'index.html').as_uri()}")
     return status

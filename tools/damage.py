@@ -16,7 +16,7 @@ import struct
 import time
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from unittest.mock import patch
 
@@ -63,10 +63,10 @@ class Verdict:
     seconds: float
 
 
-def originals() -> list[Original]:
-    """Every model with every kind of tiny picture in two settings, cut from a sample photo."""
+def originals(models: Iterable[str] | None = None) -> list[Original]:
+    """Some models, or all, with every kind of tiny picture in two settings, cut from a sample photo."""
     photo, files = data.sample("astronaut"), []
-    for model in weights.available():
+    for model in weights.available() if models is None else models:
         codec = weights.load(model).model
         name, effort = codec.setting.name, codec.best_effort
         for k, (mode, width, height) in enumerate(PICTURES):

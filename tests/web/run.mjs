@@ -1,0 +1,45 @@
+// Does what jobs.json in a folder asks of the page's codec and leaves answers.json there: `node run.mjs SITE FOLDER`.
+//
+// {decode: file} leaves what came out beside the file, as file.y, .z, .bits, .rgba (raw) and .png;
+// {encode: {rgba, width, height}, quality, to} leaves a .clc file; {inspect: file} answers with its problems.
+import { readFileSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+const [site, folder] = process.argv.slice(2);
+const { Codec, toPng } = await import(pathToFileURL(`${site}/codec.js`));
+const { FileError, inspect } = await import(pathToFileURL(`${site}/container.js`));
+const bytes = (name) => new Uint8Array(readFileSync(name));
+const put = (name, values) => writeFileSync(`${folder}/${name}`, values);
+const raw = (values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+
+const weights = JSON.parse(readFileSync(`${site}/weights.json`));
+const codec = await Codec.load(bytes(`${site}/codec.wasm`), bytes(`${site}/${weights.decoder.file}`));
+codec.addEncoder(bytes(`${site}/${weights.encoder.file}`));
+
+async function decode(name) {
+  const shares = [], picture = await codec.decode(bytes(`${folder}/${name}`), (share) => shares.push(share));
+  const { y, z } = codec.integers(), { width, height, mode, rgba, bits } = picture;
+  put(`${name}.y`, raw(y)), put(`${name}.z`, raw(z)), put(`${name}.bits`, raw(bits.values)), put(`${name}.rgba`, raw(rgba));
+  put(`${name}.png`, new Uint8Array(await (await toPng(picture)).arrayBuffer()));
+  return { width, height, mode, shares, memory: codec.memory };
+}
+
+async function encode({ encode: { rgba, width, height }, quality, to }) {
+  put(to, await codec.encode({ rgba: bytes(`${folder}/${rgba}`), width, height }, quality));
+  return { memory: codec.memory };
+}
+
+async function answer(job) {
+  try {
+    if (job.decode) return await decode(job.decode);
+    if (job.inspect) return inspect(bytes(`${folder}/${job.inspect}`));
+    return await encode(job);
+  } catch (error) {
+    if (error instanceof FileError) return { refused: error.message };
+    return { failed: error.stack };
+  }
+}
+
+const answers = [];
+for (const job of JSON.parse(readFileSync(`${folder}/jobs.json`))) answers.push(await answer(job));
+writeFileSync(`${folder}/answers.json`, JSON.stringify(answers));

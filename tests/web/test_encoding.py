@@ -1,0 +1,82 @@
+"""What the page writes, Python reads: the same symbols, the same header, as good a picture."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import codec_lib as cl
+from codec_lib import container, weights
+from codec_lib.header import Header
+from codec_lib.measure import metrics
+from tests.web.conftest import PICTURES
+from tests.web.page import Page
+from tools import web_weights
+
+
+@pytest.fixture(scope="module")
+def written(site, tmp_path_factory):
+    """Files by the page, and the page."""
+    page = Page(site, tmp_path_factory.mktemp("written"))
+    files = page.encode(**PICTURES)
+    page.decode(**files)
+    return files, page
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_python_reads_the_same_symbols(written, name):
+    files, page = written
+    file = container.read(files[name])
+    head = file.header
+    model = weights.load(web_weights.NAME).model
+    read = model.read(file.take(["z", "y"]), head.value, head.height, head.width)
+    found = page.integers(name, head.height, head.width)
+    assert all(np.array_equal(found[part], read[part].numpy()) for part in "yz")
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_header_is_that_of_python(written, name):
+    image, quality = PICTURES[name]
+    trained = weights.load(web_weights.NAME)
+    expected = Header(
+        trained.name, trained.digest, trained.probabilities, *image.size, image.mode, "quality", quality
+    )
+    assert container.read(written[0][name]).header == expected
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_file_is_as_good_as_that_of_python(written, name):
+    """Floats that sum in another order move a latent now and then: a few of 2^16 symbols at most."""
+    image, quality = PICTURES[name]
+    ours, other = written[0][name], cl.encode(image, quality=quality)
+    latents = {data: container.read(data).take(["z", "y"]) for data in (ours, other)}
+    sizes = [sum(map(len, sections.values())) for sections in latents.values()]
+    assert abs(sizes[0] - sizes[-1]) <= max(2, 0.001 * sizes[-1])
+    psnrs = [metrics.psnr(image.convert("RGB"), cl.decode(data).convert("RGB")) for data in (ours, other)]
+    assert psnrs[0] == pytest.approx(psnrs[1], abs=0.01)
+
+
+def test_alpha_comes_back_exactly(written):
+    for name in ("alpha", "grey-alpha"):
+        image = PICTURES[name][0]
+        found = cl.decode(written[0][name])
+        assert found.mode == image.mode
+        assert np.array_equal(np.asarray(found.getchannel("A")), np.asarray(image.getchannel("A")))
+
+
+def test_qualities_are_kept_to_steps_and_their_range(page):
+    image = Image.new("RGB", (9, 7), "teal")
+    files = page.encode(low=(image, 0.2), high=(image, 11), between=(image, 3.3))
+    values = {name: container.read(data).header.value for name, data in files.items()}
+    assert values == {"low": 1, "high": 8, "between": round(3.3 * 256) / 256}
+
+
+def test_values_that_no_table_has_are_escaped(page):
+    """Stripes of single pixels have symbols outside of their rows, in both streams."""
+    stripes = Image.fromarray(np.tile(np.array([0, 255], np.uint8), (256, 128)))
+    data = page.encode(stripes=(stripes, 8))["stripes"]
+    page.decode(stripes=data)
+    sections = container.read(data).take(["z", "y"])
+    assert all(stream[0] >> 4 > 0 for stream in sections.values()), "no escapes: another picture is needed"
+    read = weights.load(web_weights.NAME).model.read(sections, 8, 256, 256)
+    found = page.integers("stripes", 256, 256)
+    assert all(np.array_equal(found[part], read[part].numpy()) for part in "yz")

@@ -1,0 +1,50 @@
+"""The page's codec: `python -m tools.web` compiles web/src into web/codec.wasm, and says how large it is.
+
+The compiler, zig, comes from PyPI. It is pinned in requirements.txt, because the module is committed and
+has to equal what anybody else compiles: the same sources give the same bytes in any folder, on any machine.
+`publish` copies what a browser needs into the built book.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from codec_lib import data
+from tools import web_weights
+from tools.setup_cell import ROOT
+
+WEB = ROOT / "web"
+MODULE = WEB / "codec.wasm"
+LARGEST = 60_000  # bytes of the module
+FLAGS = [
+    "-target", "wasm32-freestanding", "-O3", "-msimd128", "-mbulk-memory", "-mnontrapping-fptoint",
+    "-ffreestanding", "-nostdlib", "-Wall", "-Wextra", "-Werror",
+    "-Wl,--no-entry", "-Wl,--strip-all", "-Wl,-z,stack-size=65536",
+]  # fmt: skip
+
+
+def build(output: Path) -> None:
+    """Compile the sources."""
+    sources = sorted(path.name for path in (WEB / "src").glob("*.c"))
+    command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, *sources, "-o", str(output.resolve())]
+    subprocess.run(command, cwd=WEB / "src", check=True)
+
+
+def publish(folder: Path) -> None:
+    """Put module, scripts, style, weights and a sample picture into a folder of the site."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in WEB.iterdir():
+        if path.suffix in (".js", ".css", ".wasm"):
+            shutil.copy(path, folder)
+    web_weights.write(folder)
+    data.sample("astronaut").save(folder / "sample.png")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("output", type=Path, nargs="?", default=MODULE)
+    output = parser.parse_args().output
+    build(output)
+    print(f"{output}: {output.stat().st_size} bytes, allowed are {LARGEST}")

@@ -1,0 +1,120 @@
+// The codec of the page: one WebAssembly module that reads and writes the flagship's files.
+//
+//     memory.c       a stack that grows                     what an operating system gives elsewhere
+//     weights.c      two files of weights, taken apart      codec_lib/weights.py
+//     rans.c         integers <-> bytes                     codec_lib/entropy/rans.py, escape.py, pmf.py
+//     exact.c        convolutions of integers               codec_lib/exact/integer_layer.py
+//     walk.c         what follows from what is decoded      codec_lib/priors/context.py
+//     convolution.c  convolutions of floats                 torch
+//     rows.c         layers through which rows stream       codec_lib/layers/bands.py, residual.py
+//     gain.c         one network, every rate                codec_lib/layers/gain.py
+//     decoder.c      streams -> y_hat -> g_s -> pixels      codec_lib/models/flagship.py
+//     encoder.c      pixels -> g_a -> y -> streams          the same, and codec_lib/quantize.py
+//
+// Letters are those of the book: y and z latents, psi what h_s says, mu the mean of a latent; N channels at an
+// eighth of the picture, M of y, H of z, K of psi. Maps are channels last: a place is a contiguous vector.
+//
+// What chooses probabilities is integers in f64, exact in any order of summation. What makes pixels is f32, in
+// plain SIMD, which gives the same bits on every machine. The module imports nothing.
+#pragma once
+#include <stdint.h>
+#include <wasm_simd128.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef int16_t i16;
+typedef uint32_t u32;
+typedef int32_t i32;
+typedef uint64_t u64;
+typedef int64_t i64;
+#define EXPORT(name) __attribute__((export_name(#name))) name
+
+static inline i32 least(i32 a, i32 b) { return a < b ? a : b; }
+static inline i32 most(i32 a, i32 b) { return a > b ? a : b; }
+
+// memory.c
+void *alloc(u32 bytes);   // traps when the browser has no more
+void *zeroed(u32 bytes);
+u32 mark(void);           // what is allocated after it ...
+void release(u32 to);     // ... is free again
+
+// weights.c
+typedef struct {  // of integers; out = clamp(round(leaky(w x + bias) 2^-shift)), slope 2^-slope unless it is 0
+  i32 taps, inputs, outputs, shift, slope;
+  const double *bias, *w;  // w: [outputs / 4][taps][inputs][4]
+} Exact;
+typedef struct {  // of floats
+  i32 taps, inputs, outputs;
+  const float *bias, *w;  // w: [outputs / 8][taps][inputs][8]
+} Conv;
+typedef struct {  // frozen cumulative tables, a row for each index; the last symbol of a row is the escape
+  i32 rows;
+  const i32 *offset;   // value of a row's first symbol
+  i32 *size, *first;   // symbols of a row without the escape; its first entry
+  u64 *entry;          // bits 0-15 start, 16-31 frequency - 1, 32-63 value
+  u32 *bucket;         // 256 a row: the entry that holds the bucket's first slot
+  double *cost;        // bits of each entry
+} Tables;
+#define SHAPES 64   // tables of stream y: one shape at 64 scales
+#define REACH 256   // symbols 0 to 255 whose cost the encoder looks up
+#define DCT 192     // samples of 8 x 8 pixels
+extern struct Widths { i32 N, M, H, K; } n;
+extern struct Decoder {
+  const float *log_inverse;  // (8, M)
+  Tables z, y;
+  Exact h_s[2][4], context, parameters[2], mean, index;  // h_s: four phases a layer
+  const double *thresholds;  // SHAPES - 1 and infinity
+  Conv g_s[13];
+} decoder;
+extern struct Encoder {
+  const float *log_gain;  // (8, M)
+  Conv g_a[13], h_a[3];
+  const float *costs;  // (SHAPES, REACH)
+} encoder;
+
+// rans.c
+enum { OK, TRUNCATED, BAD_HEADER, BAD_STATE, BAD_CODES, BAD_SYMBOL, LEFT_OVER };  // what codec.js has words for
+i32 rans_open(const u8 *data, u32 length);
+i32 rans_read(const Tables *t, u32 row, i32 *symbol);
+i32 rans_close(void);
+typedef struct { u8 *data; u32 length; } Stream;
+Stream rans_encode(const i32 *symbols, const u8 *indexes, u32 count, const Tables *t);
+double surprise(i32 symbol, u32 row, const Tables *t);
+void lay_out(Tables *t, const i32 *length, const u16 *frequency, i32 entries);
+
+// exact.c
+#define FRACTION_BITS 12
+#define ACTIVATION_LIMIT 67108864.0  // 2^26
+double power(i32 k);  // 2^k
+v128_t clamp64(v128_t x, double limit);
+v128_t leaky64(v128_t x, i32 slope);
+void sums(const Exact *l, const double *const *tap, i32 step, i32 count, double *out, i32 stride);
+void activate(const Exact *l, double *x, i32 count);
+void transposed_row(const Exact *phases, const double *x, i32 width, i32 row, double *out);
+
+// walk.c
+#define SYMBOL_LIMIT 8192
+#define LATENT_LIMIT 33554432.0  // SYMBOL_LIMIT << FRACTION_BITS
+extern i32 height, width;  // of y
+extern i32 *z_hat, *y_hat;  // (h / 4, w / 4, H) and (h, w, M); y_hat in multiples of 2^-12
+void size_of_latents(i32 rows, i32 columns);  // of a picture
+void open_latents(i32 rows, i32 columns);     // the same, and z_hat; not yet y_hat
+void start_walk(void);
+typedef i32 SymbolOf(u32 at, i32 mu, u32 row, i32 *symbol);  // at: in y_hat
+i32 walk(SymbolOf *symbol_of, i32 *error);
+
+// convolution.c
+void convolve(const Conv *l, const float *const *tap, i32 step, i32 count, float *out, i32 stride, i32 leak,
+              const float *add, i32 add_step);
+
+// rows.c
+typedef enum { POINT, BLOCK, WINDOW, UP, DOWN, END } Kind;
+void open_rows(i32 widest);
+void add_stage(Kind kind, i32 channels, i32 width, const Conv *first, const Conv *second);
+void add_end(i32 channels, i32 width, void (*sink)(const float *row));
+float *next_row(void);  // where the next row of the first stage goes ...
+void row_is_there(void);  // ... and that it is there
+void rows_end(void);
+
+// gain.c
+void gains(const float *log_values, double quality, double unit, float *to);

@@ -1,0 +1,92 @@
+// Weights: two files that tools/web_weights.py writes, taken apart in the order in which it writes them.
+//
+// A file starts with a magic number and the widths. There are no names in it, and nothing to parse: every array
+// starts at a multiple of 8 bytes. Floats are stored as float16 and integers as int16, like in
+// codec_lib/trained; here they become what the kernels multiply with.
+#include "codec.h"
+#define DECODER 0x33444C43  // "CLD3"
+#define ENCODER 0x33454C43  // "CLE3"
+
+struct Widths n;
+struct Decoder decoder;
+struct Encoder encoder;
+static const u8 *next;  // what is read next
+
+static const void *take(u32 bytes) {
+  const u8 *taken = next;
+  next += (bytes + 7) & -8u;
+  return taken;
+}
+
+// A float16 as a float: its exponent and fraction shifted into place, times 2^112 to exchange the biases. Exact,
+// subnormal numbers included; there is neither infinity nor NaN among weights.
+static float half(u32 h) {
+  union { u32 bits; float value; } result = {(h & 0x7FFF) << 13}, scale = {(112 + 127) << 23};
+  result.value *= scale.value;
+  result.bits |= (h & 0x8000) << 16;
+  return result.value;
+}
+
+static Conv take_conv(void) {
+  const i32 *size = take(16);
+  Conv l = {size[0], size[1], size[2], 0, 0};
+  u32 count = l.taps * l.inputs * l.outputs;
+  l.bias = take(4 * l.outputs);
+  const u16 *from = take(2 * count);
+  float *w = alloc(4 * count);
+  for (u32 i = 0; i < count; i++) w[i] = half(from[i]);
+  l.w = w;
+  return l;
+}
+
+static Exact take_exact(void) {
+  const i32 *size = take(24);
+  Exact l = {size[0], size[1], size[2], size[3], size[4], 0, 0};
+  u32 count = l.taps * l.inputs * l.outputs;
+  l.bias = take(8 * l.outputs);
+  const i16 *from = take(2 * count);
+  double *w = alloc(8 * count);
+  for (u32 i = 0; i < count; i++) w[i] = from[i];
+  l.w = w;
+  return l;
+}
+
+static Tables take_tables(void) {
+  const i32 *size = take(8), *length = take(4 * size[0]);
+  Tables t = {.rows = size[0], .offset = take(4 * size[0])};
+  lay_out(&t, length, take(2 * size[1]), size[1]);
+  return t;
+}
+
+static i32 starts_with(const u8 *file, u32 magic, u32 length) {
+  const u32 *head = (const u32 *)file;
+  if (length < 40 || head[0] != magic || head[1] != length) return 0;
+  next = file + 40;
+  n = (struct Widths){head[6], head[7], head[8], head[9]};
+  return 1;
+}
+
+i32 EXPORT(load_decoder)(const u8 *file, u32 length) {
+  if (!starts_with(file, DECODER, length)) return 1;
+  struct Decoder *d = &decoder;
+  d->log_inverse = take(4 * 8 * n.M);
+  d->z = take_tables(), d->y = take_tables();
+  for (i32 layer = 0; layer < 2; layer++)
+    for (i32 phase = 0; phase < 4; phase++) d->h_s[layer][phase] = take_exact();
+  d->context = take_exact();
+  d->parameters[0] = take_exact(), d->parameters[1] = take_exact();
+  d->mean = take_exact(), d->index = take_exact();
+  d->thresholds = take(8 * SHAPES);
+  for (i32 i = 0; i < 13; i++) d->g_s[i] = take_conv();
+  return next != file + length;
+}
+
+i32 EXPORT(load_encoder)(const u8 *file, u32 length) {
+  if (!starts_with(file, ENCODER, length)) return 1;
+  struct Encoder *e = &encoder;
+  e->log_gain = take(4 * 8 * n.M);
+  for (i32 i = 0; i < 13; i++) e->g_a[i] = take_conv();
+  for (i32 i = 0; i < 3; i++) e->h_a[i] = take_conv();
+  e->costs = take(4 * SHAPES * REACH);
+  return next != file + length;
+}

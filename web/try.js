@@ -1,0 +1,269 @@
+// The page "Try it" (book/try.md): a photo or a `.clc` file in, a comparison and files out. Nothing is sent anywhere.
+import { checkSize, MAX_PIXELS } from "./codec.js";
+import { FileError } from "./container.js";
+import { bitMap, onWhite, psnr, readPicture, rival } from "./picture.js";
+import { Viewer } from "./viewer.js";
+
+const LARGE = 128 << 20; // bytes of memory after which the next picture gets a fresh worker
+const MAGIC = [0x89, 0x43, 0x4c, 0x43];
+const KINDS = [["JPEG", "image/jpeg", "jpg"], ["WebP", "image/webp", "webp"]];
+const SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
+
+const root = document.getElementById("try");
+const part = (name) => root.querySelector(`[data-part="${name}"]`);
+const viewer = new Viewer(part("viewer"));
+const number = (value, digits = 0) => value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+/** The worker, and what it was asked. */
+const work = {
+  worker: null,
+  memory: 0,
+  asked: new Map(),
+  count: 0,
+  start() {
+    this.worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+    this.worker.onmessage = ({ data }) => this.heard(data);
+    this.worker.onerror = (event) => {
+      for (const { reject } of this.asked.values()) reject(new FileError(`page: ${event.message || "its worker cannot start"}`));
+      this.asked.clear();
+    };
+  },
+  stop() {
+    this.worker?.terminate();
+    this.worker = null;
+    for (const { reject } of this.asked.values()) reject(new Stopped());
+    this.asked.clear();
+  },
+  ask(task, message = {}) {
+    if (!this.worker) this.start();
+    const id = ++this.count;
+    return new Promise((resolve, reject) => {
+      this.asked.set(id, { resolve, reject });
+      this.worker.postMessage({ id, task, ...message });
+    });
+  },
+  heard({ id, stage, share, result, error }) {
+    const asked = this.asked.get(id);
+    if (!asked) return;
+    if (stage) return progress(stage, share);
+    this.asked.delete(id);
+    this.memory = result?.memory ?? this.memory;
+    if (error) asked.reject(new FileError(error));
+    else asked.resolve(result);
+  },
+};
+class Stopped extends Error {} // another picture came first
+
+/** What is on the page now. */
+let now = null; // {name, original, flat, result, shown: [{name, picture, ...}]}
+
+function progress(stage, share) {
+  part("progress").hidden = false;
+  part("progress").value = share;
+  say(`${stage}: ${Math.round(100 * share)} %`);
+}
+
+function say(text, isError = false) {
+  const line = part("status");
+  line.textContent = text;
+  line.classList.toggle("error", isError);
+}
+
+/** Runs what takes time, one thing after the other; an error becomes one line. */
+async function during(action) {
+  root.setAttribute("aria-busy", "true");
+  try {
+    await action();
+  } catch (error) {
+    if (error instanceof Stopped) return;
+    if (!(error instanceof FileError)) throw error;
+    say(error.message, true);
+  } finally {
+    part("progress").hidden = true;
+    root.removeAttribute("aria-busy");
+  }
+}
+
+async function isOurs(blob) {
+  const start = new Uint8Array(await blob.slice(0, 4).arrayBuffer());
+  return MAGIC.every((byte, k) => start[k] === byte);
+}
+
+/** A photo or a `.clc` file from wherever it came. */
+function take(blob, name) {
+  return during(async () => {
+    if (work.asked.size || work.memory > LARGE) work.stop();
+    work.memory = 0;
+    const base = name.replace(/\.[^.]*$/, "") || "picture";
+    if ((await isOurs(blob)) || name.endsWith(".clc")) await open(blob, base);
+    else await compress(blob, base);
+  });
+}
+
+async function open(blob, name) {
+  if (blob.size > 4 * MAX_PIXELS) throw new FileError(`file: ${blob.size} bytes; no .clc file for this page is that long`);
+  say("Opening");
+  const result = await work.ask("open", { data: new Uint8Array(await blob.arrayBuffer()) });
+  now = { name, original: null, flat: null, result };
+  await present();
+}
+
+async function compress(blob, name) {
+  say("Reading the picture");
+  const original = await readPicture(blob, MAX_PIXELS);
+  checkSize(original.width, original.height);
+  const flat = onWhite(original);
+  now = { name, original, flat, result: null };
+  await work.ask("picture", { picture: original });
+  await write();
+}
+
+let wanted = null, writing = false; // only the newest wish is fulfilled
+
+async function write() {
+  const bySize = part("by-size").checked;
+  wanted = bySize ? ["fit", { bytes: Math.round(1000 * part("kilobytes").value) }] : ["write", { quality: +part("quality").value }];
+  if (writing) return;
+  writing = true;
+  try {
+    while (wanted) {
+      const [task, message] = wanted;
+      wanted = null;
+      now.result = await work.ask(task, message);
+    }
+    await present();
+  } finally {
+    writing = false;
+  }
+}
+
+function rewrite() {
+  if (now?.original) during(write);
+}
+
+async function present() {
+  const { original, flat, result, name } = now, { picture, data } = result;
+  const seen = await asSeen(picture), shown = [];
+  if (original) {
+    part("quality").value = picture.header.value;
+    if (!part("by-size").checked) part("kilobytes").value = (data.length / 1000).toFixed(1);
+    shown.push({ name: "Original", picture: flat });
+  }
+  shown.push({ name: "Flagship", picture: seen, bytes: data.length, psnr: flat && psnr(flat, seen), seconds: result.seconds });
+  if (original)
+    for (const [kind, type, ending] of KINDS) {
+      say(`${kind} of as many bytes`);
+      const found = await rival(flat, type, data.length);
+      if (found) shown.push({ name: kind, picture: found.picture, bytes: found.blob.size, psnr: found.psnr, blob: found.blob, ending });
+    }
+  if (now.result !== result) return; // a newer one is on its way
+  const map = bitMap(picture.bits, picture.width, picture.height);
+  shown.push({ name: "Bits", picture: map });
+  now.shown = shown;
+  part("caption").textContent = caption(map, original);
+  fillChoices(shown, original ? [shown.some(({ name }) => name === "JPEG") ? "JPEG" : "Original", "Flagship"] : ["Flagship", "Bits"]);
+  fillTable(shown, picture);
+  part("result").hidden = false;
+  part("download").onclick = () => save(new Blob([data]), `${name}.clc`);
+  part("save").onclick = () => during(async () => save(await work.ask("png", { picture }), `${name}.png`));
+  compare();
+  const size = `${picture.width} x ${picture.height}, ${picture.mode}, quality ${number(picture.header.value, 2)}`;
+  const copy = original?.reduced ? `The page takes ${Math.floor(MAX_PIXELS / 1e6)} megapixels at most: a smaller copy of ${original.reduced} was taken. ` : "";
+  say(`${copy}Done: ${size}. ${number(data.length)} bytes.`);
+}
+
+// The colours of a file with a profile are those that the browser makes of its PNG.
+async function asSeen(picture) {
+  if (!picture.profile) return onWhite(picture);
+  return onWhite(await readPicture(await work.ask("png", { picture }), Infinity));
+}
+
+function caption(map, original) {
+  const bits = `Map of bits: a square of 16 x 16 pixels took ${number(map.mean, 1)} bits on average, and ${number(map.most)} at most, where it is brightest.`;
+  return original ? `JPEG and WebP are this browser's own, each the best file that is not longer. ${bits}` : bits;
+}
+
+function fillChoices(shown, chosen) {
+  for (const [k, side] of ["left", "right"].entries()) {
+    const select = part(side), before = select.value;
+    select.replaceChildren(...shown.map(({ name }) => new Option(name)));
+    select.value = shown.some(({ name }) => name === before) && before !== "" ? before : chosen[k];
+  }
+  if (part("left").value === part("right").value) (part("left").value = chosen[0]), (part("right").value = chosen[1]);
+}
+
+function compare() {
+  const find = (side) => now.shown.find(({ name }) => name === part(side).value);
+  viewer.show(find("left"), find("right"));
+}
+
+function fillTable(shown, { width, height }) {
+  const rows = shown.filter(({ bytes }) => bytes).map(({ name, bytes, psnr, seconds }) => {
+    const cells = [name, number(bytes), number((8 * bytes) / (width * height), 3)];
+    cells.push(psnr ? `${number(psnr, 2)}` : "", seconds ? `${number(seconds.encode, 2)} + ${number(seconds.decode, 2)}` : "");
+    const row = document.createElement("tr");
+    row.replaceChildren(...cells.map((text, k) => {
+      const cell = document.createElement(k ? "td" : "th");
+      if (!k) cell.scope = "row";
+      cell.textContent = text;
+      return cell;
+    }));
+    return row;
+  });
+  part("rows").replaceChildren(...rows);
+}
+
+function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+function listen() {
+  const input = part("file");
+  part("choose").addEventListener("click", () => input.click());
+  input.addEventListener("change", () => {
+    if (input.files[0]) take(input.files[0], input.files[0].name);
+    input.value = "";
+  });
+  part("sample").addEventListener("click", () => during(async () => {
+    const answer = await fetch(new URL("sample.png", import.meta.url));
+    if (!answer.ok) throw new FileError(`sample: cannot be fetched (${answer.status})`);
+    await take(await answer.blob(), "astronaut.png");
+  }));
+  addEventListener("paste", ({ clipboardData }) => {
+    const file = clipboardData?.files[0];
+    if (file) take(file, file.name);
+  });
+  const zone = part("drop");
+  for (const kind of ["dragenter", "dragover"])
+    zone.addEventListener(kind, (event) => (event.preventDefault(), zone.classList.add("over")));
+  for (const kind of ["dragleave", "drop"]) zone.addEventListener(kind, () => zone.classList.remove("over"));
+  zone.addEventListener("drop", (event) => {
+    event.preventDefault();
+    const file = event.dataTransfer.files[0];
+    if (file) take(file, file.name);
+  });
+  part("quality").addEventListener("input", () => {
+    part("by-quality").checked = true;
+    part("quality-value").textContent = number(+part("quality").value, 1);
+    rewrite();
+  });
+  part("kilobytes").addEventListener("change", () => ((part("by-size").checked = true), rewrite()));
+  for (const name of ["by-quality", "by-size"]) part(name).addEventListener("change", rewrite);
+  for (const side of ["left", "right"]) part(side).addEventListener("change", compare);
+  for (const radio of root.querySelectorAll("[name=zoom]"))
+    radio.addEventListener("change", () => viewer.fit(radio.value === "fit" ? "fit" : +radio.value));
+}
+
+if (!WebAssembly.validate?.(Uint8Array.from(SIMD)) || typeof OffscreenCanvas === "undefined") {
+  say("This page needs a newer browser: one with WebAssembly SIMD and OffscreenCanvas.", true);
+} else {
+  listen();
+  for (const button of root.querySelectorAll("button, input, select")) button.disabled = false;
+  const listed = await (await fetch(new URL("weights.json", import.meta.url), { cache: "no-cache" })).json();
+  const [decoder, both] = [listed.decoder.bytes, listed.decoder.bytes + listed.encoder.bytes].map((n) => number(n / 1e6, 1));
+  say(`The weights are fetched when you choose: ${both} megabytes, once. To open a .clc file takes ${decoder} of them.`);
+}

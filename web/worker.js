@@ -1,0 +1,97 @@
+// All that takes time, beside the page. A message {id, task, ...} is answered by one {id, result} or {id, error};
+// on the way come {id, stage, share}. Weights are fetched when the first task needs them; their names hold their
+// digest, so what the browser has kept of them is right for ever.
+import { COARSEST, Codec, FINEST, STEP, toPng } from "./codec.js";
+import { FileError } from "./container.js";
+import { largestWithin } from "./search.js";
+
+const address = (name) => new URL(name, import.meta.url);
+let codec = null;
+
+async function fetchBytes(name, length, onProgress) {
+  const answer = await fetch(address(name), { cache: "force-cache" });
+  if (!answer.ok) throw new FileError(`weights: ${name} cannot be fetched (${answer.status})`);
+  const reader = answer.body.getReader(), bytes = new Uint8Array(length);
+  let got = 0;
+  for (let piece; !(piece = await reader.read()).done; got += piece.value.length) {
+    if (got + piece.value.length > length) throw new FileError(`weights: ${name} is longer than ${length} bytes`);
+    bytes.set(piece.value, got);
+    onProgress((got + piece.value.length) / length);
+  }
+  if (got < length) throw new FileError(`weights: ${name} broke off after ${got} of ${length} bytes`);
+  return bytes;
+}
+
+/** The codec, with its encoder if that is needed. */
+async function ready(withEncoder, tell) {
+  if (codec && (codec.hasEncoder || !withEncoder)) return codec;
+  const listed = await (await fetch(address("weights.json"), { cache: "no-cache" })).json();
+  const wanted = ["decoder", "encoder"].filter((name) => (name === "decoder" ? !codec : withEncoder));
+  const total = wanted.reduce((sum, name) => sum + listed[name].bytes, 0);
+  let before = 0;
+  for (const name of wanted) {
+    const { file, bytes } = listed[name], from = before;
+    const content = await fetchBytes(file, bytes, (share) => tell("Fetching weights", (from + share * bytes) / total));
+    before += bytes;
+    if (name === "encoder") codec.addEncoder(content);
+    else codec = await Codec.load(await (await fetch(address("codec.wasm"))).arrayBuffer(), content);
+  }
+  return codec;
+}
+
+const position = (quality) => Math.round((quality - COARSEST) / STEP);
+const LAST = position(FINEST);
+
+// A file, and the picture that it decodes to: what is shown is what the file holds.
+async function written(data, started, tell) {
+  const encoded = performance.now(), picture = await codec.decode(data, (share) => tell("Decoding", share));
+  const seconds = { encode: (encoded - started) / 1000, decode: (performance.now() - encoded) / 1000 };
+  return { data, picture, seconds, memory: codec.memory };
+}
+
+const TASKS = {
+  async picture({ picture }, tell) {
+    await ready(true, tell);
+    const started = performance.now();
+    await codec.analyze(picture, (share) => tell("Analyzing", share));
+    return { seconds: (performance.now() - started) / 1000 };
+  },
+  async write({ quality }, tell) {
+    const started = performance.now();
+    return written(await codec.write(quality, (share) => tell("Encoding", share)), started, tell);
+  },
+  async fit({ bytes }, tell) {
+    const started = performance.now();
+    let tries = 0;
+    const make = (at) => {
+      const name = `Encoding, try ${++tries}`;
+      return codec.write(COARSEST + at * STEP, (share) => tell(name, share));
+    };
+    const found = await largestWithin(make, bytes, LAST);
+    if (!found) throw new FileError(`size: ${bytes} bytes are fewer than the smallest file of this picture takes`);
+    return written(found.file, started, tell);
+  },
+  async open({ data }, tell) {
+    await ready(false, tell);
+    codec.forget();
+    return written(data, performance.now(), tell);
+  },
+  png: ({ picture }) => toPng(picture),
+};
+
+async function handle({ id, task, ...message }) {
+  const tell = (stage, share) => postMessage({ id, stage, share });
+  try {
+    const result = await TASKS[task](message, tell);
+    const buffer = result.picture?.rgba.buffer;
+    postMessage({ id, result }, buffer ? [buffer] : []);
+  } catch (error) {
+    if (!(error instanceof FileError)) codec = null; // a module that has trapped is in no known state
+    const outOfMemory = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+    const line = outOfMemory ? "memory: this browser has too little left for a picture of that size" : error.message;
+    postMessage({ id, error: line });
+  }
+}
+
+let queue = Promise.resolve();
+onmessage = ({ data }) => (queue = queue.then(() => handle(data)));
