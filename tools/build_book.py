@@ -1,12 +1,11 @@
 """Build the book: `python -m tools.build_book [--builder linkcheck]`.
 
 Writes the effective configuration (_config.yml plus the repository's address) under _build, runs
-Jupyter Book with warnings as errors, and copies MathJax and the page's codec into the site, so that a page
-loads nothing but the book's own files.
+Jupyter Book with warnings as errors, and finishes the site: formulas are typeset, unused styles go, the
+page's codec is put beside it. A page loads nothing but the book's own files.
 """
 
 import argparse
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -15,28 +14,29 @@ from pathlib import Path
 
 import yaml
 
-from tools import web
-from tools.setup_cell import ROOT, effective_url
+from tools import formulas, landing, share_picture, slim, touch_up, web
+from tools.setup_cell import ROOT, effective_url, pages_url
 
 
 def effective_config(root: Path = ROOT, environment: dict[str, str] | None = None) -> dict:
     """Return _config.yml with the address of the repository that is being built filled in."""
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
-    config.setdefault("repository", {})["url"] = effective_url(root, environment)
+    url = effective_url(root, environment)
+    config.setdefault("repository", {})["url"] = url
+    config.setdefault("html", {})["baseurl"] = pages_url(url)
     return config
 
 
-def vendor_mathjax(site: Path) -> None:
-    """Copy MathJax's TeX-to-HTML bundle and its fonts into the site's _static/mathjax."""
-    spec = importlib.util.find_spec("sphinx-mathjax-offline")
-    if spec is None:
-        raise SystemExit("sphinx-mathjax-offline is missing: pip install -r requirements.txt")
-    bundle = Path(spec.origin).parent / "static" / "mathjax"
-    target = site / "_static" / "mathjax"
-    fonts = Path("output/chtml/fonts/woff-v2")
-    target.mkdir(parents=True, exist_ok=True)
-    shutil.copy(bundle / "tex-chtml-full.js", target)
-    shutil.copytree(bundle / fonts, target / fonts, dirs_exist_ok=True)
+def finish(site: Path, config: dict) -> None:
+    """Make the pages that Sphinx wrote light and complete."""
+    macros = config["sphinx"]["config"]["mathjax3_config"]["tex"]["macros"]
+    count = formulas.typeset(site, macros)
+    touch_up.touch_up(site)
+    before, after = slim.slim(site)
+    web.publish(site / "_static" / "codec")
+    share_picture.render().save(site / "_static" / "share.png")
+    (site / ".nojekyll").touch()
+    print(f"{count} formulas typeset; {after:,} of {before:,} bytes of style are used")
 
 
 def build(root: Path = ROOT, builder: str = "html") -> int:
@@ -46,8 +46,10 @@ def build(root: Path = ROOT, builder: str = "html") -> int:
     for folder in ("html", ".doctrees"):
         shutil.rmtree(target / folder, ignore_errors=True)
     target.mkdir(exist_ok=True)
+    effective = effective_config(root)
     config = target / "effective_config.yml"
-    config.write_text(yaml.safe_dump(effective_config(root), sort_keys=False), encoding="utf-8")
+    config.write_text(yaml.safe_dump(effective, sort_keys=False), encoding="utf-8")
+    landing.render(root)
     program = Path(sys.executable).with_name("jupyter-book")
     command = [str(program), "build", str(root), "--config", str(config)]
     command += ["--builder", builder, "-n", "--keep-going"]
@@ -57,9 +59,7 @@ def build(root: Path = ROOT, builder: str = "html") -> int:
     environment = {**os.environ, "PYTHONPATH": str(root)}
     status = subprocess.run(command, cwd=root, env=environment).returncode
     if status == 0 and builder == "html":
-        vendor_mathjax(target / "html")
-        web.publish(target / "html" / "_static" / "codec")
-        (target / "html" / ".nojekyll").touch()
+        finish(target / "html", effective)
         print(f"The book is built. Open {(target / 'html' / 'index.html').as_uri()}")
     return status
 

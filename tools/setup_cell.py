@@ -8,6 +8,7 @@ downgrading anything.
 import os
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[1]
 BRANCH = "main"
@@ -26,6 +27,15 @@ def effective_url(root: Path = ROOT, environment: dict[str, str] | None = None) 
     if name := environment.get("GITHUB_REPOSITORY"):
         return f"{environment.get('GITHUB_SERVER_URL', 'https://github.com')}/{name}"
     return repository_url(root)
+
+
+def pages_url(url: str) -> str:
+    """Return where GitHub serves the site of a repository; an empty string for another host."""
+    parts = urlsplit(url)
+    if parts.netloc != "github.com":
+        return ""
+    owner, name = parts.path.strip("/").split("/")
+    return f"https://{owner.lower()}.github.io/{name}/"
 
 
 def source(root: Path = ROOT) -> str:

@@ -1,0 +1,71 @@
+"""Every page of the book, on a phone and on a desk: light, silent, and readable by everybody."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.pages import PAGES, visiting
+from tests.browser.screens import DESK, PHONE
+
+pytestmark = pytest.mark.browser
+
+MOST_BYTES = 1_000_000  # of all but pictures, before compression: what a slow phone waits for
+SMALLEST = {"width": 320, "height": 568}
+
+AXE = Path(find_spec("axe_playwright_python").origin).with_name("axe.min.js").read_text(encoding="utf-8")
+# Formulas and code are drawn by thousands of elements, which axe would look at one by one: formulas are hidden from a
+# screen reader, which gets MathML, and the colours of code are looked at once.
+SIMPLIFY = """() => {
+  document.querySelectorAll("mjx-math, mjx-assistive-mml").forEach(e => e.replaceWith("formula"));
+  document.querySelectorAll("pre").forEach(e => { e.textContent = e.textContent });
+}"""
+RULES = """{resultTypes: ["violations"], rules: {"label-content-name-mismatch": {enabled: true}}}"""
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def visit(request, browser, site):
+    """Each page of the book once, on a phone."""
+    with visiting(browser, PHONE, site, request.param) as visit:
+        yield visit
+
+
+def complaints_of_axe(page, where="document", options=RULES) -> list[str]:
+    """Return what axe-core finds."""
+    page.evaluate(AXE)
+    violations = page.evaluate(f"axe.run({where}, {options})")["violations"]
+    return [f"{found['id']}: {node['html'][:160]}" for found in violations for node in found["nodes"]]
+
+
+def test_the_console_is_silent(visit):
+    assert visit.complaints == []
+
+
+def test_it_weighs_less_than_a_megabyte_before_pictures(visit):
+    heaviest = sorted(visit.weights.items(), key=lambda item: -item[1])[:5]
+    assert 100_000 < sum(visit.weights.values()) < MOST_BYTES, heaviest
+
+
+def test_it_is_no_wider_than_the_smallest_phone(visit):
+    for size in (SMALLEST, PHONE["viewport"]):
+        visit.page.set_viewport_size(size)
+        widths = visit.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert widths == [size["width"], size["width"]]
+
+
+def test_nobody_is_shut_out_on_a_phone_or_a_dark_desk(visit):
+    page = visit.page
+    page.evaluate(SIMPLIFY)
+    assert complaints_of_axe(page) == []
+    page.set_viewport_size(DESK["viewport"])
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert complaints_of_axe(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_code_stands_out_from_its_paper(browser, site, scheme):
+    with visiting(browser, DESK | {"color_scheme": scheme}, site, "book/range-coding") as visit:
+        first = "document.querySelectorAll('.bd-article pre')[2]"
+        assert complaints_of_axe(visit.page, first, '{runOnly: ["color-contrast"]}') == []
