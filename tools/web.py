@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import codec_lib as cl
 from codec_lib import data
 from tools import web_weights
 from tools.setup_cell import ROOT
@@ -18,6 +19,7 @@ from tools.setup_cell import ROOT
 WEB = ROOT / "web"
 MODULE = WEB / "codec.wasm"
 LARGEST = 60_000  # bytes of the module
+FACE = (180, 60, 244, 124)  # left, top, right, bottom in the sample
 FLAGS = [
     "-target", "wasm32-freestanding", "-O3", "-msimd128", "-mbulk-memory", "-mnontrapping-fptoint",
     "-ffreestanding", "-nostdlib", "-Wall", "-Wextra", "-Werror",
@@ -33,13 +35,15 @@ def build(output: Path) -> None:
 
 
 def publish(folder: Path) -> None:
-    """Put module, scripts, style, weights and a sample picture into a folder of the site."""
+    """Put module, scripts, styles, weights, a sample picture and a small file into a folder of the site."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in WEB.iterdir():
         if path.suffix in (".js", ".css", ".wasm"):
             shutil.copy(path, folder)
     web_weights.write(folder)
-    data.sample("astronaut").save(folder / "sample.png")
+    photo = data.sample("astronaut")
+    photo.save(folder / "sample.png")
+    (folder / "small.clc").write_bytes(cl.encode(photo.crop(FACE), quality=2, device="cpu"))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ export async function readPicture(blob, limit) {
 
 /** The same on white, without alpha: what is shown, measured, and given to codecs without alpha. */
 export function onWhite({ rgba, width, height }) {
+  if (isOpaque(rgba)) return { rgba, width, height };
   const flat = new Uint8ClampedArray(rgba);
   for (let k = 3; k < flat.length; k += 4) {
     const alpha = flat[k];
@@ -34,6 +35,11 @@ export function onWhite({ rgba, width, height }) {
     flat[k] = 255;
   }
   return { rgba: flat, width, height };
+}
+
+function isOpaque(rgba) {
+  for (let k = 3; k < rgba.length; k += 4) if (rgba[k] !== 255) return false;
+  return true;
 }
 
 /** PSNR in dB of two pictures of one size, over all samples of their colours; Infinity if they are equal. */
@@ -49,16 +55,22 @@ export function draw(canvas, { rgba, width, height }) {
   canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
 }
 
-/** What a place of the latents took, as a picture: dark is nothing, bright the most. Also the largest, in bits. */
-export function bitMap({ values, rows, columns }, width, height) {
-  const most = values.reduce((largest, value) => Math.max(largest, value), 1e-9);
+/** The largest number of bits that a place of the latents took, and the mean. */
+export function bitsOf({ values }) {
+  const most = values.reduce((largest, value) => Math.max(largest, value), 0);
+  return { most, mean: values.reduce((sum, value) => sum + value, 0) / values.length };
+}
+
+/** What each place took, as a picture: dark is nothing, bright the most. */
+export function bitMap(bits, width, height) {
+  const { values, columns } = bits, most = Math.max(bitsOf(bits).most, 1e-9);
   const rgba = new Uint8ClampedArray(4 * width * height);
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
       const share = Math.sqrt(values[(y >> 4) * columns + (x >> 4)] / most);
       rgba.set([255 * share ** 1.5, 255 * share, 60 + 150 * share, 255], 4 * (y * width + x));
     }
-  return { rgba, width, height, most, mean: values.reduce((sum, value) => sum + value, 0) / (rows * columns) };
+  return { rgba, width, height };
 }
 
 /** The browser's own codec: Blobs of a picture for a quality of 0 to 100. Null where the browser has none. */
@@ -71,16 +83,15 @@ export function standardCodec(picture, type) {
   };
 }
 
-/** The browser's JPEG or WebP of at most so many bytes: {blob, quality, picture, psnr}; null where it has none. */
+/** The browser's JPEG or WebP of at most so many bytes: {blob, psnr}; null where it has none. */
 export async function rival(picture, type, bytes) {
   const encode = standardCodec(picture, type);
-  let low = 0, high = 100, best = await encode(0), quality = 0;
+  let low = 0, high = 100, best = await encode(0);
   if (!best) return null;
   while (low < high) {
     const middle = (low + high + 1) >> 1, blob = await encode(middle);
-    if (blob.size <= bytes) (low = middle), (best = blob), (quality = middle);
+    if (blob.size <= bytes) (low = middle), (best = blob);
     else high = middle - 1;
   }
-  const decoded = await readPicture(best, Infinity);
-  return { blob: best, quality, picture: decoded, psnr: psnr(picture, decoded) };
+  return { blob: best, psnr: psnr(picture, await readPicture(best, Infinity)) };
 }

@@ -1,12 +1,12 @@
 // The page "Try it" (book/try.md): a photo or a `.clc` file in, a comparison and files out. Nothing is sent anywhere.
 import { checkSize, MAX_PIXELS } from "./codec.js";
 import { FileError } from "./container.js";
-import { bitMap, onWhite, psnr, readPicture, rival } from "./picture.js";
+import { bitMap, bitsOf, onWhite, psnr, readPicture, rival } from "./picture.js";
 import { Viewer } from "./viewer.js";
 
 const LARGE = 128 << 20; // bytes of memory after which the next picture gets a fresh worker
 const MAGIC = [0x89, 0x43, 0x4c, 0x43];
-const KINDS = [["JPEG", "image/jpeg", "jpg"], ["WebP", "image/webp", "webp"]];
+const KINDS = [["JPEG", "image/jpeg"], ["WebP", "image/webp"]];
 const SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
 
 const root = document.getElementById("try");
@@ -55,7 +55,7 @@ const work = {
 class Stopped extends Error {} // another picture came first
 
 /** What is on the page now. */
-let now = null; // {name, original, flat, result, shown: [{name, picture, ...}]}
+let now = null; // {name, original, flat, analysis, result, shown: [{name, picture(), bytes, psnr, seconds}]}
 
 function progress(stage, share) {
   part("progress").hidden = false;
@@ -114,7 +114,7 @@ async function compress(blob, name) {
   checkSize(original.width, original.height);
   const flat = onWhite(original);
   now = { name, original, flat, result: null };
-  await work.ask("picture", { picture: original });
+  now.analysis = (await work.ask("picture", { picture: original })).seconds;
   await write();
 }
 
@@ -141,35 +141,41 @@ function rewrite() {
   if (now?.original) during(write);
 }
 
+// What is shown makes its pixels when they are looked at: of a large photo each copy takes 50 megabytes.
 async function present() {
-  const { original, flat, result, name } = now, { picture, data } = result;
+  const { original, flat, result, name } = now, { picture, data } = result, { width, height, bits, header } = picture;
   const seen = await asSeen(picture), shown = [];
   if (original) {
-    part("quality").value = picture.header.value;
+    part("quality").value = header.value;
+    part("quality-value").textContent = number(header.value, 1);
     if (!part("by-size").checked) part("kilobytes").value = (data.length / 1000).toFixed(1);
-    shown.push({ name: "Original", picture: flat });
+    shown.push({ name: "Original", picture: () => flat });
   }
-  shown.push({ name: "Flagship", picture: seen, bytes: data.length, psnr: flat && psnr(flat, seen), seconds: result.seconds });
-  if (original)
-    for (const [kind, type, ending] of KINDS) {
-      say(`${kind} of as many bytes`);
-      const found = await rival(flat, type, data.length);
-      if (found) shown.push({ name: kind, picture: found.picture, bytes: found.blob.size, psnr: found.psnr, blob: found.blob, ending });
-    }
+  shown.push({ name: "Flagship", picture: () => seen, bytes: data.length, psnr: flat && psnr(flat, seen), seconds: secondsOf(result) });
+  for (const [kind, type] of original ? KINDS : []) {
+    say(`${kind} of as many bytes`);
+    const found = await rival(flat, type, data.length);
+    if (found) shown.push({ name: kind, picture: () => readPicture(found.blob, Infinity), bytes: found.blob.size, psnr: found.psnr });
+  }
   if (now.result !== result) return; // a newer one is on its way
-  const map = bitMap(picture.bits, picture.width, picture.height);
-  shown.push({ name: "Bits", picture: map });
+  shown.push({ name: "Bits", picture: () => bitMap(bits, width, height) });
   now.shown = shown;
-  part("caption").textContent = caption(map, original);
-  fillChoices(shown, original ? [shown.some(({ name }) => name === "JPEG") ? "JPEG" : "Original", "Flagship"] : ["Flagship", "Bits"]);
+  part("caption").textContent = caption(bitsOf(bits), original);
+  const other = shown.some(({ name }) => name === "JPEG") ? "JPEG" : "Original";
+  fillChoices(shown, original ? [other, "Flagship"] : ["Flagship", "Bits"]);
   fillTable(shown, picture);
   part("result").hidden = false;
   part("download").onclick = () => save(new Blob([data]), `${name}.clc`);
   part("save").onclick = () => during(async () => save(await work.ask("png", { picture }), `${name}.png`));
-  compare();
-  const size = `${picture.width} x ${picture.height}, ${picture.mode}, quality ${number(picture.header.value, 2)}`;
+  await compare();
   const copy = original?.reduced ? `The page takes ${Math.floor(MAX_PIXELS / 1e6)} megapixels at most: a smaller copy of ${original.reduced} was taken. ` : "";
-  say(`${copy}Done: ${size}. ${number(data.length)} bytes.`);
+  say(`${copy}Done: ${width} x ${height}, ${picture.mode}, quality ${number(header.value, 2)}. ${number(data.length)} bytes.`);
+}
+
+// Encoding and decoding; the analysis of a picture is done once, and is part of encoding it at any quality.
+function secondsOf({ seconds }) {
+  const [encode, decode] = [seconds.encode + (now.analysis ?? 0), seconds.decode].map((value) => number(value, 2));
+  return now.original ? `${encode} + ${decode}` : decode;
 }
 
 // The colours of a file with a profile are those that the browser makes of its PNG.
@@ -178,8 +184,8 @@ async function asSeen(picture) {
   return onWhite(await readPicture(await work.ask("png", { picture }), Infinity));
 }
 
-function caption(map, original) {
-  const bits = `Map of bits: a square of 16 x 16 pixels took ${number(map.mean, 1)} bits on average, and ${number(map.most)} at most, where it is brightest.`;
+function caption({ mean, most }, original) {
+  const bits = `Map of bits: a square of 16 x 16 pixels took ${number(mean, 1)} bits on average, and ${number(most)} at most, where it is brightest.`;
   return original ? `JPEG and WebP are this browser's own, each the best file that is not longer. ${bits}` : bits;
 }
 
@@ -192,15 +198,16 @@ function fillChoices(shown, chosen) {
   if (part("left").value === part("right").value) (part("left").value = chosen[0]), (part("right").value = chosen[1]);
 }
 
-function compare() {
-  const find = (side) => now.shown.find(({ name }) => name === part(side).value);
-  viewer.show(find("left"), find("right"));
+async function compare() {
+  const sides = ["left", "right"].map((side) => now.shown.find(({ name }) => name === part(side).value));
+  const pictures = await Promise.all(sides.map(async ({ name, picture }) => ({ name, picture: await picture() })));
+  if (sides.every(({ name }, k) => name === part(["left", "right"][k]).value)) viewer.show(...pictures); // not yet others
 }
 
 function fillTable(shown, { width, height }) {
   const rows = shown.filter(({ bytes }) => bytes).map(({ name, bytes, psnr, seconds }) => {
     const cells = [name, number(bytes), number((8 * bytes) / (width * height), 3)];
-    cells.push(psnr ? `${number(psnr, 2)}` : "", seconds ? `${number(seconds.encode, 2)} + ${number(seconds.decode, 2)}` : "");
+    cells.push(psnr ? `${number(psnr, 2)}` : "", seconds ?? "");
     const row = document.createElement("tr");
     row.replaceChildren(...cells.map((text, k) => {
       const cell = document.createElement(k ? "td" : "th");

@@ -165,6 +165,20 @@ def test_a_pointer_moves_the_divider(page, screen):
     assert at == pytest.approx(25, abs=2)
 
 
+def test_zoomed_in_the_divider_stays_in_view(page):
+    give(page, "photo.png", png(PHOTO))
+    done(page)
+    page.get_by_label("3 : 1").check()
+    width = page.locator(".stage").evaluate("stage => stage.clientWidth * devicePixelRatio")
+    assert width == pytest.approx(3 * PHOTO.width, abs=1)
+    page.locator(".view").evaluate("view => view.scrollTo(40, 0)")
+    expect(page.locator(".divider")).to_be_in_viewport()
+    shown = page.locator(".divider").bounding_box()
+    view = page.locator(".view").bounding_box()
+    middle = shown["x"] + shown["width"] / 2
+    assert middle == pytest.approx(view["x"] + view["width"] / 2, abs=2)
+
+
 @pytest.mark.parametrize("screen", [PHONE], ids=["phone"], indirect=True)
 def test_nothing_is_wider_than_a_small_phone(page):
     page.set_viewport_size({"width": 320, "height": 700})

@@ -1,7 +1,8 @@
 // Does what jobs.json in a folder asks of the page's codec and leaves answers.json there: `node run.mjs SITE FOLDER`.
 //
 // {decode: file} leaves what came out beside the file, as file.y, .z, .bits, .rgba (raw) and .png;
-// {encode: {rgba, width, height}, quality, to} leaves a .clc file; {inspect: file} answers with its problems.
+// {encode: {rgba, width, height}, quality, to} leaves a .clc file; with `again`, one of that quality, then decodes a
+// file and writes the first quality once more; {inspect: file} answers with its problems.
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
@@ -24,8 +25,15 @@ async function decode(name) {
   return { width, height, mode, shares, memory: codec.memory };
 }
 
-async function encode({ encode: { rgba, width, height }, quality, to }) {
-  put(to, await codec.encode({ rgba: bytes(`${folder}/${rgba}`), width, height }, quality));
+async function encode({ encode: { rgba, width, height }, quality, to, again }) {
+  const picture = { rgba: bytes(`${folder}/${rgba}`), width, height };
+  if (again) {
+    await codec.analyze(picture);
+    await codec.write(again.quality);
+    await codec.decode(bytes(`${folder}/${again.decode}`));
+    put(to, await codec.write(quality));
+    codec.forget();
+  } else put(to, await codec.encode(picture, quality));
   return { memory: codec.memory };
 }
 

@@ -80,3 +80,22 @@ def test_values_that_no_table_has_are_escaped(page):
     read = weights.load(web_weights.NAME).model.read(sections, 8, 256, 256)
     found = page.integers("stripes", 256, 256)
     assert all(np.array_equal(found[part], read[part].numpy()) for part in "yz")
+
+
+def test_a_second_quality_after_another_file_is_as_good_as_the_first(page):
+    """Pixels are analyzed once; neither another quality nor another picture disturbs what is kept."""
+    (image, quality), (other, _) = PICTURES["odd"], PICTURES["colour"]
+    files = page.encode(first=(image, quality), other=(other, 2))
+    job = {"rgba": "first.in", "width": image.width, "height": image.height}
+    again = {"quality": 7, "decode": "other"}
+    page.ask({"encode": job, "quality": quality, "to": "second", "again": again})
+    assert (page.folder / "second").read_bytes() == files["first"]
+
+
+def test_a_large_photo_is_decoded_within_200_megabytes(page):
+    """12 megapixels are 4032 x 3024: what a pixel may take, beside what is there before any picture."""
+    small, large = Image.new("RGB", (1, 1)), Image.new("RGB", (2048, 1024), "teal")
+    page.encode(small=(small, 4), large=(large, 4))
+    before, after = page.ask({"decode": "small"}, {"decode": "large"})
+    a_pixel = (after["memory"] - before["memory"]) / (large.width * large.height)
+    assert 0 < a_pixel < (200e6 - before["memory"]) / (4032 * 3024)
