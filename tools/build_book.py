@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from tools import formulas, share_picture, slim, touch_up
+from tools import api_pages, citations, downloads, formulas, share_picture, slim, touch_up
 from tools.setup_cell import ROOT, effective_url, pages_url
 
 
@@ -34,9 +34,13 @@ def finish(site: Path, config: dict) -> None:
     count = formulas.typeset(site, macros)
     touch_up.touch_up(site)
     before, after = slim.slim(site)
+    cited = citations.link_citations(site)
+    downloads.finish_downloads(site, config["repository"]["url"])
     share_picture.render().save(site / "_static" / "share.png")
     (site / ".nojekyll").touch()
-    print(f"{count} formulas typeset; {after:,} of {before:,} bytes of style are used")
+    print(
+        f"{count} formulas typeset, {cited} citations linked, {after:,} of {before:,} bytes of style kept"
+    )
 
 
 def build(root: Path = ROOT, builder: str = "html") -> int:
@@ -49,8 +53,12 @@ def build(root: Path = ROOT, builder: str = "html") -> int:
     effective = effective_config(root)
     config = target / "effective_config.yml"
     config.write_text(yaml.safe_dump(effective, sort_keys=False), encoding="utf-8")
+    api_pages.write(root)
+    toc = target / "effective_toc.yml"
+    listed = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    toc.write_text(yaml.safe_dump(api_pages.with_pages(listed, root), sort_keys=False), encoding="utf-8")
     program = Path(sys.executable).with_name("jupyter-book")
-    command = [str(program), "build", str(root), "--config", str(config)]
+    command = [str(program), "build", str(root), "--config", str(config), "--toc", str(toc)]
     command += ["--builder", builder, "-n", "--keep-going"]
     if builder == "html":
         command.append("-W")

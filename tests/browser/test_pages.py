@@ -15,8 +15,8 @@ MOST_BYTES = 1_000_000  # of all but pictures, before compression: what a slow p
 SMALLEST = {"width": 320, "height": 568}
 
 AXE = Path(find_spec("axe_playwright_python").origin).with_name("axe.min.js").read_text(encoding="utf-8")
-# Formulas and code are drawn by thousands of elements, which axe would look at one by one: formulas are hidden from a
-# screen reader, which gets MathML, and the colours of code are looked at once.
+# Formulas and code are drawn by thousands of elements, which axe would look at one by one: formulas are
+# hidden from a screen reader, which gets MathML, and the colours of code are looked at once.
 SIMPLIFY = """() => {
   document.querySelectorAll("mjx-math, mjx-assistive-mml").forEach(e => e.replaceWith("formula"));
   document.querySelectorAll("pre").forEach(e => { e.textContent = e.textContent });
