@@ -151,6 +151,7 @@ def test_every_module_of_the_overview_has_a_page_below_it():
     toc = {"parts": [{"chapters": [{"file": "book/api"}, {"file": "book/gdn"}]}]}
     api, gdn = api_pages.with_pages(toc)["parts"][0]["chapters"]
     assert [entry["file"] for entry in api["sections"]] == [api_pages.page_name(name) for name in listed]
+    assert {"file": "book/api/layers-gdn", "title": "layers.gdn"} in api["sections"]
     assert gdn == {"file": "book/gdn"}
 
 

@@ -51,7 +51,7 @@ def write(root: Path = ROOT) -> None:
 
 def with_pages(toc: dict, root: Path = ROOT) -> dict:
     """Return a table of contents with the modules' pages below the overview."""
-    pages = [{"file": page_name(name)} for name in modules(root)]
+    pages = [{"file": page_name(name), "title": name.removeprefix("codec_lib.")} for name in modules(root)]
     for part in toc["parts"]:
         part["chapters"] = [
             {**entry, "sections": pages} if entry["file"] == OVERVIEW else entry

@@ -8,6 +8,7 @@ files.
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,22 @@ def effective_config(root: Path = ROOT, environment: dict[str, str] | None = Non
     return config
 
 
+def front_page(site: Path) -> str:
+    """Return the page at the site's root, whose address people share: it leads to the book's first page."""
+    head = (site / "book" / "index.html").read_text(encoding="utf-8").split("</head>")[0]
+    kept = re.findall(r"<title>.*?</title>|<meta (?:name|property)=\"(?:desc|og:|twitter:)[^>]*>", head)
+    return "\n".join(
+        (
+            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+            '<meta http-equiv="refresh" content="0; url=book/index.html">',
+            '<link rel="icon" href="_static/logo.svg" type="image/svg+xml">',
+            *kept,
+            '</head>\n<body><p><a href="book/index.html">Learned Image Compression</a></p></body>',
+            "</html>\n",
+        )
+    )
+
+
 def finish(site: Path, config: dict) -> None:
     """Make the pages that Sphinx wrote light and complete."""
     macros = config["sphinx"]["config"]["mathjax3_config"]["tex"]["macros"]
@@ -37,6 +54,7 @@ def finish(site: Path, config: dict) -> None:
     cited = citations.link_citations(site)
     downloads.finish_downloads(site, config["repository"]["url"])
     share_picture.render().save(site / "_static" / "share.png")
+    (site / "index.html").write_text(front_page(site), encoding="utf-8")
     (site / ".nojekyll").touch()
     print(
         f"{count} formulas typeset, {cited} citations linked, {after:,} of {before:,} bytes of style kept"

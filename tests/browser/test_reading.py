@@ -8,41 +8,13 @@ import pytest
 from playwright.sync_api import expect
 from pypdf import PdfReader
 
-from tests.browser.pages import CHAPTERS, visiting
+from tests.browser.pages import visiting
 from tests.browser.screens import DESK
 
 pytestmark = pytest.mark.browser
 
-A4 = {"width": 718, "height": 1047}  # CSS pixels between margins of 1 cm
-SCROLLS = re.compile("scrolls more-right")
 PRINTED = ["book/gdn", "book/errata"]
 SLIDERS = ["book/five-minutes", "book/near-lossless"]
-
-# What is cut off on paper: wider than its own box or than the page.
-CUT = """() => [...document.querySelectorAll('.bd-article :is(pre, table, div.math, .output)')]
-  .filter(e => e.getClientRects().length)
-  .filter(e => e.scrollWidth > e.clientWidth + 2 && getComputedStyle(e).overflowX != 'visible'
-    || e.getBoundingClientRect().right > document.documentElement.clientWidth + 2)
-  .map(e => e.tagName + ' ' + e.textContent.trim().slice(0, 60))"""
-# How dark the ink of every letter is, how light the paper under it.
-GREY = """() => [...document.querySelectorAll('.bd-article :is(p, li, pre, pre span, h2)')]
-  .map(e => getComputedStyle(e).color.match(/[0-9.]+/g).slice(0, 3).map(Number))
-  .filter(([r, g, b]) => 0.2126 * r + 0.7152 * g + 0.0722 * b > 140).length"""
-
-
-@pytest.fixture(params=CHAPTERS)
-def paper(request, browser, site):
-    """Each chapter as it is printed by a reader who likes it dark."""
-    with visiting(browser, {"viewport": A4, "color_scheme": "dark"}, site, request.param) as visit:
-        visit.page.emulate_media(media="print")
-        yield visit.page
-
-
-def test_nothing_is_cut_off_or_closed_or_grey_on_paper(paper):
-    assert paper.evaluate(CUT) == []
-    assert paper.locator(".bd-article details:not([open])").count() == 0
-    assert paper.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert paper.evaluate(GREY) == 0
 
 
 def squeeze(text: str) -> str:
