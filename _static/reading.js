@@ -15,7 +15,10 @@ function edges(element) {
 }
 
 function hint(element) {
-  const wide = element.scrollWidth > element.clientWidth + 2 && element.clientWidth > 0;
+  // The MathML beside a drawn formula, which only a screen reader sees, may be wider.
+  const drawn = element.querySelector("mjx-math")?.offsetWidth;
+  const needed = element.matches(".math") ? drawn : element.scrollWidth;
+  const wide = needed > element.clientWidth + 2 && element.clientWidth > 0;
   if (wide === element.classList.contains("scrolls")) return wide && edges(element);
   element.classList.toggle("scrolls", wide);
   if (wide) {

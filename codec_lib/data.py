@@ -41,8 +41,13 @@ def sample(name: str = "astronaut") -> Image.Image:
     """A photograph that comes with scikit-image, as an RGB picture; no network is used.
 
     "astronaut" (512x512), "chelsea" (451x300) and "coffee" (600x400) ship with every version.
+    ModuleNotFoundError, with the command that mends it, where scikit-image is not installed.
     """
-    from skimage import data as pictures
+    try:
+        from skimage import data as pictures
+    except ModuleNotFoundError as error:
+        message = "data.sample: the pictures come with scikit-image: pip install scikit-image"
+        raise ModuleNotFoundError(message) from error
 
     return Image.fromarray(getattr(pictures, name)()).convert("RGB")
 

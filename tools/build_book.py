@@ -7,6 +7,7 @@ page's codec is put beside it. A page loads nothing but the book's own files.
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from tools import formulas, landing, share_picture, slim, touch_up, web
+from tools import api_pages, citations, downloads, formulas, landing, share_picture, slim, touch_up, web
 from tools.setup_cell import ROOT, effective_url, pages_url
 
 
@@ -27,6 +28,22 @@ def effective_config(root: Path = ROOT, environment: dict[str, str] | None = Non
     return config
 
 
+def front_page(site: Path) -> str:
+    """Return the page at the site's root, whose address people share: it leads to the book's first page."""
+    head = (site / "book" / "index.html").read_text(encoding="utf-8").split("</head>")[0]
+    kept = re.findall(r"<title>.*?</title>|<meta (?:name|property)=\"(?:desc|og:|twitter:)[^>]*>", head)
+    return "\n".join(
+        (
+            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+            '<meta http-equiv="refresh" content="0; url=book/index.html">',
+            '<link rel="icon" href="_static/logo.svg" type="image/svg+xml">',
+            *kept,
+            '</head>\n<body><p><a href="book/index.html">Learned Image Compression</a></p></body>',
+            "</html>\n",
+        )
+    )
+
+
 def finish(site: Path, config: dict) -> None:
     """Make the pages that Sphinx wrote light and complete."""
     macros = config["sphinx"]["config"]["mathjax3_config"]["tex"]["macros"]
@@ -34,9 +51,14 @@ def finish(site: Path, config: dict) -> None:
     touch_up.touch_up(site)
     before, after = slim.slim(site)
     web.publish(site / "_static" / "codec")
+    cited = citations.link_citations(site)
+    downloads.finish_downloads(site, config["repository"]["url"])
     share_picture.render().save(site / "_static" / "share.png")
+    (site / "index.html").write_text(front_page(site), encoding="utf-8")
     (site / ".nojekyll").touch()
-    print(f"{count} formulas typeset; {after:,} of {before:,} bytes of style are used")
+    print(
+        f"{count} formulas typeset, {cited} citations linked, {after:,} of {before:,} bytes of style kept"
+    )
 
 
 def build(root: Path = ROOT, builder: str = "html") -> int:
@@ -50,8 +72,12 @@ def build(root: Path = ROOT, builder: str = "html") -> int:
     config = target / "effective_config.yml"
     config.write_text(yaml.safe_dump(effective, sort_keys=False), encoding="utf-8")
     landing.render(root)
+    api_pages.write(root)
+    toc = target / "effective_toc.yml"
+    listed = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    toc.write_text(yaml.safe_dump(api_pages.with_pages(listed, root), sort_keys=False), encoding="utf-8")
     program = Path(sys.executable).with_name("jupyter-book")
-    command = [str(program), "build", str(root), "--config", str(config)]
+    command = [str(program), "build", str(root), "--config", str(config), "--toc", str(toc)]
     command += ["--builder", builder, "-n", "--keep-going"]
     if builder == "html":
         command.append("-W")

@@ -21,7 +21,11 @@ async function main() {
       versionWarnings: false,
     },
     // A formula that TeX does not understand stops the build instead of turning red on the page.
-    tex: { macros, formatError: (_, error) => { throw error; } },
+    tex: {
+      macros,
+      packages: { "[-]": ["noundefined", "noerrors"] },
+      formatError: (_, error) => { throw error; },
+    },
     chtml: { fontURL: "mathjax", matchFontHeight: false },
     startup: { typeset: false },
   });

@@ -11,7 +11,10 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from tools import api_pages
+
 UNUSED = re.compile(r"thebe|mathjax|design-tabs|toggle(button|Hint|OpenOnPrint)", re.IGNORECASE)
+SOURCE_BUTTONS = ("source-buttons", "download-buttons", "download-source-button", "download-pdf-button")
 DESCRIPTION_LENGTH = 200  # characters; what follows is cut off where the sentence is shown
 SHARE_ALT = "One crop of a photo three times: the original, JPEG and a learned codec at the same bytes"
 
@@ -41,6 +44,14 @@ def lighten(app: Sphinx, page: str, template: str, context: dict[str, Any], doct
     """Take the unused scripts and style sheets off a page; give it a description."""
     for kind in ("script_files", "css_files"):
         context[kind][:] = dict.fromkeys(asset for asset in context[kind] if is_used(asset))
+    if page.startswith(
+        f"{api_pages.OVERVIEW}/"
+    ):  # written by the build: there is no source to edit or download
+        context["header_buttons"] = [
+            button
+            for button in context.get("header_buttons", [])
+            if button.get("label") not in SOURCE_BUTTONS
+        ]
     context["description"] = description(doctree)
     context["html_baseurl"] = app.config.html_baseurl
     context["share_alt"] = SHARE_ALT

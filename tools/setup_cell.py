@@ -2,7 +2,8 @@
 
 The address is `project.urls.Repository` in pyproject.toml. The setup cell is the first code cell of
 every notebook: it does nothing outside Colab, and there it installs the library without pinning or
-downgrading anything.
+downgrading anything. The copy that a reader downloads from the site lies outside the repository: its
+cell also says what is missing, and in the site of a fork it names the fork.
 """
 
 import os
@@ -38,13 +39,31 @@ def pages_url(url: str) -> str:
     return f"https://{owner.lower()}.github.io/{name}/"
 
 
+def requirement(url: str) -> str:
+    """Return what pip installs the library from."""
+    return f"git+{url}@{BRANCH}"
+
+
 def source(root: Path = ROOT) -> str:
     """Return the source of the setup cell."""
     return (
         "# In Colab: install the book's library. Elsewhere this cell does nothing.\n"
         "import sys\n\n"
         'if "google.colab" in sys.modules:\n'
-        f'    %pip install -q "git+{repository_url(root)}@{BRANCH}"'
+        f'    %pip install -q "{requirement(repository_url(root))}"'
+    )
+
+
+def source_of_download(url: str) -> str:
+    """Return the source of the setup cell in a notebook that is read without the repository."""
+    return (
+        "# In Colab: install the book's library. Elsewhere: say how, where it is missing.\n"
+        "import importlib.util\nimport sys\n\n"
+        'if "google.colab" in sys.modules:\n'
+        f'    %pip install -q "{requirement(url)}"\n'
+        'elif importlib.util.find_spec("codec_lib") is None:\n'
+        f"    command = 'pip install scikit-image \"{requirement(url)}\"'\n"
+        '    raise ModuleNotFoundError(f"This chapter needs the book\'s library: {command}")'
     )
 
 

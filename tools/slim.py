@@ -19,7 +19,9 @@ PIECE = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|/\*.*?\*/|[{};]|[^{};
 NAME = re.compile(r"[.#]((?:\\.|[\w-])+)")
 INNER = re.compile(r"\((?:[^()]|\([^()]*\))*\)|\[[^\]]*\]")
 NESTING = ("@media", "@supports", "@layer", "@container")
-FONT = re.compile(r"url\([^)]*/(fa-[\w-]+)\.woff2\) format\(\"woff2\"\),url\([^)]*\.ttf\) format\(\"truetype\"\)")
+FONT = re.compile(
+    r"url\([^)]*/(fa-[\w-]+)\.woff2\) format\(\"woff2\"\),url\([^)]*\.ttf\) format\(\"truetype\"\)"
+)
 ICON = re.compile(r"""content:\s*"\\(f[0-9a-f]{3})\"""")
 
 

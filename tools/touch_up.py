@@ -9,7 +9,10 @@ from pathlib import Path
 
 MENDED = (
     # The logo and its title lie outside every landmark.
-    (r'<div id="pst-primary-sidebar"', '<div id="pst-primary-sidebar" role="complementary" aria-label="Book"'),
+    (
+        r'<div id="pst-primary-sidebar"',
+        '<div id="pst-primary-sidebar" role="complementary" aria-label="Book"',
+    ),
     # ARIA 1.3 drops the role of a bibliography's entry; a list of them holds anchors beside them.
     (r' role="doc-biblioentry"', ""),
     (r'<div role="list" class="citation-list">', '<div class="citation-list">'),

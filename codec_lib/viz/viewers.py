@@ -56,7 +56,7 @@ _COMPARE_STYLE = """
 """
 _FILMSTRIP_STYLE = """
 #{id} input {{ display: block; width: 100%; height: 2.2em; margin: 0.3em 0 0;
-  accent-color: #1a73e8; }}
+  accent-color: #1a73e8; touch-action: pan-y; }}
 """
 _COMPARE_MOVE = (
     "this.parentNode.style.setProperty('--p', this.value + '%');"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import yaml
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response
 
+from tools import api_pages
 from tools.setup_cell import ROOT
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
@@ -22,6 +23,8 @@ def files(entries: list[dict]) -> Iterator[str]:
 
 CHAPTERS = list(files([entry for part in TOC["parts"] for entry in part["chapters"]]))
 PAGES = [TOC["root"], *CHAPTERS, "genindex", "search"]
+# The pages of the library are made alike: the one with the most text, and one with drawings and examples.
+LIBRARY = [api_pages.page_name(f"codec_lib.{name}") for name in ("models.base", "layers.gdn")]
 PICTURES = re.compile(rb"data:image/[^\"')]*")
 
 

@@ -6,17 +6,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.pages import PAGES, visiting
+from tests.browser.pages import LIBRARY, PAGES, visiting
 from tests.browser.screens import DESK, PHONE
 
 pytestmark = pytest.mark.browser
 
 MOST_BYTES = 1_000_000  # of all but pictures, before compression: what a slow phone waits for
+A4 = {"width": 718, "height": 1047}  # CSS pixels between margins of 1 cm
 SMALLEST = {"width": 320, "height": 568}
 
 AXE = Path(find_spec("axe_playwright_python").origin).with_name("axe.min.js").read_text(encoding="utf-8")
-# Formulas and code are drawn by thousands of elements, which axe would look at one by one: formulas are hidden from a
-# screen reader, which gets MathML, and the colours of code are looked at once.
+# Formulas and code are drawn by thousands of elements, which axe would look at one by one: formulas are
+# hidden from a screen reader, which gets MathML, and the colours of code are looked at once.
 SIMPLIFY = """() => {
   document.querySelectorAll("mjx-math, mjx-assistive-mml").forEach(e => e.replaceWith("formula"));
   document.querySelectorAll("pre").forEach(e => { e.textContent = e.textContent });
@@ -24,7 +25,7 @@ SIMPLIFY = """() => {
 RULES = """{resultTypes: ["violations"], rules: {"label-content-name-mismatch": {enabled: true}}}"""
 
 
-@pytest.fixture(scope="module", params=PAGES)
+@pytest.fixture(scope="module", params=[*PAGES, *LIBRARY])
 def visit(request, browser, site):
     """Each page of the book once, on a phone."""
     with visiting(browser, PHONE, site, request.param) as visit:
@@ -52,6 +53,31 @@ def test_it_is_no_wider_than_the_smallest_phone(visit):
         visit.page.set_viewport_size(size)
         widths = visit.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
         assert widths == [size["width"], size["width"]]
+
+
+# What is wider than its own box, or than the paper.
+CUT = """() => [...document.querySelectorAll('.bd-article :is(pre, table, div.math, .output)')]
+  .filter(e => e.getClientRects().length)
+  .filter(e => e.scrollWidth > e.clientWidth + 2 && getComputedStyle(e).overflowX != 'visible'
+    || e.getBoundingClientRect().right > document.documentElement.clientWidth + 2)
+  .map(e => e.tagName + ' ' + e.textContent.trim().slice(0, 60))"""
+# Texts whose ink is light.
+GREY = """() => [...document.querySelectorAll('.bd-article :is(p, li, pre, pre span, h2)')]
+  .map(e => getComputedStyle(e).color.match(/[0-9.]+/g).slice(0, 3).map(Number))
+  .filter(([r, g, b]) => 0.2126 * r + 0.7152 * g + 0.0722 * b > 140).length"""
+
+
+def test_nothing_is_cut_off_or_closed_or_grey_on_paper(visit):
+    page = visit.page
+    page.set_viewport_size(A4)
+    page.emulate_media(color_scheme="dark", media="print")
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    assert page.evaluate(CUT) == []
+    assert page.locator(".bd-article details:not([open])").count() == 0
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate(GREY) == 0
+    page.emulate_media(color_scheme="light", media="screen")
+    page.set_viewport_size(PHONE["viewport"])
 
 
 def test_nobody_is_shut_out_on_a_phone_or_a_dark_desk(visit):

@@ -1,0 +1,108 @@
+"""Link what a chapter cites to its entry in the bibliography, in the built pages.
+
+Colab shows `{cite}` as raw text, so a chapter says "Ballé et al., 2018" in its text and sets titles in
+italics under "Further reading". Both are enough to find the entry: a title is looked for in the entries,
+a name and a year in the authors and the year of `references.bib`. What is not in the bibliography, or
+could mean two entries, stays as it is.
+"""
+
+import html
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.setup_cell import ROOT
+
+BIBLIOGRAPHY = "book/bibliography.html"
+REFERENCES = ROOT / "book" / "references.bib"
+FIELD = re.compile(r"^\s*(author|title|year)\s*=\s*\{(.*)\},?\s*$", re.MULTILINE)
+SHOWN = re.compile(r'<div class="citation" id="(?P<id>[^"]+)"[^>]*>(?P<text>.*?)</div>', re.DOTALL)
+TITLE = re.compile(r"<em>(?P<title>[A-Z][^<\s]*(?:\s+[^<\s]+){2,})</em>")  # three words or more
+NAMED = re.compile(
+    r"(?P<name>[A-ZÀ-Þ][\w’-]+)(?: et al\.| and (?:others|[A-ZÀ-Þ][\w’-]+))?"
+    r"(?:,? (?P<year>(?:19|20)\d\d)\b| \((?P<bracketed>(?:19|20)\d\d)\))"
+)
+ARTICLE = re.compile(r'<article class="bd-article">.*?</article>', re.DOTALL)
+# Inside of these, text is no prose, or is a link already.
+CLOSED = re.compile(r"(<(a|pre|script|style|code|h[1-6]|summary|figure)\b.*?</\2>|<[^>]*>)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One entry: its anchor in the bibliography, its title, the first author's surname, the year."""
+
+    anchor: str
+    title: str
+    surname: str
+    year: str
+
+
+def plain(text: str) -> str:
+    """Return the letters and figures of a text, without accents and markup, in lower case."""
+    bare = unicodedata.normalize("NFKD", html.unescape(re.sub(r"<[^>]+>", "", text)))
+    return re.sub(r"[^a-z0-9]+", "", bare.lower())
+
+
+def read_papers(references: str, bibliography: str) -> list[Paper]:
+    """Return the papers of a BibTeX file, each with its anchor in the built bibliography."""
+    shown = {plain(match["text"]): match["id"] for match in SHOWN.finditer(bibliography)}
+    papers = []
+    for entry in references.split("\n@"):
+        fields = dict(FIELD.findall(entry))
+        title, surname = plain(fields["title"]), plain(fields["author"].split(",")[0])
+        # Two papers may share words: the entry also has the right year.
+        anchors = [anchor for text, anchor in shown.items() if title in text and fields["year"] in text]
+        papers.append(Paper(anchors[0], title, surname, fields["year"]))
+    return papers
+
+
+def only(papers: list[Paper]) -> Paper | None:
+    """Return the only paper of a list."""
+    return papers[0] if len(papers) == 1 else None
+
+
+def link(page: str, papers: list[Paper], bibliography: str) -> tuple[str, int]:
+    """Return a page whose citations are links, and how many there are."""
+    count = 0
+
+    def to(paper: Paper | None, shown: str) -> str:
+        nonlocal count
+        if paper is None:
+            return shown
+        count += 1
+        return f'<a class="citation" href="{bibliography}#{paper.anchor}">{shown}</a>'
+
+    def by_title(match: re.Match) -> str:
+        return to(
+            only([paper for paper in papers if paper.title.startswith(plain(match["title"]))]), match[0]
+        )
+
+    def by_name(match: re.Match) -> str:
+        name, year = plain(match["name"]), match["year"] or match["bracketed"]
+        return to(
+            only([paper for paper in papers if (paper.surname, paper.year) == (name, year)]), match[0]
+        )
+
+    def link_article(match: re.Match) -> str:
+        titles = TITLE.sub(by_title, match[0])
+        pieces = CLOSED.split(titles)  # prose, markup, the markup's tag, prose, ...
+        pieces[::3] = [NAMED.sub(by_name, prose) for prose in pieces[::3]]
+        del pieces[2::3]
+        return "".join(pieces)
+
+    return ARTICLE.sub(link_article, page), count
+
+
+def link_citations(site: Path) -> int:
+    """Link the citations of every chapter; return how many there are."""
+    bibliography = (site / BIBLIOGRAPHY).read_text(encoding="utf-8")
+    papers = read_papers(REFERENCES.read_text(encoding="utf-8"), bibliography)
+    total = 0
+    for path in sorted((site / "book").glob("*.html")):
+        if path.stem in ("bibliography", "api"):
+            continue
+        page, count = link(path.read_text(encoding="utf-8"), papers, Path(BIBLIOGRAPHY).name)
+        path.write_text(page, encoding="utf-8")
+        total += count
+    return total
