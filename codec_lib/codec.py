@@ -120,7 +120,8 @@ def decode(
         data: the bytes.
         stages: how many of the file's stages to decode; all unless given. One is a preview. Of the others
             the bytes need not be there or intact.
-        decoder: another one of those that read files of the model, by its name (`codec_lib.decoders`).
+        decoder: another one of those that read files of the model, by its name (`codec_lib.decoders`). It
+            warns where the file's setting is not among those that it was trained for.
         device: "cpu", "cuda", or "auto" for a GPU where there is one.
         max_pixels: what declares more is refused.
     Returns:
@@ -145,6 +146,8 @@ def decode(
     codeless = (*picture.BESIDE, *picture.LAST)
     other = {name: sections.pop(name) for name in list(sections) if name in codeless}
     model = staged.trained.model if decoder is None else decoders.load(decoder, staged.trained)
+    if decoder and (note := decoders.complaint(decoder, header.value)):
+        warnings.warn(note, PictureWarning, stacklevel=2)
     with reproducible(device):
         levels = model.decompress(sections, header.value, header.height, header.width)
     return picture.restore(levels.cpu(), header.mode, other)

@@ -2,7 +2,7 @@
 
     decoders/NAME.safetensors   the parameters that differ, in float16; in its metadata the `probabilities`
                                 of the weights whose files it shows
-    decoders/NAME.json          its card
+    decoders/NAME.json          its card; "range" has the settings for which it was trained, if not for all
 
 They lie in the folder `decoders` of every folder of weights. A decoder that was trained for another goal
 than the squared error reads the same integers, which frozen tables and networks choose, and shows another
@@ -44,6 +44,14 @@ def load(name: str, trained: weights.Trained) -> Model:
         raise ValueError(f"decoder: {name!r}; there are {', '.join(paths()) or 'none'}")
     path = paths()[name]
     return _load(path, path.stat().st_mtime_ns, trained)
+
+
+def complaint(name: str, value: float) -> str | None:
+    """What is to be said when a decoder shows a file of some setting; None where it was trained for it."""
+    low, high = weights.card_of(paths()[name]).get("range", (value, value))
+    if min(low, high) <= value <= max(low, high):
+        return None
+    return f"decoder: {name} was trained for {low:g} to {high:g}, the file has {value:g}; expect faults"
 
 
 @lru_cache(maxsize=4)

@@ -2,7 +2,7 @@
 
     compare(original, decoded)                        # drag the border between the two
     filmstrip([q1, q2, q3], ["q = 1", "q = 2", "q = 3"])
-    explore(decoded_at, quality=[1, 2, 4, 8])         # turn the number, where Python runs; else a film strip
+    explore(decoded_at, quality=[1, 2, 4, 8])         # turn the number where Python runs, else a film strip
     rate_distortion(axes, {"JPEG": points})
     scoreboard("hyperprior")                          # all codecs at equal bytes, one of them marked
 

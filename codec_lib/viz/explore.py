@@ -40,8 +40,8 @@ def explore(
     """Show what depends on some numbers, and let the reader turn them.
 
     Args:
-        show: gets one value of each range, by name, and gives a picture (PIL, or uint8 (H, W, 3) or (H, W)),
-            or a matplotlib figure, or a pair of one of them and a caption. Equal values, equal picture.
+        show: gets one value of each range, by name, and gives a picture (PIL, uint8 (H, W, 3) or (H, W)), a
+            matplotlib figure, or a pair of one of them and a caption. Equal values, equal picture.
         crop: the part that is shown of a picture, as in `compare`.
         width: largest width on the page in CSS pixels.
         ranges: for each name values, the first of which is shown at first. A live slider goes from the
