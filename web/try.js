@@ -1,5 +1,5 @@
 // The page "Try it" (book/try.md): a photo or a `.clc` file in, a comparison and files out. Nothing is sent anywhere.
-import { checkSize, MAX_PIXELS } from "./codec.js";
+import { MAX_PIXELS } from "./codec.js";
 import { FileError } from "./container.js";
 import { bitMap, bitsOf, onWhite, psnr, readPicture, rival } from "./picture.js";
 import { Viewer } from "./viewer.js";
@@ -69,8 +69,11 @@ function say(text, isError = false) {
   line.classList.toggle("error", isError);
 }
 
-/** Runs what takes time, one thing after the other; an error becomes one line. */
+let running = 0; // of what `during` has begun
+
+/** Runs what takes time; an error becomes one line. */
 async function during(action) {
+  running++;
   root.setAttribute("aria-busy", "true");
   try {
     await action();
@@ -79,8 +82,10 @@ async function during(action) {
     if (!(error instanceof FileError)) throw error;
     say(error.message, true);
   } finally {
-    part("progress").hidden = true;
-    root.removeAttribute("aria-busy");
+    if (!--running) {
+      part("progress").hidden = true;
+      root.removeAttribute("aria-busy");
+    }
   }
 }
 
@@ -89,32 +94,44 @@ async function isOurs(blob) {
   return MAGIC.every((byte, k) => start[k] === byte);
 }
 
+let taken = 0; // pictures so far: of several the newest wins
+
 /** A photo or a `.clc` file from wherever it came. */
 function take(blob, name) {
+  const mine = ++taken;
+  const check = () => { if (mine !== taken) throw new Stopped(); };
   return during(async () => {
-    if (work.asked.size || work.memory > LARGE) work.stop();
-    work.memory = 0;
     const base = name.replace(/\.[^.]*$/, "") || "picture";
-    if ((await isOurs(blob)) || name.endsWith(".clc")) await open(blob, base);
-    else await compress(blob, base);
+    if ((await isOurs(blob)) || name.endsWith(".clc")) await open(blob, base, check);
+    else await compress(blob, base, check);
   });
 }
 
-async function open(blob, name) {
+// Makes the worker free for a new picture, and gives back the memory of a large one.
+function clear() {
+  now = wanted = null;
+  if (work.asked.size || work.memory > LARGE) work.stop();
+  work.memory = 0;
+}
+
+async function open(blob, name, check) {
   if (blob.size > 4 * MAX_PIXELS) throw new FileError(`file: ${blob.size} bytes; no .clc file for this page is that long`);
   say("Opening");
-  const result = await work.ask("open", { data: new Uint8Array(await blob.arrayBuffer()) });
+  const data = new Uint8Array(await blob.arrayBuffer());
+  check(), clear();
+  const result = await work.ask("open", { data });
+  check();
   now = { name, original: null, flat: null, result };
   await present();
 }
 
-async function compress(blob, name) {
+async function compress(blob, name, check) {
   say("Reading the picture");
-  const original = await readPicture(blob, MAX_PIXELS);
-  checkSize(original.width, original.height);
-  const flat = onWhite(original);
-  now = { name, original, flat, result: null };
-  now.analysis = (await work.ask("picture", { picture: original })).seconds;
+  const original = await readPicture(blob, MAX_PIXELS), flat = onWhite(original);
+  check(), clear();
+  const analysis = (await work.ask("picture", { picture: original })).seconds;
+  check();
+  now = { name, original, flat, analysis, result: null };
   await write();
 }
 
@@ -126,14 +143,20 @@ async function write() {
   if (writing) return;
   writing = true;
   try {
-    while (wanted) {
-      const [task, message] = wanted;
-      wanted = null;
-      now.result = await work.ask(task, message);
-    }
-    await present();
+    while (wanted) await fulfil();
   } finally {
     writing = false;
+  }
+}
+
+async function fulfil() {
+  const [task, message] = wanted, then = now;
+  wanted = null;
+  try {
+    then.result = await work.ask(task, message);
+    if (!wanted && then === now) await present();
+  } catch (error) {
+    if (!wanted) throw error; // else nobody wants to know any more
   }
 }
 
@@ -143,7 +166,7 @@ function rewrite() {
 
 // What is shown makes its pixels when they are looked at: of a large photo each copy takes 50 megabytes.
 async function present() {
-  const { original, flat, result, name } = now, { picture, data } = result, { width, height, bits, header } = picture;
+  const { original, flat, analysis, result, name } = now, { picture, data } = result, { width, height, bits, header } = picture;
   const seen = await asSeen(picture), shown = [];
   if (original) {
     part("quality").value = header.value;
@@ -151,13 +174,13 @@ async function present() {
     if (!part("by-size").checked) part("kilobytes").value = (data.length / 1000).toFixed(1);
     shown.push({ name: "Original", picture: () => flat });
   }
-  shown.push({ name: "Flagship", picture: () => seen, bytes: data.length, psnr: flat && psnr(flat, seen), seconds: secondsOf(result) });
+  shown.push({ name: "Flagship", picture: () => seen, bytes: data.length, psnr: flat && psnr(flat, seen), seconds: secondsOf(result, analysis) });
   for (const [kind, type] of original ? KINDS : []) {
     say(`${kind} of as many bytes`);
     const found = await rival(flat, type, data.length);
     if (found) shown.push({ name: kind, picture: () => readPicture(found.blob, Infinity), bytes: found.blob.size, psnr: found.psnr });
   }
-  if (now.result !== result) return; // a newer one is on its way
+  if (now?.result !== result) return; // a newer one is on its way
   shown.push({ name: "Bits", picture: () => bitMap(bits, width, height) });
   now.shown = shown;
   part("caption").textContent = caption(bitsOf(bits), original);
@@ -173,9 +196,9 @@ async function present() {
 }
 
 // Encoding and decoding; the analysis of a picture is done once, and is part of encoding it at any quality.
-function secondsOf({ seconds }) {
-  const [encode, decode] = [seconds.encode + (now.analysis ?? 0), seconds.decode].map((value) => number(value, 2));
-  return now.original ? `${encode} + ${decode}` : decode;
+function secondsOf({ seconds }, analysis) {
+  const [encode, decode] = [seconds.encode + (analysis ?? 0), seconds.decode].map((value) => number(value, 2));
+  return analysis ? `${encode} + ${decode}` : decode;
 }
 
 // The colours of a file with a profile are those that the browser makes of its PNG.
@@ -199,6 +222,7 @@ function fillChoices(shown, chosen) {
 }
 
 async function compare() {
+  if (!now?.shown) return;
   const sides = ["left", "right"].map((side) => now.shown.find(({ name }) => name === part(side).value));
   const pictures = await Promise.all(sides.map(async ({ name, picture }) => ({ name, picture: await picture() })));
   if (sides.every(({ name }, k) => name === part(["left", "right"][k]).value)) viewer.show(...pictures); // not yet others

@@ -45,9 +45,9 @@ def page(browser: Browser, site: str, screen: dict) -> Iterator[Page]:
 
 
 def trouble(message: ConsoleMessage) -> str | None:
-    """An error or a warning on the console; not that the book has no favicon."""
+    """An error or a warning on the console, unless it is the theme's or about the favicon."""
     where = message.location["url"]
-    if message.type not in ("error", "warning") or where.endswith("favicon.ico"):
+    if message.type not in ("error", "warning") or "pydata-sphinx-theme" in where or "favicon" in where:
         return None
     return f"{message.text} ({where})"
 
@@ -221,6 +221,7 @@ def test_a_picture_is_upright_and_in_srgb(page, tmp_path):
         ("empty.clc", b"", "magic: none; a .clc file starts with 89 43 4c 43"),
         ("text.txt", b"no picture", "picture: this browser cannot read that file as a picture"),
     ],
+    ids=["version", "empty", "text"],
 )
 def test_a_bad_file_is_one_line(page, name, content, line):
     give(page, name, content)
@@ -237,6 +238,16 @@ def test_after_a_damaged_file_the_next_one_opens(page):
     expect(page.locator("[data-part=status]")).to_contain_text("section y: CRC-32 is ", timeout=PATIENCE)
     give(page, "whole.clc", file)
     done(page)
+
+
+@pytest.mark.parametrize("screen", [DESK], ids=["desk"], indirect=True)
+def test_the_newest_of_several_pictures_wins(page, tmp_path):
+    for width in (160, 150, 140, 130):
+        give(page, f"photo-{width}.png", png(PHOTO.crop((0, 0, width, 90))))
+        page.wait_for_timeout(300)
+    expect(page.locator("[data-part=status]")).to_contain_text("Done: 130 x 90", timeout=PATIENCE)
+    done(page)
+    assert cl.decode(downloaded(page, "Download .clc", tmp_path)).size == (130, 90)
 
 
 @pytest.mark.parametrize("screen", [DESK], ids=["desk"], indirect=True)
