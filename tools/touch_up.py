@@ -19,6 +19,7 @@ MENDED = (
     # What is seen on a button is also its name.
     (r'(<summary) aria-label="Toggle hidden content"', r"\1"),
     (r'(<button class="btn search-button-field[^>]*?) aria-label="Search"', r"\1"),
+    (r'<summary>(<span class="toctree-toggle")', r'<summary aria-label="The pages below">\1'),
     # The corner of a table that has headings on two sides is no heading.
     (r'<th class="head">(?:<p></p>)?</th>', "<td></td>"),
 )
