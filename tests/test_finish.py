@@ -10,6 +10,7 @@ from tools import (
     citations,
     docstrings,
     downloads,
+    equations,
     formulas,
     setup_cell,
     slim,
@@ -185,6 +186,17 @@ def test_a_docstring_keeps_its_drawings_and_sets_its_code_as_code():
         r"* ``one``: \|x\|", "  more", "",
         ".. code-block:: pycon", "", "   >>> f(1)", "   2", "",
     ]  # fmt: skip
+
+
+def test_a_reference_to_an_equation_shows_its_number():
+    equation = NUMBERED.format("x").replace("equation-a", "equation-box")
+    text = "<p>By (box) and (other), <code>(box)</code>.</p>"
+    page, count = equations.number(PAGE.format(equation + text))
+    assert count == 1
+    assert (
+        '<p>By <a class="reference internal" href="#equation-box">(1.1)</a> and (other), <code>(box)'
+        in page
+    )
 
 
 def test_a_page_without_text_has_no_description():
