@@ -13,6 +13,8 @@ MENDED = (
         r'<div id="pst-primary-sidebar"',
         '<div id="pst-primary-sidebar" role="complementary" aria-label="Book"',
     ),
+    # Its title stands beside the logo.
+    (r'(<img [^>]*class="logo__image[^>]*?) alt=""', r'\1 alt="" aria-hidden="true"'),
     # ARIA 1.3 drops the role of a bibliography's entry; a list of them holds anchors beside them.
     (r' role="doc-biblioentry"', ""),
     (r'<div role="list" class="citation-list">', '<div class="citation-list">'),
