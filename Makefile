@@ -110,4 +110,4 @@ test: $(STAMP)
 	echo "make test: all $(words $(TEST_STEPS)) steps passed in $$SECONDS s"
 
 clean:
-	rm -rf _build
+	rm -rf _build book/api

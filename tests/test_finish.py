@@ -4,7 +4,19 @@ import json
 
 import pytest
 
-from tools import api_pages, citations, docstrings, downloads, formulas, setup_cell, slim, touch_up
+from tools import (
+    api_pages,
+    build_book,
+    citations,
+    docstrings,
+    downloads,
+    equations,
+    formulas,
+    setup_cell,
+    slim,
+    touch_up,
+)
+from tools.check_site import Site
 from tools.lean_pages import description
 
 PAGE = '<html><head></head><body><article class="bd-article">{}</article></body></html>'
@@ -113,6 +125,7 @@ BIBLIOGRAPHY = (
         ("<p><em>End-to-end optimized image</em></p>", '#id2"><em>End-to-end'),
         ("<p>Ballé et al., 2018; <em>Image compression</em></p>", None),
         ('<p><a href="x">Ballé et al., 2017</a> <code>Shannon 1948</code></p>', None),
+        ('<p><a href="x"><em>A mathematical theory of communication</em></a></p>', None),
         ("<h2>Shannon, 1948</h2>", None),
     ],
 )
@@ -175,5 +188,41 @@ def test_a_docstring_keeps_its_drawings_and_sets_its_code_as_code():
     ]  # fmt: skip
 
 
+def test_a_reference_to_an_equation_shows_its_number():
+    equation = NUMBERED.format("x").replace("equation-a", "equation-box")
+    text = "<p>By (box) and (other), <code>(box)</code>.</p>"
+    page, count = equations.number(PAGE.format(equation + text))
+    assert count == 1
+    assert (
+        '<p>By <a class="reference internal" href="#equation-box">(1.1)</a> and (other), <code>(box)'
+        in page
+    )
+
+
 def test_a_page_without_text_has_no_description():
     assert description(None) == ""
+
+
+def test_the_front_page_leads_on_and_says_what_is_there(tmp_path):
+    head = '<title>A</title><meta property="og:title" content="The book"/><meta name="other" content="x"/>'
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "logo.svg").touch()
+    first = write(tmp_path, "<h1>The book</h1>", "book/index.html")
+    first.write_text(first.read_text().replace("<head>", f"<head>{head}"))
+    page = build_book.front_page(tmp_path)
+    (tmp_path / "index.html").write_text(page)
+    assert Site(tmp_path).problems() == []
+    assert 'content="0; url=book/index.html"' in page[:200]
+    assert '<meta property="og:title" content="The book"/>' in page
+    assert "other" not in page
+
+
+@pytest.mark.parametrize(
+    ("url", "pages"),
+    [
+        ("https://github.com/Ada/fork", "https://ada.github.io/fork/"),
+        ("https://example.org/ada/fork", ""),
+    ],
+)
+def test_the_address_of_the_site_follows_the_repository(url, pages):
+    assert setup_cell.pages_url(url) == pages

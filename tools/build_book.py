@@ -15,7 +15,9 @@ from pathlib import Path
 
 import yaml
 
-from tools import api_pages, citations, downloads, formulas, landing, share_picture, slim, touch_up, web
+from tools import (
+    api_pages, citations, downloads, equations, formulas, landing, share_picture, slim, touch_up, web,
+)  # fmt: skip
 from tools.setup_cell import ROOT, effective_url, pages_url
 
 
@@ -51,14 +53,14 @@ def finish(site: Path, config: dict) -> None:
     touch_up.touch_up(site)
     before, after = slim.slim(site)
     web.publish(site / "_static" / "codec")
+    numbered = equations.number_references(site)
     cited = citations.link_citations(site)
     downloads.finish_downloads(site, config["repository"]["url"])
     share_picture.render().save(site / "_static" / "share.png")
     (site / "index.html").write_text(front_page(site), encoding="utf-8")
     (site / ".nojekyll").touch()
-    print(
-        f"{count} formulas typeset, {cited} citations linked, {after:,} of {before:,} bytes of style kept"
-    )
+    print(f"{count} formulas typeset, {cited} citations and {numbered} references to equations linked")
+    print(f"{after:,} of {before:,} bytes of style kept")
 
 
 def build(root: Path = ROOT, builder: str = "html") -> int:

@@ -13,8 +13,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-# Hosts that a page may load scripts, styles, fonts or pictures from. Nothing so far: MathJax is
-# vendored.
+# Hosts that a page may load scripts, styles, fonts or pictures from. None: formulas are typeset when the
+# book is built.
 ALLOWED_HOSTS: frozenset[str] = frozenset()
 
 LOADS = {

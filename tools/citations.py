@@ -18,14 +18,16 @@ BIBLIOGRAPHY = "book/bibliography.html"
 REFERENCES = ROOT / "book" / "references.bib"
 FIELD = re.compile(r"^\s*(author|title|year)\s*=\s*\{(.*)\},?\s*$", re.MULTILINE)
 SHOWN = re.compile(r'<div class="citation" id="(?P<id>[^"]+)"[^>]*>(?P<text>.*?)</div>', re.DOTALL)
-TITLE = re.compile(r"<em>(?P<title>[A-Z][^<\s]*(?:\s+[^<\s]+){2,})</em>")  # three words or more
-NAMED = re.compile(
-    r"(?P<name>[A-ZÀ-Þ][\w’-]+)(?: et al\.| and (?:others|[A-ZÀ-Þ][\w’-]+))?"
-    r"(?:,? (?P<year>(?:19|20)\d\d)\b| \((?P<bracketed>(?:19|20)\d\d)\))"
-)
 ARTICLE = re.compile(r'<article class="bd-article">.*?</article>', re.DOTALL)
-# Inside of these, text is no prose, or is a link already.
-CLOSED = re.compile(r"(<(a|pre|script|style|code|h[1-6]|summary|figure)\b.*?</\2>|<[^>]*>)", re.DOTALL)
+# A piece of a page: no prose or a link already; a title of three words or more; a tag; a name and a year.
+PIECE = re.compile(
+    r"(?P<closed><(?P<tag>a|pre|script|style|code|h[1-6]|summary|figure)\b.*?</(?P=tag)>)"
+    r"|<em>(?P<title>[A-Z][^<\s]*(?:\s+[^<\s]+){2,})</em>"
+    r"|(?P<markup><[^>]*>)"
+    r"|(?P<name>[A-ZÀ-Þ][\w’-]+)(?: et al\.| and (?:others|[A-ZÀ-Þ][\w’-]+))?"
+    r"(?:,? (?P<year>(?:19|20)\d\d)\b| \((?P<bracketed>(?:19|20)\d\d)\))",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -57,41 +59,30 @@ def read_papers(references: str, bibliography: str) -> list[Paper]:
     return papers
 
 
-def only(papers: list[Paper]) -> Paper | None:
-    """Return the only paper of a list."""
-    return papers[0] if len(papers) == 1 else None
+def meant(piece: re.Match, papers: list[Paper]) -> Paper | None:
+    """Return the one paper that a piece of a page cites."""
+    if title := piece["title"]:
+        found = [paper for paper in papers if paper.title.startswith(plain(title))]
+    else:
+        cited = plain(piece["name"] or ""), piece["year"] or piece["bracketed"]
+        found = [paper for paper in papers if (paper.surname, paper.year) == cited]
+    return found[0] if len(found) == 1 else None
 
 
 def link(page: str, papers: list[Paper], bibliography: str) -> tuple[str, int]:
     """Return a page whose citations are links, and how many there are."""
     count = 0
 
-    def to(paper: Paper | None, shown: str) -> str:
+    def link_piece(piece: re.Match) -> str:
         nonlocal count
+        paper = meant(piece, papers)
         if paper is None:
-            return shown
+            return piece[0]
         count += 1
-        return f'<a class="citation" href="{bibliography}#{paper.anchor}">{shown}</a>'
+        return f'<a class="citation" href="{bibliography}#{paper.anchor}">{piece[0]}</a>'
 
-    def by_title(match: re.Match) -> str:
-        return to(
-            only([paper for paper in papers if paper.title.startswith(plain(match["title"]))]), match[0]
-        )
-
-    def by_name(match: re.Match) -> str:
-        name, year = plain(match["name"]), match["year"] or match["bracketed"]
-        return to(
-            only([paper for paper in papers if (paper.surname, paper.year) == (name, year)]), match[0]
-        )
-
-    def link_article(match: re.Match) -> str:
-        titles = TITLE.sub(by_title, match[0])
-        pieces = CLOSED.split(titles)  # prose, markup, the markup's tag, prose, ...
-        pieces[::3] = [NAMED.sub(by_name, prose) for prose in pieces[::3]]
-        del pieces[2::3]
-        return "".join(pieces)
-
-    return ARTICLE.sub(link_article, page), count
+    linked = ARTICLE.sub(lambda article: PIECE.sub(link_piece, article[0]), page)
+    return linked, count
 
 
 def link_citations(site: Path) -> int:

@@ -72,8 +72,8 @@ def test_nothing_is_cut_off_or_closed_or_grey_on_paper(visit):
     page.set_viewport_size(A4)
     page.emulate_media(color_scheme="dark", media="print")
     expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    expect(page.locator(".bd-article details:not([open])")).to_have_count(0)
     assert page.evaluate(CUT) == []
-    assert page.locator(".bd-article details:not([open])").count() == 0
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate(GREY) == 0
     page.emulate_media(color_scheme="light", media="screen")

@@ -13,6 +13,7 @@ from tests.browser.screens import DESK
 
 pytestmark = pytest.mark.browser
 
+SCROLLS = re.compile("scrolls more-right")
 PRINTED = ["book/gdn", "book/errata"]
 SLIDERS = ["book/five-minutes", "book/near-lossless"]
 
