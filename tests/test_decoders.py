@@ -1,6 +1,7 @@
 """Another decoder shows the same file, and only the files of its own weights."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -44,6 +45,16 @@ def test_one_file_is_shown_by_either_decoder(folder, photo):
     between = (plain > 20) & (plain < 200)
     assert (bright - plain)[between].mean() == pytest.approx(255 * 0.25 / 4, abs=1)
     assert np.array_equal(np.asarray(cl.decode(file)), plain)  # the first decoder is as it was
+
+
+def test_a_decoder_warns_of_settings_that_it_was_not_trained_for(folder, photo):
+    card = folder / "decoders" / "bright.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"range": [1, 5]}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cl.decode(cl.encode(photo, "base", quality=5), decoder="bright")
+    with pytest.warns(cl.PictureWarning, match="trained for 1 to 5, the file has 6"):
+        cl.decode(cl.encode(photo, "base", quality=6), decoder="bright")
 
 
 def test_evaluation_takes_a_decoder(folder, photo):

@@ -16,8 +16,17 @@ from pathlib import Path
 import yaml
 
 from tools import (
-    api_pages, citations, downloads, equations, formulas, landing, share_picture, slim, touch_up, web,
-)  # fmt: skip
+    api_pages,
+    citations,
+    downloads,
+    equations,
+    formulas,
+    landing,
+    share_picture,
+    slim,
+    touch_up,
+    web,
+)
 from tools.setup_cell import ROOT, effective_url, pages_url
 
 
