@@ -68,7 +68,7 @@ def viewer() -> str:
     frames = [shown[name][0] for name in order]
     say = "{}: {:,} bytes, {:.1f} dB".format
     labels = [say(name, shown[name][1], metrics.psnr(photo, shown[name][0])) for name in order]
-    return viz.filmstrip(frames, labels, 512, CROP).data
+    return viz.filmstrip(frames, labels, 440, CROP).data
 
 
 def parts(root: Path = ROOT) -> str:
