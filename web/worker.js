@@ -39,7 +39,11 @@ async function ready(withEncoder, tell) {
     );
     before += bytes;
     if (name === "encoder") codec.addEncoder(content);
-    else codec = await Codec.load(await (await fetch(address("codec.wasm"))).arrayBuffer(), content);
+    else
+      codec = await Codec.load(
+        await (await fetch(address("codec.wasm"), { cache: "no-cache" })).arrayBuffer(),
+        content,
+      );
   }
   return codec;
 }
