@@ -10,12 +10,27 @@ import { FileError, hex, read, write } from "./container.js";
 import { OPTIONAL, unpack } from "./metadata.js";
 import { packPng, unpackPlane } from "./png.js";
 
-const MODEL = "flagship", SETTING = "quality", STRIDE = 64, M = 320, H = 96;
-export const COARSEST = 1, FINEST = 8, STEP = 1 / 256;
+const MODEL = "flagship",
+  SETTING = "quality",
+  STRIDE = 64,
+  M = 320,
+  H = 96;
+export const COARSEST = 1,
+  FINEST = 8,
+  STEP = 1 / 256;
 export const MAX_PIXELS = 1 << 24; // of this page, so that memory stays below 400 MB
-const ERRORS = ["", "truncated", "bad header", "bad state", "bad escape codes", "symbol out of range", "bytes left over"];
+const ERRORS = [
+  "",
+  "truncated",
+  "bad header",
+  "bad state",
+  "bad escape codes",
+  "symbol out of range",
+  "bytes left over",
+];
 const IN_Y = 16;
-const WALK_SHARE = 0.2, ANALYSIS_SHARE = 0.6; // of a decoder's and of an encoder's time, about
+const WALK_SHARE = 0.2,
+  ANALYSIS_SHARE = 0.6; // of a decoder's and of an encoder's time, about
 
 // Pillow's grey of a colour, in 1/65536.
 const grey = (r, g, b) => (19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16;
@@ -23,7 +38,9 @@ const grey = (r, g, b) => (19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16;
 /** FileError for a picture above the page's limit. */
 export function checkSize(width, height) {
   if (width * height > MAX_PIXELS)
-    throw new FileError(`size: ${width} x ${height}; this page takes ${Math.floor(MAX_PIXELS / 1e6)} megapixels at most`);
+    throw new FileError(
+      `size: ${width} x ${height}; this page takes ${Math.floor(MAX_PIXELS / 1e6)} megapixels at most`,
+    );
 }
 
 export class Codec {
@@ -42,7 +59,8 @@ export class Codec {
   }
 
   addEncoder(encoder) {
-    if (hex(encoder.subarray(8, 24)) !== this.digests) throw new FileError("weights: encoder and decoder do not belong together");
+    if (hex(encoder.subarray(8, 24)) !== this.digests)
+      throw new FileError("weights: encoder and decoder do not belong together");
     this.forget();
     this.module.release(this.start);
     this.keep("load_encoder", encoder);
@@ -50,33 +68,45 @@ export class Codec {
   }
 
   keep(loader, file) {
-    if (this.module[loader](this.put(file), file.length)) throw new FileError("weights: not those of this page");
+    if (this.module[loader](this.put(file), file.length))
+      throw new FileError("weights: not those of this page");
     this.start = this.base = this.module.mark(); // all beyond is one picture's, and free again before the next
   }
 
   // A view of the module's memory dies when that grows: none is kept across a call.
-  view(at, length, type = Uint8Array) { return new type(this.module.memory.buffer, at, length); }
+  view(at, length, type = Uint8Array) {
+    return new type(this.module.memory.buffer, at, length);
+  }
   put(bytes) {
     const at = this.module.alloc(bytes.length);
     this.view(at, bytes.length).set(bytes);
     return at;
   }
-  get memory() { return this.module.memory.buffer.byteLength; }
+  get memory() {
+    return this.module.memory.buffer.byteLength;
+  }
 
   /** Header and sections of a file that this codec can decode; FileError for another. */
   open(data) {
     const { header, sections } = read(data);
     if (header.model !== MODEL)
       throw new FileError(`model: ${header.model}; this page has the ${MODEL}, Python opens the others`);
-    if (header.weights !== this.weights) throw new FileError(`weights: the file needs ${header.weights}, here are ${this.weights}`);
+    if (header.weights !== this.weights)
+      throw new FileError(`weights: the file needs ${header.weights}, here are ${this.weights}`);
     if (header.probabilities !== this.probabilities)
-      throw new FileError(`probabilities: the file needs ${header.probabilities}, here are ${this.probabilities}`);
-    if (header.setting !== SETTING) throw new FileError(`setting: ${header.setting}; ${MODEL} has ${SETTING}`);
+      throw new FileError(
+        `probabilities: the file needs ${header.probabilities}, here are ${this.probabilities}`,
+      );
+    if (header.setting !== SETTING)
+      throw new FileError(`setting: ${header.setting}; ${MODEL} has ${SETTING}`);
     if (!(header.value >= COARSEST && header.value <= FINEST))
       throw new FileError(`${SETTING}: ${header.value}; allowed is ${COARSEST} to ${FINEST}`);
-    if (header.mode.endsWith(";16")) throw new FileError(`mode: ${header.mode}; this page decodes 8 bits a sample`);
+    if (header.mode.endsWith(";16"))
+      throw new FileError(`mode: ${header.mode}; this page decodes 8 bits a sample`);
     const needed = header.mode.endsWith("A") ? ["alpha", "y", "z"] : ["y", "z"];
-    const held = Object.keys(sections).filter((name) => !OPTIONAL.includes(name)).sort();
+    const held = Object.keys(sections)
+      .filter((name) => !OPTIONAL.includes(name))
+      .sort();
     if (held.join() !== needed.join()) throw new FileError(`sections: ${held}; this file has ${needed}`);
     checkSize(header.width, header.height);
     return { header, sections };
@@ -84,13 +114,15 @@ export class Codec {
 
   /** {width, height, mode, rgba, profile, bits, header}: `bits` has a number for each 16 x 16 pixels. */
   async decode(data, onProgress = () => {}) {
-    const { header, sections } = this.open(data), { width, height, mode } = header;
+    const { header, sections } = this.open(data),
+      { width, height, mode } = header;
     const profile = await this.metadata(sections, mode);
     const alpha = sections.alpha && (await unpackPlane(sections.alpha, width, height, "section alpha"));
     await this.readLatents(sections, width, height, (share) => onProgress(WALK_SHARE * share));
     const rgba = await this.synthesize(header, (share) => onProgress(WALK_SHARE + (1 - WALK_SHARE) * share));
     if (mode.startsWith("L"))
-      for (let k = 0; k < rgba.length; k += 4) rgba[k] = rgba[k + 1] = rgba[k + 2] = grey(rgba[k], rgba[k + 1], rgba[k + 2]);
+      for (let k = 0; k < rgba.length; k += 4)
+        rgba[k] = rgba[k + 1] = rgba[k + 2] = grey(rgba[k], rgba[k + 1], rgba[k + 2]);
     if (alpha) for (let k = 0; k < alpha.length; k++) rgba[4 * k + 3] = alpha[k];
     return { width, height, mode, rgba, profile, bits: this.bits(), header };
   }
@@ -102,15 +134,16 @@ export class Codec {
   }
 
   async readLatents({ z, y }, width, height, onProgress) {
-    const { module } = this, fail = (error) => {
-      throw new FileError(`section ${error > IN_Y ? "y" : "z"}: ${ERRORS[error % IN_Y]}`);
-    };
+    const { module } = this,
+      fail = (error) => {
+        throw new FileError(`section ${error > IN_Y ? "y" : "z"}: ${ERRORS[error % IN_Y]}`);
+      };
     module.release(this.base);
     const error = module.decode_start(this.put(z), z.length, this.put(y), y.length, height, width);
     if (error) fail(error);
     this.size = latentsOf(width, height);
     const total = this.size[0] * this.size[1];
-    for (let left = total; left; ) {
+    for (let left = total; left;) {
       left = module.decode_next();
       if (left < 0) fail(-left);
       await onProgress(1 - left / total);
@@ -118,10 +151,12 @@ export class Codec {
   }
 
   async synthesize({ width, height, value }, onProgress) {
-    const rgba = new Uint8ClampedArray(4 * width * height), padded = this.size[1] * 16;
+    const rgba = new Uint8ClampedArray(4 * width * height),
+      padded = this.size[1] * 16;
     const at = this.module.synthesis_start(value);
     for (let row = 0, top = 0; row < this.size[0]; row++) {
-      const ready = this.module.synthesis_next(row), pixels = this.view(at, 4 * ready * padded);
+      const ready = this.module.synthesis_next(row),
+        pixels = this.view(at, 4 * ready * padded);
       for (let k = 0; k < ready && top < height; k++, top++)
         rgba.set(pixels.subarray(4 * k * padded, 4 * (k * padded + width)), 4 * top * width);
       await onProgress((row + 1) / this.size[0]);
@@ -147,7 +182,9 @@ export class Codec {
   /** The file of a picture {rgba, width, height}: grey if all of it is, with alpha if any of it is transparent. */
   async encode(picture, quality, onProgress = () => {}) {
     await this.analyze(picture, (share) => onProgress(ANALYSIS_SHARE * share));
-    const data = await this.write(quality, (share) => onProgress(ANALYSIS_SHARE + (1 - ANALYSIS_SHARE) * share));
+    const data = await this.write(quality, (share) =>
+      onProgress(ANALYSIS_SHARE + (1 - ANALYSIS_SHARE) * share),
+    );
     this.forget();
     return data;
   }
@@ -156,13 +193,16 @@ export class Codec {
   async analyze({ rgba, width, height }, onProgress = () => {}) {
     checkSize(width, height);
     this.forget();
-    const { module } = this, mode = modeOf(rgba), beside = {};
+    const { module } = this,
+      mode = modeOf(rgba),
+      beside = {};
     if (mode.endsWith("A")) {
       const plane = Uint8Array.from({ length: width * height }, (_, k) => rgba[4 * k + 3]);
       beside.alpha = new Uint8Array(await (await packPng(plane, width, height, 1)).arrayBuffer());
     }
     module.release(this.start);
-    const at = module.analysis_start(height, width), strips = Math.ceil(height / STRIDE) * 8;
+    const at = module.analysis_start(height, width),
+      strips = Math.ceil(height / STRIDE) * 8;
     for (let strip = 0; strip < strips; strip++) {
       const levels = this.view(at, 32 * width);
       for (let k = 0; k < 8; k++) {
@@ -178,20 +218,25 @@ export class Codec {
 
   /** The file of the picture that was analyzed last. */
   async write(quality, onProgress = () => {}) {
-    const { module, weights, probabilities } = this, { width, height, mode, beside } = this.analyzed;
+    const { module, weights, probabilities } = this,
+      { width, height, mode, beside } = this.analyzed;
     const value = Math.round(Math.min(Math.max(quality, COARSEST), FINEST) / STEP) * STEP;
     module.release(this.base);
     module.encode_start(height, width, value);
     this.size = latentsOf(width, height);
-    const total = this.size[0] * this.size[1], sections = { ...beside };
-    for (let left = total; left; ) {
+    const total = this.size[0] * this.size[1],
+      sections = { ...beside };
+    for (let left = total; left;) {
       left = module.encode_next();
       await onProgress(1 - left / total);
     }
     ["z", "y"].forEach((name, k) => {
       sections[name] = this.view(module.stream_at(k), module.stream_length(k)).slice();
     });
-    return write({ model: MODEL, weights, probabilities, width, height, mode, setting: SETTING, value }, sections);
+    return write(
+      { model: MODEL, weights, probabilities, width, height, mode, setting: SETTING, value },
+      sections,
+    );
   }
 
   forget() {
@@ -205,7 +250,8 @@ const latentsOf = (width, height) => [height, width].map((side) => Math.ceil(sid
 
 /** L, LA, RGB or RGBA: what says all of a picture. */
 export function modeOf(rgba) {
-  let colour = false, alpha = false;
+  let colour = false,
+    alpha = false;
   for (let k = 0; k < rgba.length && !(colour && alpha); k += 4) {
     colour ||= rgba[k] !== rgba[k + 1] || rgba[k] !== rgba[k + 2];
     alpha ||= rgba[k + 3] !== 255;

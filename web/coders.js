@@ -18,7 +18,8 @@ export function tableOf(frequencies) {
 
 /** log2 of a positive BigInt. */
 export function log2(x) {
-  const digits = x.toString(2), head = digits.slice(0, 53);
+  const digits = x.toString(2),
+    head = digits.slice(0, 53);
   return Math.log2(parseInt(head, 2)) + digits.length - head.length;
 }
 
@@ -30,12 +31,15 @@ export function ransSteps(message, { rows, M }) {
   const steps = [];
   let x = 1n;
   for (const symbol of [...message].reverse()) {
-    const { f, c } = rows[symbol], before = x;
+    const { f, c } = rows[symbol],
+      before = x;
     x = (x / f) * M + c + (x % f);
     steps.push({ task: "push", symbol, before, slot: x % M, x });
   }
   for (let k = 0; k < message.length; k++) {
-    const slot = x % M, before = x, symbol = rows.findIndex(({ f, c }) => c <= slot && slot < c + f);
+    const slot = x % M,
+      before = x,
+      symbol = rows.findIndex(({ f, c }) => c <= slot && slot < c + f);
     const { f, c } = rows[symbol];
     x = f * (x / M) + slot - c;
     steps.push({ task: "pop", symbol, before, slot, x });
@@ -45,10 +49,12 @@ export function ransSteps(message, { rows, M }) {
 
 /** All steps of a range coder: {symbol, low, width, scale}, the interval being [low, low + width) / scale. */
 export function rangeSteps(message, { rows, M }) {
-  let low = 0n, width = 1n, scale = 1n;
+  let low = 0n,
+    width = 1n,
+    scale = 1n;
   return message.map((symbol) => {
     const { f, c } = rows[symbol];
-    low = low * M + width * c, width *= f, scale *= M;
+    ((low = low * M + width * c), (width *= f), (scale *= M));
     return { task: "narrow", symbol, low, width, scale };
   });
 }
@@ -57,6 +63,7 @@ export function rangeSteps(message, { rows, M }) {
 export function shortest({ low, width, scale }) {
   for (let count = 0, unit = 1n; ; count++, unit *= 2n) {
     const number = (low * unit + scale - 1n) / scale; // rounded up
-    if ((number + 1n) * scale <= (low + width) * unit) return count ? number.toString(2).padStart(count, "0") : "";
+    if ((number + 1n) * scale <= (low + width) * unit)
+      return count ? number.toString(2).padStart(count, "0") : "";
   }
 }

@@ -7,7 +7,9 @@
 const MAGIC = [0x89, 0x43, 0x4c, 0x43]; // 89 "CLC"
 const VERSION = 3;
 export const MODES = ["L", "RGB", "LA", "RGBA", "L;16", "RGB;16", "LA;16", "RGBA;16"];
-const MAX_PIXELS = 1 << 27, MAX_SIDE = 1 << 16, VALUE_SCALE = 256;
+const MAX_PIXELS = 1 << 27,
+  MAX_SIDE = 1 << 16,
+  VALUE_SCALE = 256;
 const MAX_NAME = 255;
 
 /** What is wrong with a file, in one line: the field, its value, what is allowed. */
@@ -25,7 +27,8 @@ export function crc32(bytes) {
   return ~crc >>> 0;
 }
 
-export const hex = (bytes, between = "") => Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join(between);
+export const hex = (bytes, between = "") =>
+  Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join(between);
 const crcText = (crc) => crc.toString(16).padStart(8, "0");
 const isName = (bytes) => bytes.length > 0 && bytes.every((b) => b >= 32 && b <= 126);
 const textOf = (bytes) => String.fromCharCode(...bytes);
@@ -49,10 +52,18 @@ class Reader {
     this.fields.push(field);
     return field.value;
   }
-  u8(name) { return this.field(name, 1, (at) => this.data[at]); }
-  u16(name) { return this.field(name, 2, (at) => this.view.getUint16(at, true)); }
-  u32(name) { return this.field(name, 4, (at) => this.view.getUint32(at, true)); }
-  bytes(name, size) { return this.field(name, size, (at) => this.data.subarray(at, at + size)); }
+  u8(name) {
+    return this.field(name, 1, (at) => this.data[at]);
+  }
+  u16(name) {
+    return this.field(name, 2, (at) => this.view.getUint16(at, true));
+  }
+  u32(name) {
+    return this.field(name, 4, (at) => this.view.getUint32(at, true));
+  }
+  bytes(name, size) {
+    return this.field(name, size, (at) => this.data.subarray(at, at + size));
+  }
   name(name) {
     const size = this.u8(`${name}: length`);
     return this.bytes(name, size);
@@ -75,7 +86,11 @@ function parse(reader, found) {
   const count = reader.u8("sections");
   for (let k = 0; k < count; k++) {
     const name = reader.name(`section ${k}`);
-    found.rows.push({ name, length: reader.u32(`section ${k}: bytes`), crc: reader.u32(`section ${k}: CRC-32`) });
+    found.rows.push({
+      name,
+      length: reader.u32(`section ${k}: bytes`),
+      crc: reader.u32(`section ${k}: CRC-32`),
+    });
   }
   const crc = crc32(reader.data.subarray(0, reader.at));
   const stated = reader.u32("CRC-32");
@@ -92,7 +107,8 @@ function check(header, rows, problems) {
       problems.push(`size: ${width} x ${height}; allowed are sides to ${MAX_SIDE} and ${MAX_PIXELS} pixels`);
   }
   for (const name of ["model", "setting"])
-    if (header[name] && !isName(header[name])) problems.push(`${name}: allowed are 1 to 255 printable ASCII characters`);
+    if (header[name] && !isName(header[name]))
+      problems.push(`${name}: allowed are 1 to 255 printable ASCII characters`);
   const names = rows.map((row) => textOf(row.name));
   if (new Set(names).size < names.length || !rows.every((row) => isName(row.name)))
     problems.push("sections: allowed are printable names, each at most once");
@@ -100,14 +116,16 @@ function check(header, rows, problems) {
 
 /** All that can be read of a file: fields with their offsets, header or null, sections, problems (one line each). */
 export function inspect(data) {
-  const reader = new Reader(data), found = { header: {}, rows: [], problems: [], end: null };
+  const reader = new Reader(data),
+    found = { header: {}, rows: [], problems: [], end: null };
   try {
     parse(reader, found);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     found.problems.push(`header: ends after ${data.length} bytes; truncated`);
   }
-  const { header, rows, problems } = found, start = [];
+  const { header, rows, problems } = found,
+    start = [];
   const magic = Array.from(data.subarray(0, 4));
   if (magic.some((byte, k) => byte !== MAGIC[k]) || !data.length)
     start.push(`magic: ${hex(magic, " ") || "none"}; a .clc file starts with ${hex(MAGIC, " ")}`);
@@ -119,14 +137,20 @@ export function inspect(data) {
   if (!rows.every((row) => isName(row.name)) || found.end === null)
     return { fields: reader.fields, header: null, sections, problems };
   const inRange = header.mode < MODES.length && isName(header.model) && isName(header.setting);
-  const texts = inRange && { mode: MODES[header.mode], model: textOf(header.model), setting: textOf(header.setting) };
+  const texts = inRange && {
+    mode: MODES[header.mode],
+    model: textOf(header.model),
+    setting: textOf(header.setting),
+  };
   return { fields: reader.fields, header: texts ? { ...header, ...texts } : null, sections, problems };
 }
 
 function sectionsOf(data, rows, end, problems) {
   let at = end ?? data.length;
   const sections = rows.map(({ name, length, crc }) => {
-    const bytes = data.subarray(at, at + length), offset = at, found = crc32(bytes);
+    const bytes = data.subarray(at, at + length),
+      offset = at,
+      found = crc32(bytes);
     at = Math.min(at + length, data.length);
     let problem = null;
     if (bytes.length < length) problem = `${bytes.length} bytes left of ${length}; truncated`;
@@ -135,7 +159,8 @@ function sectionsOf(data, rows, end, problems) {
   });
   if (end === null) return sections; // else nobody knows where the sections start
   for (const { name, problem } of sections) if (problem) problems.push(`section ${name}: ${problem}`);
-  if (at !== data.length) problems.push(`file: ${data.length - at} bytes after the last section; none allowed`);
+  if (at !== data.length)
+    problems.push(`file: ${data.length - at} bytes after the last section; none allowed`);
   return sections;
 }
 
@@ -150,7 +175,8 @@ export function read(data) {
 export function write(header, sections) {
   const ascii = (text) => Array.from(text, (character) => character.charCodeAt(0));
   const name = (text) => [text.length, ...ascii(text)];
-  const number = (value, size) => Array.from({ length: size }, (_, k) => Math.floor(value / 2 ** (8 * k)) & 255);
+  const number = (value, size) =>
+    Array.from({ length: size }, (_, k) => Math.floor(value / 2 ** (8 * k)) & 255);
   const digest = (text) => text.match(/../g).map((pair) => parseInt(pair, 16));
   const names = Object.keys(sections);
   if (names.length > MAX_NAME) throw new FileError(`sections: ${names.length}; allowed are ${MAX_NAME}`);
@@ -159,11 +185,12 @@ export function write(header, sections) {
   head.push(...number(Math.round(header.value * VALUE_SCALE), 2));
   head.push(...digest(header.weights), ...digest(header.probabilities));
   head.push(...name(header.model), ...name(header.setting), names.length);
-  for (const key of names) head.push(...name(key), ...number(sections[key].length, 4), ...number(crc32(sections[key]), 4));
+  for (const key of names)
+    head.push(...name(key), ...number(sections[key].length, 4), ...number(crc32(sections[key]), 4));
   head.push(...number(crc32(head), 4));
   const parts = [Uint8Array.from(head), ...Object.values(sections)];
   const data = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
-  for (const part of parts) data.set(part, at), (at += part.length);
+  for (const part of parts) (data.set(part, at), (at += part.length));
   return data;
 }

@@ -12,5 +12,6 @@ export function element(name, properties = {}, ...children) {
 /** Links the style that all components share, once a page. */
 export function withStyle() {
   const href = new URL("components.css", import.meta.url).href;
-  if (!document.querySelector(`link[href="${href}"]`)) document.head.append(element("link", { rel: "stylesheet", href }));
+  if (!document.querySelector(`link[href="${href}"]`))
+    document.head.append(element("link", { rel: "stylesheet", href }));
 }

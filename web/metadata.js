@@ -19,7 +19,8 @@ export async function unpack(name, section, mode) {
     const text = (from, to) => String.fromCharCode(...data.subarray(from, to));
     const fitting = mode.startsWith("L") ? "GRAY" : "RGB ";
     if (data.length < 128 || text(36, 40) !== "acsp") throw new FileError(`${what}: no colour profile`);
-    if (text(16, 20) !== fitting) throw new FileError(`${what}: a profile of ${text(16, 20)}, not of ${fitting}`);
+    if (text(16, 20) !== fitting)
+      throw new FileError(`${what}: a profile of ${text(16, 20)}, not of ${fitting}`);
   }
   return data;
 }

@@ -14,7 +14,8 @@ export async function readPicture(blob, limit) {
   } catch {
     throw new FileError("picture: this browser cannot read that file as a picture");
   }
-  const { width, height } = bitmap, scale = Math.min(1, Math.sqrt(limit / (width * height)));
+  const { width, height } = bitmap,
+    scale = Math.min(1, Math.sqrt(limit / (width * height)));
   const to = [width, height].map((side) => Math.max(1, Math.floor(side * scale)));
   const { context } = canvasOf(...to);
   context.imageSmoothingQuality = "high";
@@ -51,7 +52,7 @@ export function psnr(a, b) {
 
 /** A canvas of the page that shows a picture. */
 export function draw(canvas, { rgba, width, height }) {
-  canvas.width = width, canvas.height = height;
+  ((canvas.width = width), (canvas.height = height));
   canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
 }
 
@@ -63,7 +64,8 @@ export function bitsOf({ values }) {
 
 /** What each place took, as a picture: dark is nothing, bright the most. */
 export function bitMap(bits, width, height) {
-  const { values, columns } = bits, most = Math.max(bitsOf(bits).most, 1e-9);
+  const { values, columns } = bits,
+    most = Math.max(bitsOf(bits).most, 1e-9);
   const rgba = new Uint8ClampedArray(4 * width * height);
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
@@ -86,11 +88,14 @@ export function standardCodec(picture, type) {
 /** The browser's JPEG or WebP of at most so many bytes: {blob, psnr}; null where it has none. */
 export async function rival(picture, type, bytes) {
   const encode = standardCodec(picture, type);
-  let low = 0, high = 100, best = await encode(0);
+  let low = 0,
+    high = 100,
+    best = await encode(0);
   if (!best) return null;
   while (low < high) {
-    const middle = (low + high + 1) >> 1, blob = await encode(middle);
-    if (blob.size <= bytes) (low = middle), (best = blob);
+    const middle = (low + high + 1) >> 1,
+      blob = await encode(middle);
+    if (blob.size <= bytes) ((low = middle), (best = blob));
     else high = middle - 1;
   }
   return { blob: best, psnr: psnr(picture, await readPicture(best, Infinity)) };

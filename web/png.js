@@ -21,7 +21,7 @@ export async function inflate(bytes, limit, what) {
   const parts = [];
   let length = 0;
   try {
-    for (let piece; !(piece = await reader.read()).done; ) {
+    for (let piece; !(piece = await reader.read()).done;) {
       parts.push(piece.value);
       if ((length += piece.value.length) > limit) break;
     }
@@ -34,7 +34,7 @@ export async function inflate(bytes, limit, what) {
   }
   const data = new Uint8Array(length);
   let at = 0;
-  for (const part of parts) data.set(part, at), (at += part.length);
+  for (const part of parts) (data.set(part, at), (at += part.length));
   return data;
 }
 
@@ -50,7 +50,9 @@ function chunk(kind, payload) {
 // Paeth's predictor of PNG: left, above or above left, whichever is nearest to left + above - above left.
 function paeth(left, above, corner) {
   const p = left + above - corner;
-  const a = Math.abs(p - left), b = Math.abs(p - above), c = Math.abs(p - corner);
+  const a = Math.abs(p - left),
+    b = Math.abs(p - above),
+    c = Math.abs(p - corner);
   return a <= b && a <= c ? left : b <= c ? above : corner;
 }
 
@@ -66,12 +68,15 @@ const PAETH = 4;
 
 /** A PNG of samples, Uint8Array (height, width, channels). */
 export async function packPng(samples, width, height, channels, profile = null) {
-  const row = width * channels, filtered = new Uint8Array(height * (1 + row));
+  const row = width * channels,
+    filtered = new Uint8Array(height * (1 + row));
   for (let y = 0; y < height; y++) {
-    const from = y * row, to = y * (1 + row);
+    const from = y * row,
+      to = y * (1 + row);
     filtered[to] = PAETH;
     for (let x = 0; x < row; x++) {
-      const left = x >= channels ? samples[from + x - channels] : 0, above = y ? samples[from + x - row] : 0;
+      const left = x >= channels ? samples[from + x - channels] : 0,
+        above = y ? samples[from + x - row] : 0;
       const corner = y && x >= channels ? samples[from + x - row - channels] : 0;
       filtered[to + 1 + x] = samples[from + x] - paeth(left, above, corner);
     }
@@ -87,15 +92,20 @@ export async function packPng(samples, width, height, channels, profile = null) 
 
 /** The samples of a PNG of 8 bits of grey, Uint8Array (height, width); FileError for anything else. */
 export async function unpackPlane(data, width, height, what) {
-  const fail = (why) => { throw new FileError(`${what}: ${why}`); };
+  const fail = (why) => {
+    throw new FileError(`${what}: ${why}`);
+  };
   const start = [...SIGNATURE, 0, 0, 0, 13, 73, 72, 68, 82, ...big(width), ...big(height), 8, 0, 0, 0, 0];
   start.push(...big(crc32(Uint8Array.from(start.slice(12)))));
   if (start.some((byte, k) => data[k] !== byte)) fail(`no PNG of ${width} x ${height} with 8 bits of grey`);
-  const view = new DataView(data.buffer, data.byteOffset, data.length), pixels = [];
-  let at = SIGNATURE.length, last = "";
+  const view = new DataView(data.buffer, data.byteOffset, data.length),
+    pixels = [];
+  let at = SIGNATURE.length,
+    last = "";
   for (let k = 0; at < data.length; k++) {
     if (at + 12 > data.length) fail("damaged PNG");
-    const size = view.getUint32(at), end = at + 12 + size;
+    const size = view.getUint32(at),
+      end = at + 12 + size;
     last = String.fromCharCode(...data.subarray(at + 4, at + 8));
     if (end > data.length || (last === "IEND" && end !== data.length)) fail("damaged PNG");
     if (k && last !== "IDAT" && last !== "IEND") fail(`chunk ${last}; allowed is IHDR IDAT IEND`);
@@ -110,7 +120,9 @@ export async function unpackPlane(data, width, height, what) {
   for (let y = 0; y < height; y++) {
     const filter = FILTERS[filtered[y * (1 + width)]] ?? fail("damaged PNG");
     for (let x = 0; x < width; x++) {
-      const k = y * width + x, left = x ? samples[k - 1] : 0, above = y ? samples[k - width] : 0;
+      const k = y * width + x,
+        left = x ? samples[k - 1] : 0,
+        above = y ? samples[k - width] : 0;
       samples[k] = filtered[k + y + 1] + filter(left, above, x && y ? samples[k - width - 1] : 0);
     }
   }

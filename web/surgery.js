@@ -1,21 +1,35 @@
 // <byte-surgery src="small.clc">, or with file="its bytes in base64": a file's bytes and what they mean. A press flips
 // a bit, and the checks say what they see. Then the checksums can be made right, as a forger would, and the codec itself
 // has to notice. What is inside of the element is shown where scripts do not run.
-import { hex, inspect, write } from "./container.js";
+import { FileError, hex, inspect, write } from "./container.js";
 import { element, withStyle } from "./dom.js";
 import { draw } from "./picture.js";
+import { Work } from "./work.js";
 
-const KINDS = [[/^(magic|version)$/, "a"], [/^(mode|width|height|value)$/, "b"], [/^(weights|probabilities)$/, "c"], [/CRC/, "d"], [/./, "e"]];
+const KINDS = [
+  [/^(magic|version)$/, "a"],
+  [/^(mode|width|height|value)$/, "b"],
+  [/^(weights|probabilities)$/, "c"],
+  [/CRC/, "d"],
+  [/./, "e"],
+];
 const kindOf = (name) => KINDS.find(([pattern]) => pattern.test(name))[1];
 
 /** Name and kind of each byte of a file, by its place. */
 function meanings(data) {
-  const { fields, sections } = inspect(data), found = Array(data.length).fill({ name: "beyond the last section", kind: "e" });
+  const { fields, sections } = inspect(data),
+    found = Array(data.length).fill({ name: "beyond the last section", kind: "e" });
   for (const { name, offset, size, value } of fields) {
-    const text = typeof value === "number" ? value : value.every?.((b) => b >= 32 && b < 127) ? String.fromCharCode(...value) : "";
+    const text =
+      typeof value === "number"
+        ? value
+        : value.every?.((b) => b >= 32 && b < 127)
+          ? String.fromCharCode(...value)
+          : "";
     found.fill({ name, kind: kindOf(name), text }, offset, offset + size);
   }
-  for (const { name, offset, bytes } of sections) found.fill({ name: `section ${name}`, kind: "s" }, offset, offset + bytes.length);
+  for (const { name, offset, bytes } of sections)
+    found.fill({ name: `section ${name}`, kind: "s" }, offset, offset + bytes.length);
   return found;
 }
 
@@ -28,7 +42,11 @@ class ByteSurgery extends HTMLElement {
     this.bit = element("select", {}, ...Array.from({ length: 8 }, (_, k) => new Option(`bit ${k}`, k)));
     this.grid = element("div", { className: "bytes", role: "group", "aria-label": "The bytes of the file" });
     this.grid.replaceChildren(...Array.from(this.data, (_, k) => this.byte(k)));
-    this.about = element("p", { className: "about" }, "Point at a byte to see what it is; press it to flip a bit.");
+    this.about = element(
+      "p",
+      { className: "about" },
+      "Point at a byte to see what it is; press it to flip a bit.",
+    );
     this.verdict = element("p", { className: "said", role: "status" });
     this.canvas = element("canvas", { role: "img", "aria-label": "What the file decodes to", hidden: true });
     const button = (text, action) => {
@@ -36,9 +54,14 @@ class ByteSurgery extends HTMLElement {
       made.addEventListener("click", action);
       return made;
     };
-    const tools = element("div", { className: "walk" }, element("label", {}, "Flip ", this.bit),
-      button("Restore", () => this.set(this.original.slice())), button("Decode", () => this.decode(this.data)),
-      button("Repair checksums and decode", () => this.repair()));
+    const tools = element(
+      "div",
+      { className: "walk" },
+      element("label", {}, "Flip ", this.bit),
+      button("Restore", () => this.set(this.original.slice())),
+      button("Decode", () => this.decode(this.data)),
+      button("Repair checksums and decode", () => this.repair()),
+    );
     this.replaceChildren(this.grid, this.about, tools, this.verdict, this.canvas);
     this.update();
   }
@@ -51,7 +74,12 @@ class ByteSurgery extends HTMLElement {
 
   byte(k) {
     const { kind, name } = this.meanings[k];
-    const made = element("button", { type: "button", className: `byte ${kind}`, tabIndex: k ? -1 : 0, title: name });
+    const made = element("button", {
+      type: "button",
+      className: `byte ${kind}`,
+      tabIndex: k ? -1 : 0,
+      title: name,
+    });
     made.addEventListener("click", () => ((this.data[k] ^= 1 << this.bit.value), this.update()));
     for (const event of ["focus", "pointerenter"]) made.addEventListener(event, () => this.tell(k));
     made.addEventListener("keydown", (event) => this.walk(event, k));
@@ -60,18 +88,21 @@ class ByteSurgery extends HTMLElement {
 
   // One stop for the tabulator; inside, arrow keys. A row is as long as it looks.
   walk(event, k) {
-    const cells = this.grid.children, row = Array.from(cells).filter((cell) => cell.offsetTop === cells[0].offsetTop).length;
+    const cells = this.grid.children,
+      row = Array.from(cells).filter((cell) => cell.offsetTop === cells[0].offsetTop).length;
     const to = k + ({ ArrowRight: 1, ArrowLeft: -1, ArrowDown: row, ArrowUp: -row }[event.key] ?? 0);
     if (to === k || !cells[to]) return;
     event.preventDefault();
-    cells[k].tabIndex = -1, (cells[to].tabIndex = 0);
+    ((cells[k].tabIndex = -1), (cells[to].tabIndex = 0));
     cells[to].focus();
   }
 
   tell(k) {
-    const { name, text } = this.meanings[k], was = this.original[k], is = this.data[k];
+    const { name, text } = this.meanings[k],
+      was = this.original[k],
+      is = this.data[k];
     const change = was === is ? "" : `, was ${hex([was])}`;
-    this.about.textContent = `Byte ${k}: ${hex([is])}${change}. ${name}${text ?? "" ? ` = ${text}` : ""}`;
+    this.about.textContent = `Byte ${k}: ${hex([is])}${change}. ${name}${(text ?? "") ? ` = ${text}` : ""}`;
   }
 
   set(data) {
@@ -108,17 +139,17 @@ class ByteSurgery extends HTMLElement {
   }
 
   // By the codec of the page "Try it", whose weights are fetched now.
-  decode(data, before = "") {
-    this.worker ??= new Worker(new URL("worker.js", import.meta.url), { type: "module" });
-    this.worker.onmessage = ({ data: { stage, share, result, error } }) => {
-      if (stage) return this.say(`${stage}: ${Math.round(100 * share)} %`);
-      if (error) return this.say(before + error, true);
-      const { picture } = result;
+  async decode(data, before = "") {
+    this.work ??= new Work((stage, share) => this.say(`${stage}: ${Math.round(100 * share)} %`));
+    try {
+      const { picture } = await this.work.ask("open", { data });
       draw(this.canvas, picture);
       this.canvas.hidden = false;
       this.say(`${before}it decodes, to ${picture.width} x ${picture.height} pixels.`);
-    };
-    this.worker.postMessage({ id: 1, task: "open", data });
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      this.say(before + error.message, true);
+    }
   }
 }
 

@@ -2,57 +2,26 @@
 import { MAX_PIXELS } from "./codec.js";
 import { FileError } from "./container.js";
 import { bitMap, bitsOf, onWhite, psnr, readPicture, rival } from "./picture.js";
+import { caption, number, rowsOf, secondsOf } from "./report.js";
 import { Viewer } from "./viewer.js";
+import { Stopped, Work } from "./work.js";
 
 const LARGE = 128 << 20; // bytes of memory after which the next picture gets a fresh worker
 const MAGIC = [0x89, 0x43, 0x4c, 0x43];
-const KINDS = [["JPEG", "image/jpeg"], ["WebP", "image/webp"]];
-const SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
+const KINDS = [
+  ["JPEG", "image/jpeg"],
+  ["WebP", "image/webp"],
+];
+const SIMD = [
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98,
+  11,
+];
 
 const root = document.getElementById("try");
 const part = (name) => root.querySelector(`[data-part="${name}"]`);
 const viewer = new Viewer(part("viewer"));
-const number = (value, digits = 0) => value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-/** The worker, and what it was asked. */
-const work = {
-  worker: null,
-  memory: 0,
-  asked: new Map(),
-  count: 0,
-  start() {
-    this.worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
-    this.worker.onmessage = ({ data }) => this.heard(data);
-    this.worker.onerror = (event) => {
-      for (const { reject } of this.asked.values()) reject(new FileError(`page: ${event.message || "its worker cannot start"}`));
-      this.asked.clear();
-    };
-  },
-  stop() {
-    this.worker?.terminate();
-    this.worker = null;
-    for (const { reject } of this.asked.values()) reject(new Stopped());
-    this.asked.clear();
-  },
-  ask(task, message = {}) {
-    if (!this.worker) this.start();
-    const id = ++this.count;
-    return new Promise((resolve, reject) => {
-      this.asked.set(id, { resolve, reject });
-      this.worker.postMessage({ id, task, ...message });
-    });
-  },
-  heard({ id, stage, share, result, error }) {
-    const asked = this.asked.get(id);
-    if (!asked) return;
-    if (stage) return progress(stage, share);
-    this.asked.delete(id);
-    this.memory = result?.memory ?? this.memory;
-    if (error) asked.reject(new FileError(error));
-    else asked.resolve(result);
-  },
-};
-class Stopped extends Error {} // another picture came first
+const work = new Work(progress);
 
 /** What is on the page now. */
 let now = null; // {name, original, flat, analysis, result, shown: [{name, picture(), bytes, psnr, seconds}]}
@@ -60,7 +29,7 @@ let now = null; // {name, original, flat, analysis, result, shown: [{name, pictu
 function progress(stage, share) {
   part("progress").hidden = false;
   part("progress").value = share;
-  say(`${stage}: ${Math.round(100 * share)} %`);
+  if (part("status").textContent !== stage) say(stage); // a screen reader hears stages, not each percent
 }
 
 function say(text, isError = false) {
@@ -99,7 +68,9 @@ let taken = 0; // pictures so far: of several the newest wins
 /** A photo or a `.clc` file from wherever it came. */
 function take(blob, name) {
   const mine = ++taken;
-  const check = () => { if (mine !== taken) throw new Stopped(); };
+  const check = () => {
+    if (mine !== taken) throw new Stopped();
+  };
   return during(async () => {
     const base = name.replace(/\.[^.]*$/, "") || "picture";
     if ((await isOurs(blob)) || name.endsWith(".clc")) await open(blob, base, check);
@@ -110,15 +81,15 @@ function take(blob, name) {
 // Makes the worker free for a new picture, and gives back the memory of a large one.
 function clear() {
   now = wanted = null;
-  if (work.asked.size || work.memory > LARGE) work.stop();
-  work.memory = 0;
+  if (work.isBusy || work.memory > LARGE) work.stop();
 }
 
 async function open(blob, name, check) {
-  if (blob.size > 4 * MAX_PIXELS) throw new FileError(`file: ${blob.size} bytes; no .clc file for this page is that long`);
+  if (blob.size > 4 * MAX_PIXELS)
+    throw new FileError(`file: ${blob.size} bytes; no .clc file for this page is that long`);
   say("Opening");
   const data = new Uint8Array(await blob.arrayBuffer());
-  check(), clear();
+  (check(), clear());
   const result = await work.ask("open", { data });
   check();
   now = { name, original: null, flat: null, result };
@@ -127,19 +98,23 @@ async function open(blob, name, check) {
 
 async function compress(blob, name, check) {
   say("Reading the picture");
-  const original = await readPicture(blob, MAX_PIXELS), flat = onWhite(original);
-  check(), clear();
+  const original = await readPicture(blob, MAX_PIXELS),
+    flat = onWhite(original);
+  (check(), clear());
   const analysis = (await work.ask("picture", { picture: original })).seconds;
   check();
   now = { name, original, flat, analysis, result: null };
   await write();
 }
 
-let wanted = null, writing = false; // only the newest wish is fulfilled
+let wanted = null,
+  writing = false; // only the newest wish is fulfilled
 
 async function write() {
   const bySize = part("by-size").checked;
-  wanted = bySize ? ["fit", { bytes: Math.round(1000 * part("kilobytes").value) }] : ["write", { quality: +part("quality").value }];
+  wanted = bySize
+    ? ["fit", { bytes: Math.round(1000 * part("kilobytes").value) }]
+    : ["write", { quality: +part("quality").value }];
   if (writing) return;
   writing = true;
   try {
@@ -150,7 +125,8 @@ async function write() {
 }
 
 async function fulfil() {
-  const [task, message] = wanted, then = now;
+  const [task, message] = wanted,
+    then = now;
   wanted = null;
   try {
     then.result = await work.ask(task, message);
@@ -166,19 +142,34 @@ function rewrite() {
 
 // What is shown makes its pixels when they are looked at: of a large photo each copy takes 50 megabytes.
 async function present() {
-  const { original, flat, analysis, result, name } = now, { picture, data } = result, { width, height, bits, header } = picture;
-  const seen = await asSeen(picture), shown = [];
+  const { original, flat, analysis, result, name } = now,
+    { picture, data } = result,
+    { width, height, bits, header } = picture;
+  const seen = await asSeen(picture),
+    shown = [];
   if (original) {
     part("quality").value = header.value;
     part("quality-value").textContent = number(header.value, 1);
     if (!part("by-size").checked) part("kilobytes").value = (data.length / 1000).toFixed(1);
     shown.push({ name: "Original", picture: () => flat });
   }
-  shown.push({ name: "Flagship", picture: () => seen, bytes: data.length, psnr: flat && psnr(flat, seen), seconds: secondsOf(result, analysis) });
+  shown.push({
+    name: "Flagship",
+    picture: () => seen,
+    bytes: data.length,
+    psnr: flat && psnr(flat, seen),
+    seconds: secondsOf(result, analysis),
+  });
   for (const [kind, type] of original ? KINDS : []) {
     say(`${kind} of as many bytes`);
     const found = await rival(flat, type, data.length);
-    if (found) shown.push({ name: kind, picture: () => readPicture(found.blob, Infinity), bytes: found.blob.size, psnr: found.psnr });
+    if (found)
+      shown.push({
+        name: kind,
+        picture: () => readPicture(found.blob, Infinity),
+        bytes: found.blob.size,
+        psnr: found.psnr,
+      });
   }
   if (now?.result !== result) return; // a newer one is on its way
   shown.push({ name: "Bits", picture: () => bitMap(bits, width, height) });
@@ -186,19 +177,17 @@ async function present() {
   part("caption").textContent = caption(bitsOf(bits), original);
   const other = shown.some(({ name }) => name === "JPEG") ? "JPEG" : "Original";
   fillChoices(shown, original ? [other, "Flagship"] : ["Flagship", "Bits"]);
-  fillTable(shown, picture);
+  part("rows").replaceChildren(...rowsOf(shown, picture));
   part("result").hidden = false;
   part("download").onclick = () => save(new Blob([data]), `${name}.clc`);
   part("save").onclick = () => during(async () => save(await work.ask("png", { picture }), `${name}.png`));
   await compare();
-  const copy = original?.reduced ? `The page takes ${Math.floor(MAX_PIXELS / 1e6)} megapixels at most: a smaller copy of ${original.reduced} was taken. ` : "";
-  say(`${copy}Done: ${width} x ${height}, ${picture.mode}, quality ${number(header.value, 2)}. ${number(data.length)} bytes.`);
-}
-
-// Encoding and decoding; the analysis of a picture is done once, and is part of encoding it at any quality.
-function secondsOf({ seconds }, analysis) {
-  const [encode, decode] = [seconds.encode + (analysis ?? 0), seconds.decode].map((value) => number(value, 2));
-  return analysis ? `${encode} + ${decode}` : decode;
+  const copy = original?.reduced
+    ? `The page takes ${Math.floor(MAX_PIXELS / 1e6)} megapixels at most: a smaller copy of ${original.reduced} was taken. `
+    : "";
+  say(
+    `${copy}Done: ${width} x ${height}, ${picture.mode}, quality ${number(header.value, 2)}. ${number(data.length)} bytes.`,
+  );
 }
 
 // The colours of a file with a profile are those that the browser makes of its PNG.
@@ -207,41 +196,24 @@ async function asSeen(picture) {
   return onWhite(await readPicture(await work.ask("png", { picture }), Infinity));
 }
 
-function caption({ mean, most }, original) {
-  const bits = `Map of bits: a square of 16 x 16 pixels took ${number(mean, 1)} bits on average, and ${number(most)} at most, where it is brightest.`;
-  return original ? `JPEG and WebP are this browser's own, each the best file that is not longer. ${bits}` : bits;
-}
-
 function fillChoices(shown, chosen) {
   for (const [k, side] of ["left", "right"].entries()) {
-    const select = part(side), before = select.value;
+    const select = part(side),
+      before = select.value;
     select.replaceChildren(...shown.map(({ name }) => new Option(name)));
     select.value = shown.some(({ name }) => name === before) && before !== "" ? before : chosen[k];
   }
-  if (part("left").value === part("right").value) (part("left").value = chosen[0]), (part("right").value = chosen[1]);
+  if (part("left").value === part("right").value)
+    ((part("left").value = chosen[0]), (part("right").value = chosen[1]));
 }
 
 async function compare() {
   if (!now?.shown) return;
   const sides = ["left", "right"].map((side) => now.shown.find(({ name }) => name === part(side).value));
-  const pictures = await Promise.all(sides.map(async ({ name, picture }) => ({ name, picture: await picture() })));
+  const pictures = await Promise.all(
+    sides.map(async ({ name, picture }) => ({ name, picture: await picture() })),
+  );
   if (sides.every(({ name }, k) => name === part(["left", "right"][k]).value)) viewer.show(...pictures); // not yet others
-}
-
-function fillTable(shown, { width, height }) {
-  const rows = shown.filter(({ bytes }) => bytes).map(({ name, bytes, psnr, seconds }) => {
-    const cells = [name, number(bytes), number((8 * bytes) / (width * height), 3)];
-    cells.push(psnr ? `${number(psnr, 2)}` : "", seconds ?? "");
-    const row = document.createElement("tr");
-    row.replaceChildren(...cells.map((text, k) => {
-      const cell = document.createElement(k ? "td" : "th");
-      if (!k) cell.scope = "row";
-      cell.textContent = text;
-      return cell;
-    }));
-    return row;
-  });
-  part("rows").replaceChildren(...rows);
 }
 
 function save(blob, name) {
@@ -259,11 +231,13 @@ function listen() {
     if (input.files[0]) take(input.files[0], input.files[0].name);
     input.value = "";
   });
-  part("sample").addEventListener("click", () => during(async () => {
-    const answer = await fetch(new URL("sample.png", import.meta.url));
-    if (!answer.ok) throw new FileError(`sample: cannot be fetched (${answer.status})`);
-    await take(await answer.blob(), "astronaut.png");
-  }));
+  part("sample").addEventListener("click", () =>
+    during(async () => {
+      const answer = await fetch(new URL("sample.png", import.meta.url));
+      if (!answer.ok) throw new FileError(`sample: cannot be fetched (${answer.status})`);
+      await take(await answer.blob(), "astronaut.png");
+    }),
+  );
   addEventListener("paste", ({ clipboardData }) => {
     const file = clipboardData?.files[0];
     if (file) take(file, file.name);
@@ -295,6 +269,10 @@ if (!WebAssembly.validate?.(Uint8Array.from(SIMD)) || typeof OffscreenCanvas ===
   listen();
   for (const button of root.querySelectorAll("button, input, select")) button.disabled = false;
   const listed = await (await fetch(new URL("weights.json", import.meta.url), { cache: "no-cache" })).json();
-  const [decoder, both] = [listed.decoder.bytes, listed.decoder.bytes + listed.encoder.bytes].map((n) => number(n / 1e6, 1));
-  say(`The weights are fetched when you choose: ${both} megabytes, once. To open a .clc file takes ${decoder} of them.`);
+  const [decoder, both] = [listed.decoder.bytes, listed.decoder.bytes + listed.encoder.bytes].map((n) =>
+    number(n / 1e6, 1),
+  );
+  say(
+    `The weights are fetched when you choose: ${both} megabytes, once. To open a .clc file takes ${decoder} of them.`,
+  );
 }

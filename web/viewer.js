@@ -46,7 +46,9 @@ export class Viewer {
   /** zoom: "fit", or how many pixels of the screen a pixel takes. */
   fit(zoom = "fit") {
     this.zoom = zoom;
-    const { width } = this.left, { view, stage } = this, isFit = zoom === "fit";
+    const { width } = this.left,
+      { view, stage } = this,
+      isFit = zoom === "fit";
     this.frame.style.maxWidth = isFit ? `max(${width}px, 12rem)` : "none";
     stage.style.width = isFit ? "" : `${(width * zoom) / devicePixelRatio}px`;
     view.style.maxHeight = isFit ? "none" : "";
@@ -58,10 +60,10 @@ export class Viewer {
   /** Each is {name, picture}. */
   show(left, right) {
     const isNew = left.picture.width !== this.left.width || left.picture.height !== this.left.height;
-    draw(this.left, left.picture), draw(this.right, right.picture);
+    (draw(this.left, left.picture), draw(this.right, right.picture));
     this.root.querySelector(".left-name").textContent = left.name;
     this.root.querySelector(".right-name").textContent = right.name;
-    this.left.setAttribute("aria-label", left.name), this.right.setAttribute("aria-label", right.name);
+    (this.left.setAttribute("aria-label", left.name), this.right.setAttribute("aria-label", right.name));
     this.range.setAttribute("aria-valuetext", `between ${left.name} and ${right.name}`);
     if (isNew) this.fit(this.zoom);
   }

@@ -11,10 +11,12 @@ let codec = null;
 async function fetchBytes(name, length, onProgress) {
   const answer = await fetch(address(name), { cache: "force-cache" });
   if (!answer.ok) throw new FileError(`weights: ${name} cannot be fetched (${answer.status})`);
-  const reader = answer.body.getReader(), bytes = new Uint8Array(length);
+  const reader = answer.body.getReader(),
+    bytes = new Uint8Array(length);
   let got = 0;
   for (let piece; !(piece = await reader.read()).done; got += piece.value.length) {
-    if (got + piece.value.length > length) throw new FileError(`weights: ${name} is longer than ${length} bytes`);
+    if (got + piece.value.length > length)
+      throw new FileError(`weights: ${name} is longer than ${length} bytes`);
     bytes.set(piece.value, got);
     onProgress((got + piece.value.length) / length);
   }
@@ -30,11 +32,18 @@ async function ready(withEncoder, tell) {
   const total = wanted.reduce((sum, name) => sum + listed[name].bytes, 0);
   let before = 0;
   for (const name of wanted) {
-    const { file, bytes } = listed[name], from = before;
-    const content = await fetchBytes(file, bytes, (share) => tell("Fetching weights", (from + share * bytes) / total));
+    const { file, bytes } = listed[name],
+      from = before;
+    const content = await fetchBytes(file, bytes, (share) =>
+      tell("Fetching weights", (from + share * bytes) / total),
+    );
     before += bytes;
     if (name === "encoder") codec.addEncoder(content);
-    else codec = await Codec.load(await (await fetch(address("codec.wasm"))).arrayBuffer(), content);
+    else
+      codec = await Codec.load(
+        await (await fetch(address("codec.wasm"), { cache: "no-cache" })).arrayBuffer(),
+        content,
+      );
   }
   return codec;
 }
@@ -44,7 +53,8 @@ const LAST = position(FINEST);
 
 // A file, and the picture that it decodes to: what is shown is what the file holds.
 async function written(data, started, tell) {
-  const encoded = performance.now(), picture = await codec.decode(data, (share) => tell("Decoding", share));
+  const encoded = performance.now(),
+    picture = await codec.decode(data, (share) => tell("Decoding", share));
   const seconds = { encode: (encoded - started) / 1000, decode: (performance.now() - encoded) / 1000 };
   return { data, picture, seconds, memory: codec.memory };
 }
@@ -68,7 +78,8 @@ const TASKS = {
       return codec.write(COARSEST + at * STEP, (share) => tell(name, share));
     };
     const found = await largestWithin(make, bytes, LAST);
-    if (!found) throw new FileError(`size: ${bytes} bytes are fewer than the smallest file of this picture takes`);
+    if (!found)
+      throw new FileError(`size: ${bytes} bytes are fewer than the smallest file of this picture takes`);
     return written(found.file, started, tell);
   },
   async open({ data }, tell) {
@@ -88,7 +99,9 @@ async function handle({ id, task, ...message }) {
   } catch (error) {
     if (!(error instanceof FileError)) codec = null; // a module that has trapped is in no known state
     const outOfMemory = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
-    const line = outOfMemory ? "memory: this browser has too little left for a picture of that size" : error.message;
+    const line = outOfMemory
+      ? "memory: this browser has too little left for a picture of that size"
+      : error.message;
     postMessage({ id, error: line });
   }
 }

@@ -240,6 +240,20 @@ def test_after_a_damaged_file_the_next_one_opens(page):
     done(page)
 
 
+READ_WITH_A_LIMIT = """async () => {
+  const { readPicture } = await import("/_static/codec/picture.js");
+  const canvas = new OffscreenCanvas(400, 300);
+  canvas.getContext("2d");
+  const { width, height, reduced, rgba } = await readPicture(await canvas.convertToBlob(), 30_000);
+  return [width, height, reduced, rgba.length];
+}"""
+
+
+@pytest.mark.parametrize("screen", [DESK], ids=["desk"], indirect=True)
+def test_of_a_picture_above_the_limit_a_smaller_copy_is_taken(page):
+    assert page.evaluate(READ_WITH_A_LIMIT) == [200, 150, "400 x 300", 4 * 200 * 150]
+
+
 @pytest.mark.parametrize("screen", [DESK], ids=["desk"], indirect=True)
 def test_the_newest_of_several_pictures_wins(page, tmp_path):
     for width in (160, 150, 140, 130):

@@ -3,12 +3,14 @@
 // {decode: file} leaves what came out beside the file, as file.y, .z, .bits, .rgba (raw) and .png;
 // {encode: {rgba, width, height}, quality, to} leaves a .clc file; with `again`, one of that quality, then decodes a
 // file and writes the first quality once more; {inspect: file} answers with its problems.
+// {search: {sizes, target}} answers with the length that is found among sizes, and the positions that were tried.
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 const [site, folder] = process.argv.slice(2);
 const { Codec, toPng } = await import(pathToFileURL(`${site}/codec.js`));
 const { FileError, inspect } = await import(pathToFileURL(`${site}/container.js`));
+const { largestWithin } = await import(pathToFileURL(`${site}/search.js`));
 const bytes = (name) => new Uint8Array(readFileSync(name));
 const put = (name, values) => writeFileSync(`${folder}/${name}`, values);
 const raw = (values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
@@ -18,9 +20,14 @@ const codec = await Codec.load(bytes(`${site}/codec.wasm`), bytes(`${site}/${wei
 codec.addEncoder(bytes(`${site}/${weights.encoder.file}`));
 
 async function decode(name) {
-  const shares = [], picture = await codec.decode(bytes(`${folder}/${name}`), (share) => shares.push(share));
-  const { y, z } = codec.integers(), { width, height, mode, rgba, bits } = picture;
-  put(`${name}.y`, raw(y)), put(`${name}.z`, raw(z)), put(`${name}.bits`, raw(bits.values)), put(`${name}.rgba`, raw(rgba));
+  const shares = [],
+    picture = await codec.decode(bytes(`${folder}/${name}`), (share) => shares.push(share));
+  const { y, z } = codec.integers(),
+    { width, height, mode, rgba, bits } = picture;
+  (put(`${name}.y`, raw(y)),
+    put(`${name}.z`, raw(z)),
+    put(`${name}.bits`, raw(bits.values)),
+    put(`${name}.rgba`, raw(rgba)));
   put(`${name}.png`, new Uint8Array(await (await toPng(picture)).arrayBuffer()));
   return { width, height, mode, shares, memory: codec.memory };
 }
@@ -37,9 +44,17 @@ async function encode({ encode: { rgba, width, height }, quality, to, again }) {
   return { memory: codec.memory };
 }
 
+async function search({ sizes, target }) {
+  const tried = [];
+  const make = (position) => (tried.push(position), new Uint8Array(sizes[position]));
+  const found = await largestWithin(make, target, sizes.length - 1);
+  return { tried, length: found && found.file.length };
+}
+
 async function answer(job) {
   try {
     if (job.decode) return await decode(job.decode);
+    if (job.search) return await search(job.search);
     if (job.inspect) return inspect(bytes(`${folder}/${job.inspect}`));
     return await encode(job);
   } catch (error) {

@@ -1,5 +1,7 @@
 """What the page writes, Python reads: the same symbols, the same header, as good a picture."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,6 +10,8 @@ import codec_lib as cl
 from codec_lib import container, weights
 from codec_lib.header import Header
 from codec_lib.measure import metrics
+from codec_lib.search import largest_within
+from codec_lib.setting import QUALITY
 from tests.web.conftest import PICTURES
 from tests.web.page import Page
 from tools import web_weights
@@ -99,3 +103,24 @@ def test_a_large_photo_is_decoded_within_200_megabytes(page):
     before, after = page.ask({"decode": "small"}, {"decode": "large"})
     a_pixel = (after["memory"] - before["memory"]) / (large.width * large.height)
     assert 0 < a_pixel < (200e6 - before["memory"]) / (4032 * 3024)
+
+
+def test_the_search_for_a_size_tries_what_python_tries(page):
+    random, asked = np.random.default_rng(0), []
+    for _ in range(200):
+        sizes = (random.integers(1, 400) + np.cumsum(random.integers(0, 60, 257))).tolist()
+        asked.append((sizes, int(random.integers(1, 9000))))
+    answers = page.ask(*({"search": {"sizes": sizes, "target": target}} for sizes, target in asked))
+    in_steps = replace(QUALITY, finest=2.0)  # 257 of them
+    for (sizes, target), answer in zip(asked, answers, strict=True):
+        tried = []
+
+        def make(value: float, sizes: list[int] = sizes, tried: list[int] = tried) -> bytes:
+            tried.append(round((value - in_steps.coarsest) / in_steps.step))
+            return bytes(sizes[tried[-1]])
+
+        try:
+            length = len(largest_within(make, target, in_steps))
+        except ValueError:
+            length = None
+        assert (answer["length"], answer["tried"]) == (length, tried)

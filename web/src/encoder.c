@@ -1,6 +1,6 @@
 // The encoder: pixels become y and z, latents become symbols that are worth their bits, symbols become streams.
 //
-//     pixels --> unshuffle 8, 1x1 --> blocks at 1/8 --> unshuffle 2 --> blocks at 1/16 --> 1x1 --> y --*m--> h_a --> z
+//     pixels --> unshuffle 8, 1x1 --> blocks at 1/8 --> unshuffle 2 --> blocks at 1/16 --> 1x1 --> y --*m--> h_a -> z
 //
 // Transforms as in codec_lib/models/flagship.py, decisions as in codec_lib/quantize.py (RateDistortionQuantizer).
 // Quality comes in with the gains m only. So y is kept without them: pixels are analyzed once, and what is allocated
