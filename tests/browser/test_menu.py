@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.pages import CHAPTERS, PAGES
+from tests.browser.pages import CHAPTERS, PAGES, grouped
 from tests.browser.screens import PHONE, open_pages
 
 pytestmark = pytest.mark.browser
@@ -23,7 +23,7 @@ def parts(page: Page, kind: str) -> tuple[Locator, Locator]:
     return page.locator(f".bd-header-article .{kind}-toggle"), page.locator(f"#pst-{kind}-sidebar-modal")
 
 
-@pytest.fixture(scope="module", params=PAGES)
+@pytest.fixture(scope="module", params=grouped(PAGES))
 def each(request, browser, site):
     """Each page of the book once, on a phone, and its name."""
     for page in open_pages(browser, PHONE, site):
