@@ -77,6 +77,20 @@ def test_a_tap_beside_it_closes_it(phone, kind, label):
 
 
 @both
+def test_the_reading_position_stays(phone, kind, label):
+    visit(phone, CHAPTER)
+    phone.wait_for_load_state("networkidle")  # pictures that arrive later would move the text
+    phone.evaluate("window.scrollTo({top: 3000, behavior: 'instant'})")
+    at = phone.evaluate("scrollY")
+    button, dialog = parts(phone, kind)
+    for target in (button, dialog.get_by_role("button", name="Close")):
+        box = target.bounding_box()  # a finger on the screen: Playwright's own tap scrolls first
+        phone.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        expect(dialog).to_be_visible(visible=target is button)
+    assert phone.evaluate("scrollY") == at > 2000
+
+
+@both
 @pytest.mark.parametrize("key", ["Enter", "Space"])
 def test_the_keyboard_opens_and_closes_it_and_comes_back(phone, kind, label, key):
     visit(phone, CHAPTER)
