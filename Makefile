@@ -92,7 +92,7 @@ test-browser: $(STAMP)
 		&& grep -qx ID=debian /etc/os-release; then \
 		apt-get update -qq && apt-get install -y -qq chromium || echo "Chromium could not be installed."; \
 	fi
-	$(BIN)/python -m pytest tests/browser -q -m browser -rs
+	$(BIN)/python -m pytest tests/browser -q -m browser -rs -n 2 --dist loadgroup
 
 test-long: $(STAMP)
 	$(BIN)/python -m pytest tests -q -m long

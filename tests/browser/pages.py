@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import pytest
 import yaml
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response
 
@@ -26,6 +27,11 @@ PAGES = [TOC["root"], *CHAPTERS, "genindex", "search"]
 # The pages of the library are made alike: the one with the most text, and one with drawings and examples.
 LIBRARY = [api_pages.page_name(f"codec_lib.{name}") for name in ("models.base", "layers.gdn")]
 PICTURES = re.compile(rb"data:image/[^\"')]*")
+
+
+def grouped(names: list[str]) -> list:
+    """Return parameters of which each keeps its tests in one process: a page is opened once."""
+    return [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
 
 
 @dataclass

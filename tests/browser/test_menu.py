@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.pages import CHAPTERS, PAGES
+from tests.browser.pages import CHAPTERS, PAGES, grouped
 from tests.browser.screens import PHONE, open_pages
 
 pytestmark = pytest.mark.browser
@@ -23,7 +23,7 @@ def parts(page: Page, kind: str) -> tuple[Locator, Locator]:
     return page.locator(f".bd-header-article .{kind}-toggle"), page.locator(f"#pst-{kind}-sidebar-modal")
 
 
-@pytest.fixture(scope="module", params=PAGES)
+@pytest.fixture(scope="module", params=grouped(PAGES))
 def each(request, browser, site):
     """Each page of the book once, on a phone, and its name."""
     for page in open_pages(browser, PHONE, site):
@@ -74,6 +74,20 @@ def test_a_tap_beside_it_closes_it(phone, kind, label):
     expect(dialog).to_be_visible()
     phone.touchscreen.tap(385 if kind == "primary" else 5, 800)
     expect(dialog).to_be_hidden()
+
+
+@both
+def test_the_reading_position_stays(phone, kind, label):
+    visit(phone, CHAPTER)
+    phone.wait_for_load_state("networkidle")  # pictures that arrive later would move the text
+    phone.evaluate("window.scrollTo({top: 3000, behavior: 'instant'})")
+    at = phone.evaluate("scrollY")
+    button, dialog = parts(phone, kind)
+    for target in (button, dialog.get_by_role("button", name="Close")):
+        box = target.bounding_box()  # a finger on the screen: Playwright's own tap scrolls first
+        phone.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        expect(dialog).to_be_visible(visible=target is button)
+    assert phone.evaluate("scrollY") == at > 2000
 
 
 @both
