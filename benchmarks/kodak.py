@@ -4,7 +4,7 @@
     python -m benchmarks.kodak baselines --json results/kodak_baselines.json
     python -m benchmarks.kodak summary   --json results/kodak_summary.json
 
-Rates are lengths of complete files; PSNR, MS-SSIM and SSIMULACRA2 are of 8-bit RGB pictures. Every figure
+Rates are lengths of complete files; PSNR and MS-SSIM are of 8-bit RGB pictures. Every figure
 is the mean over pictures. For models the bits that the densities estimate are recorded beside the file's.
 The summary has the BD-rates of all curves against JPEG and WebP, from the two other files, and what every
 model's decoder costs.
@@ -30,7 +30,7 @@ from codec_lib.models.base import pad
 QUALITIES = (1, 2, 3, 4, 5, 6, 7, 8)
 # Models that differ from the hyperprior in their prior alone are measured in benchmarks/context.py.
 MODELS = ("flagship", "hyperprior", "factorized", "autoencoder")
-FIGURES = ("psnr", "ms_ssim", "ssimulacra2")
+FIGURES = ("psnr", "ms_ssim")
 SIDE = 256  # of the picture whose decoding is counted
 DECODER = ("g_s.", "gain.", "frozen.")  # what of a file of weights a decoder reads
 
