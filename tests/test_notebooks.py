@@ -64,6 +64,7 @@ BREAKS = {
     ],
     "has a line of 80 columns": lambda n: code(n, 2).update(source="x" * 80),
     "has a placeholder": lambda n: n["cells"][0].update(source="# Title " + "word " * 1100 + "TODO"),
+    "nothing computes 48.7": lambda n: n["cells"][0].update(source="# Title 48.7 " + "word " * 1100),
     "9 code cells": lambda n: n.update(cells=n["cells"][:11]),
     "25 code cells": lambda n: n["cells"].extend(copy.deepcopy(n["cells"][2:3]) * 14),
     "3 words of prose": lambda n: n["cells"][0].update(source="# Title one"),
