@@ -80,8 +80,10 @@ def parts(root: Path = ROOT) -> str:
             continue
         names = [Path(chapter["file"]).name for chapter in part["chapters"]]
         titles = [title(notebook(root, name)) for name in names]
+        shown = notebook(root, COVERS[part["caption"]])
         cards.append(
-            f'<a href="{names[0]}.html"><img alt="" src="{cover(notebook(root, COVERS[part["caption"]]))}">'
+            f'<a href="{names[0]}.html">'
+            f'<img alt="A figure of {html.escape(title(shown))}" src="{cover(shown)}">'
             f"<strong>{html.escape(part['caption'])}</strong>"
             f"<span>{html.escape(' · '.join(titles))}</span></a>"
         )
