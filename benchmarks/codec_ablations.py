@@ -26,25 +26,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
 
+from benchmarks import unnamed
 from benchmarks.kodak import products
-from codec_lib import data, picture
+from codec_lib import data
 from codec_lib.density import gaussian
 from codec_lib.density.factorized import FactorizedDensity
 from codec_lib.density.shapes import HEAVY_TAILED, NORMAL
 from codec_lib.layers.convolution import start_small
 from codec_lib.layers.gdn import GDN
 from codec_lib.layers.residual import PartialResidualBlock
-from codec_lib.measure import evaluate
 from codec_lib.models.base import TransformCodec
 from codec_lib.models.flagship import DISTORTION_WEIGHT, INITIAL_GAIN, WIDE, Flagship
 from codec_lib.models.scale_hyperprior import gdn_transforms
-from codec_lib.priors.base import Prior, Sections
+from codec_lib.priors.base import Prior
 from codec_lib.priors.channel import ChannelPrior
 from codec_lib.priors.context import ContextPrior
 from codec_lib.priors.hyper import HyperPrior
@@ -155,23 +153,9 @@ def variant(name: str, options: argparse.Namespace) -> dict[str, dict[str, Any]]
 
 
 def measured(model: TransformCodec, title: str) -> dict[str, Any]:
-    """Rate and distortion of a model that has no name: of its sections, without a container."""
-    asked: tuple[Sections, float, int, int] = {}, 0.0, 0, 0
-
-    def encode(image: Image.Image, quality: float) -> bytes:
-        nonlocal asked
-        sections = model.compress(picture.to_levels(image), quality)
-        asked = sections, quality, image.height, image.width
-        return b"".join(sections.values())
-
-    def decode(_: bytes) -> np.ndarray:
-        return model.decompress(*asked)[0].movedim(0, -1).contiguous().numpy()
-
-    means = evaluate.evaluate(data.kodak()[::EVERY], encode, decode, QUALITIES, title=title)["means"]
-    return {
-        "means": [{k: v for k, v in row.items() if not k.endswith("_s")} for row in means],
-        "multiplications_a_pixel": multiplications(model),
-    }
+    """A row of the results."""
+    means = unnamed.measured(model, data.kodak()[::EVERY], QUALITIES, title)
+    return means | {"multiplications_a_pixel": multiplications(model)}
 
 
 @torch.inference_mode()

@@ -24,11 +24,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
 from torch import Tensor
 
-from codec_lib import data, picture, weights
+from benchmarks import unnamed
+from benchmarks.unnamed import without_seconds
+from codec_lib import data, weights
 from codec_lib.measure import baselines, evaluate
 from codec_lib.models.codec_in_the_loop import CodecInTheLoop, reduced
 from codec_lib.training.loop import train
@@ -160,28 +160,7 @@ def variant(name: str, options: argparse.Namespace) -> dict[str, Any]:
     path = train(settings, VARIANTS[name])
     model = VARIANTS[name](**WIDTHS)
     model.load_state_dict(weights.load(path).model.state_dict())
-    return without_seconds(measured(model.eval(), name))
-
-
-def measured(model: CodecInTheLoop, title: str) -> dict[str, Any]:
-    """Rate and distortion of a model that has no name: of its sections, without a container."""
-    asked: tuple[float, int, int] = 0.0, 0, 0
-
-    def encode(image: Image.Image, quality: float) -> bytes:
-        nonlocal asked
-        asked = quality, image.height, image.width
-        return model.compress(picture.to_levels(image), quality)[model.codec]
-
-    def decode(section: bytes) -> np.ndarray:
-        levels = model.decompress({model.codec: section}, *asked)
-        return levels[0].movedim(0, -1).contiguous().numpy()
-
-    return evaluate.evaluate(data.kodak()[::EVERY], encode, decode, LOW, title=title)
-
-
-def without_seconds(measured: dict[str, Any]) -> dict[str, Any]:
-    """The means, without what depends on the machine."""
-    return {"means": [{k: v for k, v in row.items() if not k.endswith("_s")} for row in measured["means"]]}
+    return unnamed.measured(model.eval(), data.kodak()[::EVERY], LOW, name)
 
 
 if __name__ == "__main__":
