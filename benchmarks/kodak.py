@@ -30,7 +30,7 @@ from codec_lib.models.base import pad
 QUALITIES = (1, 2, 3, 4, 5, 6, 7, 8)
 # Models that differ from the hyperprior in their prior alone are measured in benchmarks/context.py.
 MODELS = ("flagship", "hyperprior", "factorized", "autoencoder")
-FIGURES = ("psnr", "ms_ssim")
+FIGURES = ("psnr", "ms_ssim", "ssimulacra2")
 SIDE = 256  # of the picture whose decoding is counted
 DECODER = ("g_s.", "gain.", "frozen.")  # what of a file of weights a decoder reads
 

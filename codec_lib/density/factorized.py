@@ -60,7 +60,7 @@ class FactorizedDensity(nn.Module):
 
         `step` is a number or broadcasts to y. Never below 1e-9.
         """
-        half = torch.as_tensor(step, dtype=y.dtype, device=y.device) / 2
+        half = step / 2
         with torch.autocast(y.device.type, enabled=False):  # probabilities need float32
             upper = self._elementwise_logits(y + half)
             lower = self._elementwise_logits(y - half)

@@ -31,7 +31,7 @@ class GaussianScaleMixture(nn.Module):
 
     def likelihood(self, y: Tensor, step: Tensor | float = 1.0) -> Tensor:
         """The probability of the bin of width `step` around each y, same shape; at least 1e-9."""
-        half = torch.as_tensor(step, dtype=y.dtype, device=y.device) / 2
+        half = step / 2
         distance = y.abs()
         total = torch.zeros_like(y)
         weights = self.logits.softmax(1)

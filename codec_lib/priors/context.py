@@ -118,8 +118,8 @@ class ContextPrior(Prior):
 
     def _in_two_steps(self, y: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
         """Checkerboard: what the first places get from nothing, and the others from those."""
-        first = (torch.arange(y.shape[2])[:, None] + torch.arange(y.shape[3])) % 2 == 0
-        first = first.to(y.device)
+        row, column = (torch.arange(side, device=y.device) for side in y.shape[2:])
+        first = (row[:, None] + column) % 2 == 0
         mu, log_sigma = self.distribution(psi, torch.zeros_like(y))
         symbols = self._symbols(y - mu, log_sigma.clamp(*LOG_SIGMA_BOUNDS).exp())
         seen = torch.where(first, symbols + mu, 0.0)
