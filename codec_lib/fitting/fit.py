@@ -28,7 +28,7 @@ Report = Callable[[int, int, float, float], None]
 
 
 @dataclass
-class Fitted:
+class State:
     """What a fit found: integer grids, int32, the finest first; parameters; bits and squared error."""
 
     grids: list[np.ndarray]
@@ -55,7 +55,7 @@ class Fit:
         self.steps = 0
         self.best = self.look()
 
-    def run(self, iterations: int, report: Report | None = None) -> Fitted:
+    def run(self, iterations: int, report: Report | None = None) -> State:
         """Fit for some iterations, and return the best state; Ctrl-C ends it early."""
         last = round(iterations * LAST_SHARE)
         try:
@@ -92,16 +92,16 @@ class Fit:
             if (i + 1) % CHECK == 0 or i + 1 == count:
                 check(i + 1)
 
-    def look(self) -> Fitted:
+    def look(self) -> State:
         """The state with grids that are rounded."""
         passes = self.passes
         passes.harden(self.latents)
         bits = passes.bits(self.vector, is_forward=True).sum()
         passes.picture(self.vector)
         grids = [np.rint(latent).astype(np.int32) for latent in self.latents]
-        return Fitted(grids, self.vector.copy(), bits, passes.error())
+        return State(grids, self.vector.copy(), bits, passes.error())
 
-    def cost(self, state: Fitted) -> float:
+    def cost(self, state: State) -> float:
         """What is minimized."""
         return state.bits + self.weight * state.error
 
