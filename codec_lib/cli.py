@@ -16,7 +16,7 @@ from typing import Any
 from codec_lib import files
 from codec_lib.cli_options import parser
 from codec_lib.errors import PictureWarning
-from codec_lib.terminal import clock, fail, show
+from codec_lib.terminal import bar, clock, fail, show
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,7 +72,7 @@ def _encode(options: argparse.Namespace) -> None:
 
         target = options.target_bpp * math.prod(picture.load(source).size) / 8
     keep = () if options.strip else ("icc", *options.keep)
-    with clock("encoding"):
+    with clock("encoding"), bar("encoding"):
         data = codec.encode(
             source, options.model, target_bytes=target, effort=options.effort, keep=keep,
             device=options.device, **given,

@@ -44,7 +44,9 @@ def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
     )  # fmt: skip
     _add_target(size)
     size.add_argument("--target-bpp", type=_positive, metavar="R", help="or the same in bits a pixel")
-    sub.add_argument("--effort", type=_whole, default=0, metavar="E", help="how hard to try; default 0")
+    sub.add_argument(
+        "--effort", type=_whole, metavar="E", help="how hard to try: 0 to 9, as far as the model knows it"
+    )
     sub.add_argument(
         "--keep", action="append", choices=("exif", "xmp"), default=[],
         help="keep this too, besides the colour profile; repeatable",

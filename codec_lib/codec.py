@@ -36,7 +36,7 @@ def encode(
     model: str | os.PathLike = DEFAULT,
     *,
     target_bytes: float | None = None,
-    effort: int = 0,
+    effort: int | None = None,
     keep: Collection[str] = ("icc",),
     device: str = "auto",
     **setting: float,
@@ -54,7 +54,8 @@ def encode(
             given. To decode with weights of your own, let the environment variable CODEC_LIB_WEIGHTS
             name their folder.
         target_bytes: instead of a setting: the file becomes as good as it can be without being longer.
-        effort: how hard the encoder tries, 0 to the model's best.
+        effort: how hard the encoder tries, 0 to the model's best; what the model takes for enough unless
+            given.
         keep: which of "icc" (colour profile), "exif" and "xmp" go into the file.
         device: "cpu", "cuda", or "auto" for a GPU where there is one.
         setting: the model's own, by its name. Lossy models take quality: 1 (smallest file) to 8 (best
@@ -68,8 +69,9 @@ def encode(
     """
     device = pick_device(device)
     trained = weights.load(model, device)
-    value = _value(trained, setting, target_bytes, effort)
     codec = trained.model
+    effort = codec.default_effort if effort is None else effort
+    value = _value(trained, setting, target_bytes, effort)
     taken = picture.take(image, exact=codec.promise(value) is not None, keep=keep)
     is_deep = taken.mode.endswith(";16")
     if is_deep and (codec.promise(value) or target_bytes is not None):

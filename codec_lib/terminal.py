@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tqdm import tqdm
+
 from codec_lib.errors import PictureWarning
+from codec_lib.progress import Progress, listening
 
 
 def fail(message: str, status: int = 1) -> int:
@@ -20,6 +23,25 @@ def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
     """A warning in one line, in place of `warnings.showwarning`; others than ours are left out."""
     if issubclass(category, PictureWarning):
         print("codec-lib: warning: " + " ".join(str(message).split()), file=sys.stderr)
+
+
+@contextmanager
+def bar(what: str) -> Iterator[None]:
+    """Show on a terminal what an encoder reports, if it takes its time and reports."""
+    shown = None
+
+    def show_progress(state: Progress) -> None:
+        nonlocal shown
+        shown = shown or tqdm(desc=what, total=state.total, disable=not sys.stderr.isatty(), leave=False)
+        shown.set_postfix_str(f"{state.bytes} bytes, {state.psnr:.2f} dB", refresh=False)
+        shown.update(state.done - shown.n)
+
+    try:
+        with listening(show_progress):
+            yield
+    finally:
+        if shown is not None:
+            shown.close()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from codec_lib.models import MODELS, architecture
 
 ITERATIVE = {"N": 4, "M": 32, "K": 8}
 WIDTHS = {
+    "fitted": {},
     "near-lossless": {"N": 4, "M": 6, "C": 8},
     "recurrent": ITERATIVE,
     "primed": ITERATIVE,

@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from codec_lib.entropy.laplace import LaplaceTables
 from codec_lib.entropy.mixture_density import MixtureTables
 from codec_lib.entropy.pmf import Tables
 from codec_lib.exact.fixed_point import FixedPointNetwork
@@ -22,7 +23,7 @@ class Part(Protocol):
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Self: ...
 
 
-KINDS: dict[str, type[Part]] = {kind.__name__: kind for kind in (Tables, MixtureTables, FixedPointNetwork)}
+KINDS: dict[str, type[Part]] = {kind.__name__: kind for kind in (Tables, LaplaceTables, MixtureTables, FixedPointNetwork)}
 
 
 class Frozen(dict[str, Part]):
@@ -35,6 +36,10 @@ class Frozen(dict[str, Part]):
     def mixture_tables(self, name: str) -> MixtureTables:
         """The tables of a mixture; RuntimeError when the model is not frozen."""
         return self._part(name, MixtureTables)
+
+    def laplace_tables(self, name: str) -> LaplaceTables:
+        """The tables of Laplace densities; RuntimeError when the model is not frozen."""
+        return self._part(name, LaplaceTables)
 
     def network(self, name: str) -> FixedPointNetwork:
         """The network of this name; RuntimeError when the model is not frozen."""

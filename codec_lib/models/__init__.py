@@ -26,6 +26,7 @@ MODELS = {
     "conditional-probability": "codec_lib.models.conditional_probability:ConditionalProbability",
     "tucodec": "codec_lib.models.tucodec:Tucodec",
     "pyramid": "codec_lib.models.pyramid:Pyramid",
+    "fitted": "codec_lib.models.fitted:Fitted",
     "codec-in-the-loop": "codec_lib.models.codec_in_the_loop:CodecInTheLoop",
 }
 

@@ -41,10 +41,12 @@ class Model(nn.Module, ABC):
         frozen: the integers that choose probabilities, by name: empty until `freeze`, or until weights
             are loaded. Coding needs them, training does not.
         best_effort: 0, or how hard the encoder can try.
+        default_effort: how hard it tries unless asked.
     """
 
     setting: Setting
     best_effort: int = 0
+    default_effort: int = 0
 
     def __init__(self, **widths: int):
         super().__init__()

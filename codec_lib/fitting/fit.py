@@ -1,0 +1,158 @@
+r"""The loop that fits grids and networks to one picture.
+
+What is minimized is bits + w sum (x_hat - x)^2, the file's length and its error in one currency. First both
+grids and networks move, while rounding gets harder (`grids.soften`); then the grids stay integers and the
+networks get used to them. Every so often the loss of the really rounded grids is taken, and the best state
+so far is kept: it is what comes back, also from a fit that is interrupted.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy import float32
+
+from codec_lib.fitting import grids
+from codec_lib.fitting.parameters import COUNT, GRIDS
+from codec_lib.fitting.passes import Passes
+
+CHECK = 50  # iterations between two looks at the rounded grids
+GRID_RATE, NETWORK_RATE, LAST_RATE = 0.16, 0.005, 0.001
+TEMPERATURE, SIGMA = (0.35, 0.08), (0.22, 0.15)  # from the first iteration to the last
+GRID_DECAY, NETWORK_DECAY = (0.9, 0.999), (0.9, 0.99)
+LAST_SHARE = 0.1  # of all iterations, with grids that stay
+
+# iterations done, all iterations, bits, squared error
+Report = Callable[[int, int, float, float], None]
+
+
+@dataclass
+class State:
+    """What a fit found: integer grids, int32, the finest first; parameters; bits and squared error."""
+
+    grids: list[np.ndarray]
+    vector: np.ndarray
+    bits: float
+    error: float
+
+
+class Fit:
+    """A fit in progress, of a picture float32 (3, H, W) in [0, 1], from a vector of parameters.
+
+    `weight` is how many bits a squared error of 1 is worth.
+    """
+
+    def __init__(self, x: np.ndarray, weight: float, start: np.ndarray, seed: int = 0):
+        self.passes, self.weight = Passes(x), weight
+        self.vector = start.astype(np.float32)
+        self.latents = [np.zeros(size, np.float32) for size in self.passes.sizes]
+        self.moments = [[np.zeros_like(latent) for latent in self.latents] for _ in range(2)]
+        self.network_moments = np.zeros((2, COUNT), np.float32)
+        self.random = np.random.default_rng(seed)
+        count = self.latents[0].size
+        self.noise = self.random.standard_normal(count + max(4096, count // 2), dtype=np.float32)
+        self.steps = 0
+        self.best = self.look()
+
+    def run(self, iterations: int, report: Report | None = None) -> State:
+        """Fit for some iterations, and return the best state; Ctrl-C ends it early."""
+        last = round(iterations * LAST_SHARE)
+        try:
+            self.move(iterations - last, lambda done: self.check(report, done, iterations))
+            self.restore()
+            self.settle(last, lambda done: self.check(report, iterations - last + done, iterations))
+        except KeyboardInterrupt:
+            pass
+        self.restore()
+        return self.best
+
+    def move(self, count: int, check: Callable[[int], None]) -> None:
+        """Fit grids and networks."""
+        for i in range(count):
+            t = i / count
+            cosine = 0.5 + 0.5 * math.cos(math.pi * t)
+            sigma, temperature = (a + (b - a) * t for a, b in (SIGMA, TEMPERATURE))
+            self.passes.soften(self.latents, self._noise(), sigma, temperature)
+            self._gradients()
+            self.steps += 1
+            self._move_grids(GRID_RATE * cosine)
+            self._move_networks(NETWORK_RATE * cosine)
+            if (i + 1) % CHECK == 0 or i + 1 == count:
+                check(i + 1)
+
+    def settle(self, count: int, check: Callable[[int], None]) -> None:
+        """Fit the networks to the rounded grids, which stay."""
+        self.network_moments[:] = 0
+        self.steps = 0
+        for i in range(count):
+            self._gradients()
+            self.steps += 1
+            self._move_networks(LAST_RATE * (0.5 + 0.5 * math.cos(math.pi * i / count)))
+            if (i + 1) % CHECK == 0 or i + 1 == count:
+                check(i + 1)
+
+    def look(self) -> State:
+        """The state with grids that are rounded."""
+        passes = self.passes
+        passes.harden(self.latents)
+        bits = passes.bits(self.vector, is_forward=True).sum()
+        passes.picture(self.vector)
+        grids = [np.rint(latent).astype(np.int32) for latent in self.latents]
+        return State(grids, self.vector.copy(), bits, passes.error())
+
+    def cost(self, state: State) -> float:
+        """What is minimized."""
+        return state.bits + self.weight * state.error
+
+    def check(self, report: Report | None, done: int, iterations: int) -> None:
+        """Keep the state if it is the best one so far, and report that one."""
+        state = self.look()
+        if self.cost(state) < self.cost(self.best):
+            self.best = state
+        if report:
+            report(done, iterations, self.best.bits, self.best.error)
+
+    def restore(self) -> None:
+        """Go back to the best state; its grids are integers."""
+        for latent, grid in zip(self.latents, self.best.grids, strict=True):
+            latent[:] = grid
+        self.vector[:] = self.best.vector
+        self.passes.harden(self.latents)
+
+    def _gradients(self) -> None:
+        self.passes.bits(self.vector)
+        self.passes.picture(self.vector)
+        self.passes.error(self.weight)
+        self.passes.backward(self.vector)
+
+    def _noise(self) -> list[np.ndarray]:
+        """Normal numbers for every grid: some of a long row of them."""
+        starts = self.random.integers(self.noise.size - self.latents[0].size, size=GRIDS)
+        return [self.noise[s : s + latent.size] for s, latent in zip(starts, self.latents, strict=True)]
+
+    def _move_grids(self, rate: float) -> None:
+        decay1, decay2 = GRID_DECAY
+        factors = [float32(v) for v in (rate, decay1, decay2, *self._corrections(GRID_DECAY))]
+
+        def work(piece: tuple[int, int, int]) -> None:
+            k, top, bottom = piece
+            rows = slice(top, bottom)
+            first, second = (moment[k][rows] for moment in self.moments)
+            grids.adam(
+                self.latents[k][rows], self.passes.g[k][rows], self.passes.slope[k][rows], first, second, *factors
+            )
+
+        self.passes.each(work, self.passes.pieces)
+
+    def _move_networks(self, rate: float) -> None:
+        decay1, decay2 = NETWORK_DECAY
+        first, second = self.network_moments
+        g = self.passes.gradient
+        first += (1 - decay1) * (g - first)
+        second += (1 - decay2) * (g * g - second)
+        correction1, correction2 = self._corrections(NETWORK_DECAY)
+        self.vector -= rate * first * correction1 / (np.sqrt(second * correction2) + 1e-8)
+
+    def _corrections(self, decays: tuple[float, float]) -> list[float]:
+        return [1 / (1 - decay**self.steps) for decay in decays]

@@ -1,0 +1,125 @@
+r"""A codec for one picture: there is no trained encoder, and the decoder is a part of the file.
+
+    grids y6 .. y0, 1/64 of the size to all of it --> learned 2x filters --> 7 planes --> synthesis --> x_hat
+      ^ each place: mean and scale by a small network, from neighbours and from coarser grids
+
+Encoding is gradient descent on the picture at hand: on its grids of integers, on the network that gives
+their probabilities, on filters and synthesis, about 1,200 parameters in all (`codec_lib.fitting`). The file
+has the grids, and the parameters as differences from a starting point. That point is all that the weights
+of this model hold: networks that are halfway between pictures, so that a fit begins in a good place.
+
+The network of probabilities is coded with as integers; filters and synthesis stay in float, as they decide
+pixels only. Memory to encode is about 300 bytes a pixel, to decode about 120.
+
+Source: Ladune et al., "COOL-CHIC: coordinate-based low complexity hierarchical image codec", ICCV 2023, and
+its later versions; Kim et al., "C3", CVPR 2024. A starting point, parameters as differences from it, and
+neighbours in coarser grids are this library's.
+"""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from codec_lib.entropy.laplace import LaplaceTables
+from codec_lib.errors import section
+from codec_lib.fitting import coder, rounding
+from codec_lib.fitting.fit import Fit, State
+from codec_lib.fitting.parameters import fresh, parts
+from codec_lib.fitting.passes import Passes
+from codec_lib.layers.gain import rate_weight
+from codec_lib.models.base import Model
+from codec_lib.priors.base import Sections
+from codec_lib.progress import Progress, report
+from codec_lib.setting import QUALITY
+from codec_lib.training.objectives import Objective
+
+if TYPE_CHECKING:
+    from codec_lib.training.settings import Settings
+
+ITERATIONS = (100, 200, 400, 700, 1200, 2500, 5000, 10_000, 20_000, 40_000)  # of each effort
+
+
+class Fitted(Model):
+    """Grids and networks that are fitted to one picture."""
+
+    setting = QUALITY
+    best_effort = len(ITERATIONS) - 1
+    default_effort = 5
+
+    def __init__(self):
+        super().__init__()
+        self.start = nn.Parameter(torch.from_numpy(fresh()))
+
+    def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
+        return (("n", "y"),)
+
+    def freeze(self) -> "Fitted":
+        self.frozen |= {"y": LaplaceTables.make(), "n": rounding.make_tables()}
+        return self
+
+    def objective(self, settings: "Settings") -> Objective:
+        raise ValueError("train: a codec for one picture is fitted while it encodes, nothing is trained before")
+
+    def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
+        """The sections of a picture. Ctrl-C ends the fit early, and what it has found by then is written."""
+        x = levels[0].cpu().numpy().astype(np.float32) / 255
+        weight = rate_weight(setting).item() * 255**2 / len(x)
+        start = self.start_vector
+        fit = Fit(x, weight, start)
+        try:
+            state = fit.run(ITERATIONS[effort], lambda *values: _report(*values, x.size))
+            vector, n = rounding.choose(
+                state.vector, start, self.frozen.tables("n"), lambda *trial: _cost(fit, *trial)
+            )
+        finally:
+            fit.passes.close()
+        y = coder.encode(state.grids, parts(vector).network, self.frozen.laplace_tables("y"))
+        return {"n": n, "y": y}
+
+    def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:
+        """The integers of the grids, by level, and the parameters in units of 2^-12.
+
+        Raises SectionError when a section does not fit the declared size.
+        """
+        vector, grids = self._read(sections, height, width)
+        integers = {f"y{level}": torch.from_numpy(grid.astype(np.int32)) for level, grid in enumerate(grids)}
+        return integers | {"n": torch.from_numpy((vector * coder.ONE).astype(np.int32))}
+
+    def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
+        vector, grids = self._read(sections, height, width)
+        passes = Passes(np.zeros((3, height, width), np.float32))
+        try:
+            passes.harden(grids)
+            x_hat = np.clip(passes.picture(vector), 0, 1)
+        finally:
+            passes.close()
+        return torch.from_numpy(np.rint(255 * x_hat).astype(np.uint8))[None]
+
+    @property
+    def start_vector(self) -> np.ndarray:
+        """The starting point, float32."""
+        return self.start.detach().cpu().numpy()
+
+    def _read(self, sections: Sections, height: int, width: int) -> tuple[np.ndarray, list[np.ndarray]]:
+        with section("n"):
+            vector = rounding.decode(sections["n"], self.start_vector, self.frozen.tables("n"))
+        with section("y"):
+            tables = self.frozen.laplace_tables("y")
+            grids = coder.decode(sections["y"], height, width, parts(vector).network, tables)
+        return vector, grids
+
+
+def _cost(fit: Fit, vector: np.ndarray, group: str) -> float:
+    """What is minimized, as far as a group of parameters can change it."""
+    if group.startswith("context"):
+        return float(fit.passes.bits(vector, is_forward=True).sum())
+    fit.passes.picture(vector)
+    return fit.weight * fit.passes.error()
+
+
+def _report(done: int, total: int, bits: float, error: float, samples: int) -> None:
+    psnr = math.inf if error == 0 else 10 * math.log10(samples / error)
+    report(Progress(done, total, round(bits / 8), psnr))
