@@ -79,7 +79,8 @@ def parts(root: Path = ROOT) -> str:
         if part.get("caption") not in COVERS:
             continue
         names = [Path(chapter["file"]).name for chapter in part["chapters"]]
-        titles = [title(notebook(root, name)) for name in names]
+        chapters = [name for name in names if (root / "book" / f"{name}.ipynb").exists()]
+        titles = [title(notebook(root, name)) for name in chapters]
         shown = notebook(root, COVERS[part["caption"]])
         cards.append(
             f'<a href="{names[0]}.html">'

@@ -63,7 +63,7 @@ class Table:
         )
 
 
-def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Table:
+def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Any:
     """Return what a notebook shows as a table.
 
     Args:
