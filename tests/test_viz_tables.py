@@ -65,6 +65,14 @@ def test_a_heading_without_words_is_none():
     assert [tag for tag, _, _ in grid([{"": "a", "b": 1}]).rows[0]] == ["td", "th"]
 
 
+def test_a_heading_may_be_a_number():
+    assert [text for _, _, text in grid([{"step": 1, 0.5: "a", np.int64(4): "b"}]).rows[0]] == [
+        "step",
+        "0.5",
+        "4",
+    ]
+
+
 def test_columns_of_numbers_are_aligned_to_the_right():
     for row in grid(ROWS).rows:
         assert ["text-align: right" in attrs.get("style", "") for _, attrs, _ in row] == [

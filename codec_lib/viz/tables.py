@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 # What begins like a number is one: 0.31, -42.0 %, +3.8 % (-0.4 to +8.1), 1,024 bytes.
-NUMBER = re.compile(r"[-+−±<>~]?\s?[\d,.]*\d(?![\d:])")
+NUMBER = re.compile(r"[-+−±<>~]?\s?(?:inf\b|nan\b|[\d,.]*\d(?![\d:]))")
 ONLY_NUMBER = re.compile(r"[-+−]?[\d,]*\.?\d+\Z")
 RIGHT = ' style="text-align: right"'
 
@@ -23,9 +23,10 @@ RIGHT = ' style="text-align: right"'
 class Table:
     """Rows with the same columns; displays itself as HTML, prints itself as text."""
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]], caption: str) -> None:
-        self.columns = list(dict.fromkeys(column for row in rows for column in row))
-        self.cells = [[words(row.get(column)) for column in self.columns] for row in rows]
+    def __init__(self, rows: Sequence[Mapping[Any, Any]], caption: str) -> None:
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        self.columns = [words(column) for column in columns]
+        self.cells = [[words(row.get(column)) for column in columns] for row in rows]
         self.caption = caption
         # The first column names its row: it is a number only where nothing but a number stands in it.
         kinds = [ONLY_NUMBER, *[NUMBER] * (len(self.columns) - 1)]
@@ -63,7 +64,7 @@ class Table:
         )
 
 
-def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Any:
+def table(rows: Sequence[Mapping[Any, Any]], caption: str = "") -> Any:
     """Return what a notebook shows as a table.
 
     Args:
