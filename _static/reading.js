@@ -5,8 +5,8 @@
    2. A finger that moves down the page may start on a slider: then the slider stays where it was.
    3. On paper everything is open, and black on white. */
 
-const WIDE = ".bd-article :is(pre, table, div.math, span.math, .cell_output > .output)";
-const NAMES = { PRE: "Code or output", TABLE: "Table", DIV: "Formula or output", SPAN: "Formula" };
+const WIDE = ".bd-article :is(pre, table, div.math, span.math, .own-scroll, .cell_output > .output)";
+const NAMES = { PRE: "Code or output", TABLE: "Table", DIV: "Table, formula or output", SPAN: "Formula" };
 
 function edges(element) {
   const left = element.scrollLeft;

@@ -38,6 +38,7 @@ def test_a_sound_page_has_no_problems(tmp_path):
         ('<img src="gone.png" alt="A curve">', "loads a file that is not there"),
         ('<img src="data:image/png;base64,AA==">', "without alt text"),
         ('<img src="data:image/png;base64,AA==" alt="../_images/3f.png">', "without alt text"),
+        ('<svg><g data-src="gone.webp"></g></svg>', "loads a file that is not there"),
         ('<script src="https://cdn.example.org/a.js"></script>', "another host: https://cdn"),
         ('<link rel="stylesheet" href="//cdn.example.org/a.css">', "another host"),
         ('<p style="background: url(https://example.org/a.png)">x</p>', "another host"),

@@ -18,6 +18,7 @@ import yaml
 from tools import (
     api_pages,
     citations,
+    curve_page,
     downloads,
     equations,
     formulas,
@@ -62,6 +63,7 @@ def finish(site: Path, config: dict) -> None:
     touch_up.touch_up(site)
     before, after = slim.slim(site)
     web.publish(site / "_static" / "codec")
+    curve_page.publish(site)
     numbered = equations.number_references(site)
     cited = citations.link_citations(site)
     downloads.finish_downloads(site, config["repository"]["url"])
@@ -83,6 +85,7 @@ def build(root: Path = ROOT, builder: str = "html") -> int:
     config = target / "effective_config.yml"
     config.write_text(yaml.safe_dump(effective, sort_keys=False), encoding="utf-8")
     landing.render(root)
+    curve_page.render(root)
     api_pages.write(root)
     toc = target / "effective_toc.yml"
     listed = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))

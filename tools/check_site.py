@@ -20,6 +20,7 @@ ALLOWED_HOSTS: frozenset[str] = frozenset()
 LOADS = {
     "img": ("src", "srcset"), "source": ("src", "srcset"), "script": ("src",), "iframe": ("src",),
     "video": ("src",), "audio": ("src",), "embed": ("src",), "object": ("data",), "input": ("src",),
+    "g": ("data-src",),  # the crop behind a point of a drawing
 }  # fmt: skip
 LOADING_LINKS = {
     "stylesheet",

@@ -2,12 +2,13 @@
 
 The order is _toc.yml's, each notebook gets a fresh kernel in its own folder, and what changes from
 run to run without meaning anything (time stamps, the interpreter's version, progress bars on
-stderr) is not stored.
+stderr) is not stored. Figures are stored as tools/figures.py says.
 """
 
 import argparse
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import yaml
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from tools import notebooks
+from tools import figures, notebooks
 from tools.setup_cell import ROOT
 
 CELL_TIMEOUT = 900
@@ -52,7 +53,11 @@ def execute(path: Path) -> float:
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
     )
-    client.execute()
+    with tempfile.TemporaryDirectory() as folder:
+        search = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        own = {"IPYTHONDIR": str(figures.profile(Path(folder))), "PYTHONPATH": search}
+        own["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+        client.execute(env=os.environ | own)
     notebooks.write(path, strip(notebook))
     return time.monotonic() - start
 

@@ -79,7 +79,8 @@ def parts(root: Path = ROOT) -> str:
         if part.get("caption") not in COVERS:
             continue
         names = [Path(chapter["file"]).name for chapter in part["chapters"]]
-        titles = [title(notebook(root, name)) for name in names]
+        chapters = [name for name in names if (root / "book" / f"{name}.ipynb").exists()]
+        titles = [title(notebook(root, name)) for name in chapters]
         shown = notebook(root, COVERS[part["caption"]])
         cards.append(
             f'<a href="{names[0]}.html">'
@@ -117,9 +118,11 @@ def title(chapter: dict[str, Any]) -> str:
 
 
 def cover(chapter: dict[str, Any]) -> str:
-    """The first picture that a chapter's stored outputs show, small, as a data URI."""
+    """The first picture that a chapter's stored outputs show, as a data URI; one of pixels is small."""
     for cell in chapter["cells"]:
         for output in cell.get("outputs", []):
+            if drawing := output.get("data", {}).get("image/svg+xml"):
+                return "data:image/svg+xml;base64," + base64.b64encode("".join(drawing).encode()).decode()
             if png := output.get("data", {}).get("image/png"):
                 image = Image.open(io.BytesIO(base64.b64decode("".join(png)))).convert("RGB")
                 image.thumbnail(COVER)
