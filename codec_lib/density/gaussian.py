@@ -61,6 +61,12 @@ def bits(y: Tensor, sigma: Tensor, shape: Shape = NORMAL) -> Tensor:
     return -lower_bound(likelihood(y, sigma, shape), ESCAPE).log2().flatten(1).sum(1)
 
 
+def coded_bits(symbols: Tensor, sigma: Tensor, shape: Shape = NORMAL) -> Tensor:
+    """Bits of each symbol under the table of its sigma, same shape; gradients pass to sigma as it is."""
+    table = scale_table().to(sigma)[indexes(sigma.detach()).long()]
+    return -lower_bound(likelihood(symbols, sigma + (table - sigma).detach(), shape), ESCAPE).log2()
+
+
 def indexes(sigma: Tensor) -> Tensor:
     """The table for each sigma, uint8, same shape: the first scale that is not smaller."""
     return torch.bucketize(sigma.double().contiguous(), scale_borders().to(sigma.device)).to(torch.uint8)

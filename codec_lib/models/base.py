@@ -21,6 +21,7 @@ from codec_lib.exact.frozen import Frozen
 from codec_lib.layers.bands import in_bands
 from codec_lib.layers.gain import GainUnit
 from codec_lib.priors.base import Prior, Sections
+from codec_lib.refinement import STEPS, refine
 from codec_lib.setting import QUALITY, Setting
 from codec_lib.training.objectives import Objective, Output, RateDistortionObjective
 from codec_lib.training.perception import DecoderObjective
@@ -154,6 +155,7 @@ class TransformCodec(Model):
         self.g_a, self.prior, self.g_s = g_a, prior, g_s
         self.gain = GainUnit(prior.M, initial_gain)
         self.frozen = prior.frozen
+        self.best_effort = len(STEPS) - 1 if prior.has_prices else 0
 
     @property
     def stride(self) -> int:
@@ -188,10 +190,14 @@ class TransformCodec(Model):
             return DecoderObjective(self, settings)
         return RateDistortionObjective(self, settings)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         gain, _ = self.gain(self.quality_tensor(setting))
-        return self.prior.encode(self.analyze(pad(levels, self.stride)) * gain, setting)
+        levels = pad(levels, self.stride)
+        y, z_hat = self.analyze(levels) * gain, None
+        if effort:
+            y, z_hat = refine(self, levels, y, setting, STEPS[effort])
+        return self.prior.encode(y, setting, z_hat)
 
     @torch.inference_mode()
     def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:

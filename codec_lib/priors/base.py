@@ -8,6 +8,7 @@ A prior knows latents, not pictures: where y comes from and what becomes of y_ha
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ class Prior(nn.Module, ABC):
         sections: names of the sections that `encode` writes, in the order in which a decoder needs them.
         M: channels of y.
         reduction: h and w have to divide by it.
+        has_prices: whether `symbols` and `price` exist, which an encoder needs that tries harder.
         unit: what a 1 in the integers of y stands for.
         frozen: tables and networks, empty until `freeze`, or until weights are loaded.
     """
@@ -32,6 +34,7 @@ class Prior(nn.Module, ABC):
     sections: tuple[str, ...]
     M: int
     reduction: int = 1
+    has_prices: bool = False
     unit: float = 1.0
 
     def __init__(self):
@@ -51,8 +54,23 @@ class Prior(nn.Module, ABC):
         """Make what `frozen` holds from the trained parameters; gains are the codec's for y."""
 
     @abstractmethod
-    def encode(self, y: Tensor, quality: float) -> Sections:
-        """The sections of latents y (1, M, h, w)."""
+    def encode(self, y: Tensor, quality: float, z_hat: Tensor | None = None) -> Sections:
+        """The sections of latents y (1, M, h, w).
+
+        z_hat: hyper-latents that were chosen already, where the prior has some.
+        """
+
+    def symbols(self, y: Tensor) -> tuple[Tensor | None, Tensor]:
+        """What `encode` writes for y, estimated, as floats: hyper-latents, None without, and symbols."""
+        raise NotImplementedError
+
+    def price(self, symbols: Tensor, z_hat: Tensor | None) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """What symbols (1, M, h, w) cost where they stand, with gradients: only if `has_prices`.
+
+        Returns mu, which makes them y_hat = symbols + mu, and a function from any symbols of the same
+        shape to the bits of each.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def decode(self, sections: Sections, quality: float, size: tuple[int, int]) -> dict[str, Tensor]:

@@ -49,7 +49,7 @@ class ChannelPrior(Prior):
         gain, _ = gains(qualities)
         self.frozen["y"] = self.channels.tables(1 / gain.flatten(1))
 
-    def encode(self, y: Tensor, quality: float) -> Sections:
+    def encode(self, y: Tensor, quality: float, z_hat: Tensor | None = None) -> Sections:
         indexes = self.indexes(quality, y.shape[-2:])
         return {"y": write_symbols(y.round(), indexes, self.frozen.tables("y"))}
 

@@ -16,7 +16,8 @@ compression", NeurIPS 2018; He et al., CVPR 2021 (two steps).
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -100,7 +101,7 @@ class ContextPrior(Prior):
         z_hat = noise(z) if self.training else z.round()
         psi = self.h_s(z_hat)
         mu, log_sigma = self._in_two_steps(y, psi) if self.has_two_steps else self._at_once(y, psi)
-        sigma = log_sigma.clamp(*LOG_SIGMA_BOUNDS).exp()
+        sigma = _sigma(log_sigma)
         symbols = self._symbols(y - mu, sigma)  # pixels see rounding, the rate sees noise
         if self.training:
             bits = gaussian.bits(noise(y - mu), sigma, self.shape)
@@ -118,13 +119,31 @@ class ContextPrior(Prior):
 
     def _in_two_steps(self, y: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
         """Checkerboard: what the first places get from nothing, and the others from those."""
-        row, column = (torch.arange(side, device=y.device) for side in y.shape[2:])
+        return self._from_first(psi, lambda mu, log_sigma: self._symbols(y - mu, _sigma(log_sigma)))
+
+    def _from_first(
+        self, psi: Tensor, symbols: Callable[[Tensor, Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """mu and log sigma in two steps, given how symbols follow from those of the first step."""
+        row, column = (torch.arange(side, device=psi.device) for side in psi.shape[2:])
         first = (row[:, None] + column) % 2 == 0
-        mu, log_sigma = self.distribution(psi, torch.zeros_like(y))
-        symbols = self._symbols(y - mu, log_sigma.clamp(*LOG_SIGMA_BOUNDS).exp())
-        seen = torch.where(first, symbols + mu, 0.0)
+        mu, log_sigma = self.distribution(psi, psi.new_zeros(len(psi), self.M, *psi.shape[2:]))
+        seen = torch.where(first, symbols(mu, log_sigma) + mu, 0.0)
         mu_after, log_sigma_after = self.distribution(psi, seen)
         return torch.where(first, mu, mu_after), torch.where(first, log_sigma, log_sigma_after)
+
+    @property
+    def has_prices(self) -> bool:
+        return self.has_two_steps
+
+    def symbols(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        z_hat = self.h_a(y).round()
+        mu, log_sigma = self._in_two_steps(y, self.h_s(z_hat))
+        return z_hat, self._symbols(y - mu, _sigma(log_sigma))
+
+    def price(self, symbols: Tensor, z_hat: Tensor | None) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        mu, log_sigma = self._from_first(self.h_s(z_hat), lambda mu, log_sigma: symbols)
+        return mu, partial(gaussian.coded_bits, sigma=_sigma(log_sigma), shape=self.shape)
 
     def _symbols(self, residual: Tensor, sigma: Tensor) -> Tensor:
         """What is coded of the latents minus their means: rounded in training, with gradients."""
@@ -157,8 +176,8 @@ class ContextPrior(Prior):
         })  # fmt: skip
 
     @torch.inference_mode()
-    def encode(self, y: Tensor, quality: float) -> Sections:
-        z_hat = self.h_a(y).round_()
+    def encode(self, y: Tensor, quality: float, z_hat: Tensor | None = None) -> Sections:
+        z_hat = self.h_a(y).round_() if z_hat is None else z_hat
         walk = ContextWalk(self.order, self.frozen, z_hat, y.shape[1:])
         symbols, indexes = np.empty(y.numel(), np.int32), np.empty(y.numel(), np.uint8)
         y, done = y[0].flatten(1), 0
@@ -203,6 +222,10 @@ class ContextPrior(Prior):
             cost = pmf.surprise(symbol.flatten().cpu().numpy(), index.flatten().cpu().numpy(), tables)
             bits[places.cpu().numpy()] = cost.reshape(symbol.shape).sum(0)
         return bits.reshape(latents.shape[1:])
+
+
+def _sigma(log_sigma: Tensor) -> Tensor:
+    return log_sigma.clamp(*LOG_SIGMA_BOUNDS).exp()
 
 
 class ContextWalk:

@@ -14,6 +14,9 @@ Source: Balle, Minnen, Singh, Hwang, Johnston, "Variational image compression wi
 ICLR 2018, figure 4.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -69,8 +72,17 @@ class HyperPrior(Prior):
         self.frozen["y"] = gaussian.tables(self.shape)
         self.frozen["h_s"] = fixed_point.convert(self.h_s, gaussian.scale_borders())
 
-    def encode(self, y: Tensor, quality: float) -> Sections:
-        z_hat = self.h_a(y.abs()).round_()
+    has_prices = True
+
+    def symbols(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        return self.h_a(y.abs()).round(), y.round()
+
+    def price(self, symbols: Tensor, z_hat: Tensor | None) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        sigma = self.h_s(z_hat).float()
+        return torch.zeros_like(symbols), partial(gaussian.coded_bits, sigma=sigma, shape=self.shape)
+
+    def encode(self, y: Tensor, quality: float, z_hat: Tensor | None = None) -> Sections:
+        z_hat = self.h_a(y.abs()).round_() if z_hat is None else z_hat
         z_indexes = channel_indexes(z_hat.shape, z_hat.device)
         return {
             "z": write_symbols(z_hat, z_indexes, self.frozen.tables("z")),

@@ -1,0 +1,204 @@
+r"""An encoder that tries harder: symbols changed by one wherever rate and distortion together gain.
+
+A network's latents are a guess, by one mapping for all pictures, and a decoder takes any symbols. So begin
+with the symbols s that the encoder would write, and descend on the bits of the picture at hand:
+
+    J(s) = R(s) + lambda D(s),     x_hat = g_s((s + mu(s)) m'),     D: n 255^2 MSE, n pixels
+
+A step is one pass through the decoder, forward and back. It says what a change d = +1 or -1 of any symbol
+would do,
+
+    J(s + d) - J(s)  ~  own bits at s + d, less those at s  +  g d  +  h / 2
+
+own bits exactly; g is the gradient of all the rest, the picture and the distributions of later symbols;
+h = 2 lambda n 255^2 |dx_hat / ds|^2 / 3n is the curvature of D, found by random probes. What lies close
+together changes the same pixels, so a step takes the places of a lattice only, and at each the `FEW`
+changes that gain most. The next pass shows what became of every place and its neighbours: where J has risen, the
+change is taken back, and its symbols rest for a while.
+
+Sources: Campos et al., CVPR Workshops 2019, and Yang et al., NeurIPS 2020 (latents refined while encoding,
+by gradients of a softened rounding); Hutchinson 1989 (probes). Whole steps, tried and taken back, are this
+library's: 20 of them gain what softened rounding gains in 100 (benchmarks/effort.py).
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from codec_lib.layers.gain import rate_weight
+from codec_lib.progress import Progress, report
+
+if TYPE_CHECKING:
+    from codec_lib.models.base import TransformCodec
+
+STEPS = (0, 8, 16, 24, 40, 64, 100, 160, 250, 400)  # of each effort
+SPACE, FEW = 2, 2  # of the lattice in latents; changes at a place
+AROUND = 3  # side of the square of latents that a change is judged by
+REST = 5  # steps that a symbol rests after a change was taken back
+PROBES = 3
+TILE, HALO = 1024, 128  # pixels: a large picture is refined tile by tile, each with what is around it
+
+
+@dataclass
+class Window:
+    """A part of a picture, x float (1, 3, H, W), and of its latents; what is not `inside` stays."""
+
+    x: Tensor
+    symbols: Tensor
+    z_hat: Tensor | None
+    inside: Tensor
+
+
+@dataclass
+class Pass:
+    """What one pass through the decoder says of symbols (1, M, h, w). All costs are bits."""
+
+    gradient: Tensor  # of all that is not the symbols' own bits
+    up: Tensor  # own bits of symbols + 1, less those of symbols
+    down: Tensor
+    local: Tensor  # J around each place, (1, 1, h, w)
+    bits: float
+    error: float  # squared, of all samples
+
+
+def refine(
+    codec: "TransformCodec", levels: Tensor, y: Tensor, quality: float, steps: int
+) -> tuple[Tensor, Tensor | None]:
+    """Latents that round to better symbols than y does, and the hyper-latents that they belong to.
+
+    levels uint8 (1, 3, H, W) with sides that divide by `codec.stride`; y (1, M, h, w), scaled. Memory is
+    that of a training pass over TILE + 2 HALO pixels a side. Ctrl-C ends it, and what was gained remains.
+    """
+    prior = codec.prior
+    with torch.no_grad():
+        z_hat, symbols = prior.symbols(y)
+    windows = list(tiles(codec, levels.shape[-2:]))
+    done, pixels, bits, error = 0, 0, 0.0, 0.0
+    try:
+        for pixel_slices, slices, z_slices, inside in windows:
+            window = Window(
+                levels[pixel_slices].float() / 255,
+                symbols[slices],
+                None if z_hat is None else z_hat[z_slices],
+                inside.to(y.device),
+            )
+            last = None
+            for last, found in descend(codec, window, quality, steps):
+                symbols[slices] = found
+                done += 1
+                seen = pixels + window.x[0, 0].numel()
+                share = levels[0, 0].numel() / seen
+                psnr = -10 * math.log10(max((error + last.error) / seen / 3, 1e-10))
+                report(Progress(done, steps * len(windows), round((bits + last.bits) * share / 8), psnr))
+            if last is not None:
+                pixels, bits, error = seen, bits + last.bits, error + last.error
+    except KeyboardInterrupt:
+        pass
+    with torch.no_grad():
+        mu, _ = prior.price(symbols, z_hat)
+    return symbols + mu, z_hat
+
+
+def tiles(codec: "TransformCodec", size: tuple[int, ...]) -> Iterator[tuple]:
+    """Slices of a picture of some size, of its latents and hyper-latents, and (h, w) what to change."""
+    for top in range(0, size[0], TILE):
+        for left in range(0, size[1], TILE):
+            spans = [
+                (max(start - HALO, 0), min(start + TILE + HALO, side))
+                for start, side in zip((top, left), size, strict=True)
+            ]
+
+            def cut(unit: int, spans: list = spans) -> tuple[slice, ...]:
+                return (slice(None), slice(None), *(slice(a // unit, b // unit) for a, b in spans))
+
+            (a, b), (c, d) = ([side // codec.downsampling for side in span] for span in spans)
+            inside = torch.zeros(b - a, d - c, dtype=torch.bool)
+            first, last = top // codec.downsampling, (top + TILE) // codec.downsampling
+            left_, right = left // codec.downsampling, (left + TILE) // codec.downsampling
+            inside[first - a : last - a, left_ - c : right - c] = True
+            yield cut(1), cut(codec.downsampling), cut(codec.stride), inside
+
+
+def descend(
+    codec: "TransformCodec", window: Window, quality: float, steps: int
+) -> Iterator[tuple[Pass, Tensor]]:
+    """After each step what a pass says, and the symbols so far, all whose changes have proved good."""
+    symbols, tried = window.symbols.clone(), None
+    h = curvature(codec, window, quality)
+    rests, rows, columns = torch.zeros_like(symbols), *(torch.arange(n) for n in symbols.shape[2:])
+    local = None
+    for step in range(steps + 1):
+        now = evaluate(codec, window, symbols if tried is None else tried, quality)
+        if tried is None or local is None:
+            local = now.local
+        else:
+            changed = tried != symbols
+            is_worse = (now.local >= local) & changed.any(1, keepdim=True)
+            rests = torch.where(is_worse & changed, REST, (rests - 1).clamp(min=0))
+            symbols = torch.where(is_worse, symbols, tried)
+            local = torch.where(
+                F.max_pool2d(is_worse.float(), AROUND, 1, AROUND // 2) > 0, local, now.local
+            )
+            yield now, symbols
+        if step == steps:
+            return
+        up, down = now.up + now.gradient + h, now.down - now.gradient + h
+        gain = torch.where(rests > 0, math.inf, torch.minimum(up, down))
+        worst_of_few = gain.topk(FEW, dim=1, largest=False).values[:, -1:]
+        corner = torch.randint(SPACE, (2,), generator=_generator(step)).tolist()
+        lattice = ((rows % SPACE == corner[0])[:, None] & (columns % SPACE == corner[1])).to(gain.device)
+        is_taken = (gain < 0) & (gain <= worst_of_few) & (lattice & window.inside)
+        tried = torch.where(is_taken, symbols + torch.where(up < down, 1.0, -1.0), symbols)
+
+
+def evaluate(codec: "TransformCodec", window: Window, symbols: Tensor, quality: float) -> Pass:
+    """One pass forward and back."""
+    with torch.enable_grad():
+        s = symbols.detach().requires_grad_()
+        mu, bits_of = codec.prior.price(s, window.z_hat)
+        own = bits_of(symbols)
+        error = (_shown(codec, s + mu, quality) - window.x).square().sum(1, keepdim=True)
+        weight = _weight(quality)
+        (gradient,) = torch.autograd.grad(own.sum() + weight * error.sum(), s)
+    with torch.no_grad():
+        up, down = bits_of(symbols + 1) - own, bits_of(symbols - 1) - own
+        side = codec.downsampling
+        cells = F.avg_pool2d(error, side, divisor_override=1)
+        cost = own.sum(1, keepdim=True) + weight * cells
+        local = F.avg_pool2d(cost, AROUND, 1, AROUND // 2, divisor_override=1)
+    return Pass(gradient, up, down, local, own.sum().item(), error.sum().item())
+
+
+def curvature(codec: "TransformCodec", window: Window, quality: float) -> Tensor:
+    """h / 2 of every symbol: probes, evened out over neighbours and, by half, over each channel."""
+    with torch.enable_grad():
+        with torch.no_grad():
+            mu, _ = codec.prior.price(window.symbols, window.z_hat)
+        y_hat = (window.symbols + mu).detach().requires_grad_()
+        x_hat = _shown(codec, y_hat, quality)
+        squares = torch.zeros_like(y_hat)
+        for probe in range(PROBES):
+            signs = 2.0 * torch.randint(2, x_hat.shape, generator=_generator(probe)) - 1
+            (slope,) = torch.autograd.grad(x_hat, y_hat, signs.to(x_hat.device), retain_graph=True)
+            squares += slope.square() / PROBES
+    around = F.avg_pool2d(squares, 5, 1, 2, count_include_pad=False)
+    return _weight(quality) * (around + squares.mean((2, 3), keepdim=True)) / 2
+
+
+def _shown(codec: "TransformCodec", y_hat: Tensor, quality: float) -> Tensor:
+    _, inverse = codec.gain(codec.quality_tensor(quality))
+    return codec.g_s(y_hat * inverse)
+
+
+def _weight(quality: float) -> float:
+    """Bits that a squared error of 1 costs, all samples of a pixel together: lambda 255^2 / 3."""
+    return float(rate_weight(quality)) * 255**2 / 3
+
+
+def _generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)

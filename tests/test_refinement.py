@@ -1,0 +1,144 @@
+"""What an encoder gains that tries harder, and that nothing else changes."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+import codec_lib as cl
+from codec_lib import data, refinement, weights
+from codec_lib.layers.gain import rate_weight
+from codec_lib.measure import metrics
+from codec_lib.models.base import pad
+from codec_lib.progress import listening
+
+QUALITY = 3
+models = pytest.mark.parametrize("name", ["flagship", "hyperprior"])
+
+
+def photo():
+    return data.sample("astronaut").crop((140, 0, 300, 120))
+
+
+def cost(picture, file):
+    """R + lambda 255^2 MSE of a real file, in bits a pixel."""
+    pixels = picture.width * picture.height
+    error = 10 ** (-metrics.psnr(picture, cl.decode(file)) / 10)
+    return 8 * len(file) / pixels + float(rate_weight(QUALITY)) * 255**2 * error
+
+
+def latents(name, picture):
+    model = weights.load(name).model
+    levels = pad(torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1)[None], model.stride)
+    with torch.no_grad():
+        gain, _ = model.gain(model.quality_tensor(QUALITY))
+        return model, levels, model.analyze(levels) * gain
+
+
+@models
+def test_more_effort_costs_less(name):
+    picture = photo()
+    costs = [
+        cost(picture, cl.encode(picture, name, quality=QUALITY, effort=effort)) for effort in (0, 1, 3)
+    ]
+    assert all(more < less for less, more in pairwise(costs))
+
+
+@models
+def test_a_file_has_the_symbols_that_were_found(name):
+    model, levels, y = latents(name, photo())
+    found, z_hat = refinement.refine(model, levels, y, QUALITY, 4)
+    sections = model.compress(levels, QUALITY, effort=0)
+    refined = model.prior.encode(found, QUALITY, z_hat)
+    assert sections["z"] == refined["z"]
+    assert sections["y"] != refined["y"]
+    read = model.read(refined, QUALITY, *levels.shape[-2:])["y"] * model.prior.unit
+    assert (read - found).abs().max() < 0.05  # another symbol would be 1 away; mu is fixed point there
+
+
+@models
+def test_prices_are_those_of_the_forward_pass(name):
+    model, levels, y = latents(name, photo())
+    with torch.no_grad():
+        out = model(levels / 255, model.quality_tensor(QUALITY))
+        z_hat, symbols = model.prior.symbols(y)
+        mu, bits = model.prior.price(symbols, z_hat)
+        assert bits(symbols).sum().item() == pytest.approx(out.bits["y"].item(), rel=1e-3)
+        _, inverse = model.gain(model.quality_tensor(QUALITY))
+        assert torch.allclose(model.g_s((symbols + mu) * inverse), out.x_hat, atol=1e-3)
+
+
+@models
+def test_what_a_change_gains_is_what_was_expected(name):
+    model, levels, y = latents(name, photo())
+    with torch.no_grad():
+        z_hat, symbols = model.prior.symbols(y)
+    inside = torch.ones(y.shape[2:], dtype=torch.bool)
+    window = refinement.Window(levels / 255, symbols, z_hat, inside)
+    now = refinement.evaluate(model, window, symbols, QUALITY)
+    h = refinement.curvature(model, window, QUALITY)
+    expected, seen = [], []
+    for channel in range(12):
+        place = 0, channel, 3, 4
+        changed = symbols.clone()
+        changed[place] += 1
+        after = refinement.evaluate(model, window, changed, QUALITY)
+        weight = float(rate_weight(QUALITY)) * 255**2 / 3
+        seen.append(after.bits - now.bits + weight * (after.error - now.error))
+        expected.append((now.up + now.gradient + h)[place].item())
+    assert np.corrcoef(expected, seen)[0, 1] > 0.9
+
+
+def test_an_interruption_keeps_what_was_gained():
+    picture, reports = photo(), []
+
+    def stop(state):
+        reports.append(state)
+        if state.done == 6:
+            raise KeyboardInterrupt
+
+    with listening(stop):
+        file = cl.encode(picture, "flagship", quality=QUALITY, effort=9)
+    assert len(reports) == 6
+    assert cost(picture, file) < cost(picture, cl.encode(picture, "flagship", quality=QUALITY))
+
+
+def test_progress_tells_steps_bytes_and_psnr():
+    picture, reports = photo().crop((0, 0, 128, 64)), []  # no pixels are added to make sides divide
+    with listening(reports.append):
+        file = cl.encode(picture, "hyperprior", quality=QUALITY, effort=1)
+    assert [state.done for state in reports] == list(range(1, refinement.STEPS[1] + 1))
+    assert {state.total for state in reports} == {refinement.STEPS[1]}
+    assert reports[-1].bytes < len(file) < reports[-1].bytes + 150  # header, checksums and z
+    assert reports[-1].psnr == pytest.approx(metrics.psnr(picture, cl.decode(file)), abs=0.3)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (1024, 1024), (1088, 2048), (3008, 1024)])
+def test_tiles_change_every_latent_once(size):
+    model = weights.load("flagship").model
+    times = torch.zeros(1, 1, size[0] // 16, size[1] // 16)
+    for pixels, places, hyper, inside in refinement.tiles(model, size):
+        times[places] += inside
+        for outer, middle, inner in zip(pixels[2:], places[2:], hyper[2:], strict=True):
+            assert (outer.start, outer.stop) == (16 * middle.start, 16 * middle.stop)
+            assert (outer.start, outer.stop) == (64 * inner.start, 64 * inner.stop)
+            assert outer.stop - outer.start <= refinement.TILE + 2 * refinement.HALO
+    assert (times == 1).all()
+
+
+def test_a_picture_of_many_tiles_gains_too(monkeypatch):
+    monkeypatch.setattr(refinement, "TILE", 64)
+    picture = photo()
+    plain, refined = (cl.encode(picture, quality=QUALITY, effort=effort) for effort in (0, 1))
+    assert cost(picture, refined) < cost(picture, plain)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (65, 17)])
+def test_any_size(size):
+    picture = photo().resize(size)
+    assert cl.decode(cl.encode(picture, effort=1)).size == size
+
+
+def test_a_grey_picture_stays_grey():
+    assert cl.decode(cl.encode(photo().convert("L"), effort=1)).mode == "L"
