@@ -13,8 +13,8 @@ would do,
 own bits exactly; g is the gradient of all the rest, the picture and the distributions of later symbols;
 h = 2 lambda n 255^2 |dx_hat / ds|^2 / 3n is the curvature of D, found by random probes. What lies close
 together changes the same pixels, so a step takes the places of a lattice only, and at each the `FEW`
-changes that gain most. The next pass shows what became of every place and its neighbours: where J has risen, the
-change is taken back, and its symbols rest for a while.
+changes that gain most. The next pass shows what became of every place and its neighbours: where J has
+risen, the change is taken back, and its symbols rest for a while.
 
 Sources: Campos et al., CVPR Workshops 2019, and Yang et al., NeurIPS 2020 (latents refined while encoding,
 by gradients of a softened rounding); Hutchinson 1989 (probes). Whole steps, tried and taken back, are this
