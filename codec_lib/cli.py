@@ -1,4 +1,5 @@
-"""The command `codec-lib`: models, encode, decode, truncate, extract, verify, inspect, evaluate, train.
+"""The command `codec-lib`: models, encode, decode, truncate, extract, verify, inspect, evaluate, train, and
+encode-all, decode-all, verify-all for whole folders.
 
 Exit status: 0, or 2 for a wrong command line, or 1 with one line on stderr for data that cannot be
 used. What a user should know all the same is a line on stderr that starts with `codec-lib: warning`.
@@ -64,20 +65,45 @@ def _encode(options: argparse.Namespace) -> None:
     _check_model(options)
     files.check_output(options.output, options.input)
     source: Any = files.read("-") if options.input == "-" else options.input
-    given = _settings(options)
-    given |= {name: value for name in ("quality", "tau") if (value := getattr(options, name)) is not None}
-    target = options.target_bytes
+    given = _given(options)
     if options.target_bpp is not None:
         from codec_lib import picture
 
-        target = options.target_bpp * math.prod(picture.load(source).size) / 8
-    keep = () if options.strip else ("icc", *options.keep)
+        given["target_bytes"] = options.target_bpp * math.prod(picture.load(source).size) / 8
     with clock("encoding"), bar("encoding"):
-        data = codec.encode(
-            source, options.model, target_bytes=target, effort=options.effort, keep=keep,
-            device=options.device, **given,
-        )  # fmt: skip
+        data = codec.encode(source, **given)
     files.write(options.output, data)
+
+
+def _encode_all(options: argparse.Namespace) -> int:
+    from codec_lib import cli_folders
+
+    _check_model(options)
+    return cli_folders.encode_all(options, _given(options))
+
+
+def _decode_all(options: argparse.Namespace) -> int:
+    from codec_lib import cli_folders
+
+    return cli_folders.decode_all(options)
+
+
+def _verify_all(options: argparse.Namespace) -> int:
+    from codec_lib import cli_folders
+
+    return cli_folders.verify_all(options)
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `codec_lib.encode` that a command line asks for."""
+    given = _settings(options) | {
+        "model": options.model,
+        "effort": options.effort,
+        "device": options.device,
+    }
+    given |= {name: value for name in ("quality", "tau") if (value := getattr(options, name)) is not None}
+    given["keep"] = () if options.strip else ("icc", *options.keep)
+    return given | {"target_bytes": options.target_bytes}
 
 
 def _settings(options: argparse.Namespace) -> dict[str, float]:
@@ -195,6 +221,7 @@ def _check_model(options: argparse.Namespace) -> None:
 COMMANDS = {
     "models": _models, "encode": _encode, "decode": _decode, "truncate": _truncate, "extract": _extract,
     "verify": _verify, "inspect": _inspect, "evaluate": _evaluate,
+    "encode-all": _encode_all, "decode-all": _decode_all, "verify-all": _verify_all,
 }  # fmt: skip
 
 

@@ -29,30 +29,8 @@ def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
     sub = command("encode", "compress a picture into a .clc file")
     sub.add_argument("input", metavar="IN", help="any picture that Pillow reads; - is standard input")
     sub.add_argument("output", metavar="OUT", help="the .clc file" + OUT_HELP)
-    sub.add_argument("--model", default=DEFAULT, metavar="NAME", help=MODEL_HELP)
-    size = sub.add_mutually_exclusive_group()
-    size.add_argument(
-        "--quality", type=_value_of(setting.QUALITY), metavar="Q", help="of lossy models: 1 to 8; default 4"
-    )
-    size.add_argument(
-        "--tau", type=_value_of(setting.TAU), metavar="T",
-        help="of near-lossless models: largest error, 20 to 0; default 0",
-    )  # fmt: skip
-    size.add_argument(
-        "--set", type=_pair, action="append", default=[], metavar="NAME=VALUE",
-        help="the setting of any model, by its name",
-    )  # fmt: skip
-    _add_target(size)
+    size = _add_encoding(sub)
     size.add_argument("--target-bpp", type=_positive, metavar="R", help="or the same in bits a pixel")
-    sub.add_argument(
-        "--effort", type=_whole, metavar="E", help="how hard to try: 0 to 9, as far as the model knows it"
-    )
-    sub.add_argument(
-        "--keep", action="append", choices=("exif", "xmp"), default=[],
-        help="keep this too, besides the colour profile; repeatable",
-    )  # fmt: skip
-    sub.add_argument("--strip", action="store_true", help="leave out the colour profile and all else")
-    _add_device(sub)
 
     sub = command("decode", "turn a .clc file back into a picture")
     sub.add_argument("input", metavar="IN", help="the .clc file; - is standard input")
@@ -94,6 +72,21 @@ def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
     sub.add_argument("--decoder", metavar="NAME", help=DECODER_HELP)
     _add_device(sub)
 
+    sub = command("encode-all", "compress every picture of a folder, on all cores; resumable")
+    _add_folders(sub, "folder of pictures, and of folders of them", "the same tree of .clc files")
+    _add_encoding(sub)
+
+    sub = command("decode-all", "turn every .clc file of a folder back into a picture; resumable")
+    _add_folders(sub, "folder of .clc files", "the same tree of pictures")
+    sub.add_argument("--ending", default=".png", metavar=".EXT", help="says the format; default .png")
+    sub.add_argument("--decoder", metavar="NAME", help=DECODER_HELP)
+    _add_device(sub)
+
+    sub = command("verify-all", "decode every file that a manifest lists, and compare")
+    sub.add_argument("input", metavar="DIR", type=Path, help="folder that encode-all has made")
+    _add_processes(sub)
+    _add_device(sub)
+
     commands.add_parser(
         "train", help="train a model, or resume its training"
     )  # `cli_train` has its options
@@ -105,8 +98,55 @@ class _OneLineParser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
+def _add_encoding(sub: argparse.ArgumentParser) -> Any:
+    """How to encode; returns the group of options that say how large, one of which may be given."""
+    sub.add_argument("--model", default=DEFAULT, metavar="NAME", help=MODEL_HELP)
+    size = sub.add_mutually_exclusive_group()
+    size.add_argument(
+        "--quality", type=_value_of(setting.QUALITY), metavar="Q", help="of lossy models: 1 to 8; default 4"
+    )
+    size.add_argument(
+        "--tau", type=_value_of(setting.TAU), metavar="T",
+        help="of near-lossless models: largest error, 20 to 0; default 0",
+    )  # fmt: skip
+    size.add_argument(
+        "--set", type=_pair, action="append", default=[], metavar="NAME=VALUE",
+        help="the setting of any model, by its name",
+    )  # fmt: skip
+    _add_target(size)
+    sub.add_argument(
+        "--effort", type=_whole, metavar="E", help="how hard to try: 0 to 9, as far as the model knows it"
+    )
+    sub.add_argument(
+        "--keep", action="append", choices=("exif", "xmp"), default=[],
+        help="keep this too, besides the colour profile; repeatable",
+    )  # fmt: skip
+    sub.add_argument("--strip", action="store_true", help="leave out the colour profile and all else")
+    _add_device(sub)
+    return size
+
+
 def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
+
+
+def _add_folders(sub: argparse.ArgumentParser, source: str, target: str) -> None:
+    sub.add_argument("input", metavar="SRC", type=Path, help=source)
+    sub.add_argument("output", metavar="DST", type=Path, help=target + ", with manifest.jsonl")
+    _add_processes(sub)
+
+
+def _add_processes(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--processes", type=_process_count, metavar="P", help="side by side; one a core unless given"
+    )
+
+
+def _process_count(text: str) -> int:
+    number = _whole(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
 
 
 def _add_target(parser: Any) -> None:

@@ -11,6 +11,8 @@ nothing of: alpha, a colour profile, the low bytes of 16-bit samples. The latter
 last.
 """
 
+import hashlib
+import math
 import os
 import warnings
 from collections.abc import Collection
@@ -216,13 +218,23 @@ def extract(data: bytes) -> Extracted:
 
 @dataclass(frozen=True)
 class Verification:
-    """The largest error of any sample of a decoded file, and what the file promises.
+    """What a decoded file is against its picture, and what it promises.
 
-    `promise` is None for a file that promises nothing: of a lossy model, or truncated.
+    Attributes:
+        largest_error: of any sample, in levels.
+        promise: the same as the file promises it; None for one that promises nothing: of a lossy model, or
+            truncated.
+        psnr: in dB, over all samples; inf if none differs.
+        size, mode: of the picture, (width, height).
+        pixels: what `codec_lib.codec.pixels` gives for the decoded picture.
     """
 
     largest_error: int
     promise: int | None
+    psnr: float
+    size: tuple[int, int]
+    mode: str
+    pixels: str
 
     @property
     def is_kept(self) -> bool:
@@ -241,9 +253,19 @@ def verify(original: picture.Source, data: bytes, *, device: str = "auto") -> Ve
     if (expected.size, expected.mode) != ((header.width, header.height), header.mode):
         held = f"{header.mode} {(header.width, header.height)}"
         raise ValueError(f"original: {expected.mode} {expected.size}; the file holds {held}")
-    decoded = np.asarray(decode(data, device=device)).astype(int)
-    errors = np.abs(expected.samples().astype(int) - decoded)
-    return Verification(int(errors.max()), promise)
+    image = decode(data, device=device)
+    errors = np.abs(expected.samples().astype(np.int32) - np.asarray(image))
+    mse = float(np.mean(np.square(errors, dtype=np.float64)))
+    peak = np.iinfo(expected.samples().dtype).max
+    psnr = 10 * math.log10(peak**2 / mse) if mse else math.inf
+    return Verification(int(errors.max()), promise, psnr, expected.size, expected.mode, pixels(image))
+
+
+def pixels(image: Image.Image | np.ndarray) -> str:
+    """SHA-256 of a decoded picture's samples and their shape, in hexadecimal digits."""
+    samples = np.ascontiguousarray(image)
+    little = samples.astype(samples.dtype.newbyteorder("<"), copy=False)
+    return hashlib.sha256(f"{samples.dtype.name} {samples.shape}".encode() + little.tobytes()).hexdigest()
 
 
 def promise(data: bytes) -> int | None:

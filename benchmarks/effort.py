@@ -1,0 +1,113 @@
+"""What an encoder gains that tries harder: `python -m benchmarks.effort --json results/effort.json`.
+
+Kodak pictures, real files, qualities 1, 3, 5 and 7. One descent a picture and quality is cut where each
+effort would end: its steps are the same. BD-rates are those of the mean curve against effort 0, at equal
+PSNR. Rows are kept as they come, so that an interrupted run goes on; seconds are those up to the cut.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from statistics import mean
+
+import torch
+from tqdm import tqdm
+
+from codec_lib import codec, container, data, picture, weights
+from codec_lib.header import Header
+from codec_lib.measure import metrics
+from codec_lib.models.base import TransformCodec, pad
+from codec_lib.refinement import STEPS, Window, descend
+
+MODELS = ("flagship", "hyperprior")
+QUALITIES = (1.0, 3.0, 5.0, 7.0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--every", type=int, default=3, help="take every so many pictures")
+    parser.add_argument(
+        "--efforts", type=int, nargs="+", default=[1, 3, 5, 7], choices=range(1, len(STEPS))
+    )
+    parser.add_argument("--note", help="kept in the results, for instance what else ran on the machine")
+    options = parser.parse_args()
+    paths = data.kodak()[:: options.every]
+    kept = json.loads(options.json.read_text())["codecs"] if options.json.exists() else {}
+    report = {
+        "command": f"python -m benchmarks.effort --json {options.json.as_posix()} --every {options.every}",
+        "note": options.note,
+        "pictures": [path.name for path in paths],
+        "threads": torch.get_num_threads(),
+        "steps": {effort: STEPS[effort] for effort in options.efforts},
+        "codecs": {},
+    }
+    for name in MODELS:
+        digest = weights.load(name).digest
+        old = kept.get(name, {})
+        rows = old["rows"] if old.get("weights") == digest else []
+        known = {(row["picture"], row["quality"]) for row in rows}
+        for path in tqdm(paths, desc=name):
+            for quality in QUALITIES:
+                if (path.name, quality) not in known:
+                    rows += measured(name, path, quality, options.efforts)
+            report["codecs"][name] = {"weights": digest, "rows": rows} | summary(rows)
+            options.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def measured(name: str, path: Path, quality: float, efforts: list[int]) -> list[dict]:
+    """A row for effort 0 and for each of `efforts`."""
+    trained = weights.load(name)
+    model = trained.model
+    assert isinstance(model, TransformCodec)
+    image = picture.load(path)
+    taken = picture.take(image, exact=False, keep=())
+    levels = pad(taken.levels, model.stride)
+    with torch.no_grad():
+        gain, _ = model.gain(model.quality_tensor(quality))
+        y = model.analyze(levels) * gain
+        z_hat, symbols = model.prior.symbols(y)
+    header = Header(
+        trained.name, trained.digest, trained.probabilities, *taken.size, taken.mode, "quality", quality
+    )  # fmt: skip
+
+    def row(effort: int, latents: torch.Tensor, seconds: float) -> dict:
+        file = container.write(header, model.prior.encode(latents, quality, z_hat))
+        psnr = metrics.psnr(image, codec.decode(file))
+        known = {"picture": path.name, "quality": quality, "effort": effort, "bytes": len(file)}
+        return known | {"psnr": psnr, "seconds": seconds}
+
+    rows = [row(0, y, 0.0)]
+    inside = torch.ones(y.shape[2:], dtype=torch.bool)
+    window = Window(levels / 255, symbols, z_hat, inside)
+    ends, began, away = {STEPS[effort]: effort for effort in efforts}, time.perf_counter(), 0.0
+    for step, (_, found) in enumerate(descend(model, window, quality, max(ends)), 1):
+        if step in ends:
+            paused = time.perf_counter()
+            with torch.no_grad():
+                mu, _ = model.prior.price(found, z_hat)
+            rows.append(row(ends[step], found + mu, paused - began - away))
+            away += time.perf_counter() - paused
+    return rows
+
+
+def summary(rows: list[dict]) -> dict:
+    """BD-rate in percent and mean seconds of each effort."""
+
+    def curve(effort: int) -> list[tuple[float, float]]:
+        chosen = [
+            [row for row in rows if (row["effort"], row["quality"]) == (effort, q)] for q in QUALITIES
+        ]
+        return [(mean(r["bytes"] for r in each), mean(r["psnr"] for r in each)) for each in chosen]
+
+    efforts = sorted({row["effort"] for row in rows} - {0})
+    return {
+        "bd_rate_psnr_vs_effort_0": {e: metrics.bd_rate(curve(0), curve(e)) for e in efforts},
+        "seconds": {e: mean(row["seconds"] for row in rows if row["effort"] == e) for e in efforts},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

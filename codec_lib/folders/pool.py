@@ -1,0 +1,71 @@
+"""Many jobs on many processes, each with one thread; a process that dies takes one picture with it.
+
+A process can be ended from outside, for want of memory above all. Then nobody knows which of the pictures
+in work was too much: each of them is tried once more, alone, and only what fails again is given up.
+"""
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+
+from codec_lib.folders.manifest import Row
+from codec_lib.folders.work import Job, do
+
+Work = Callable[[Job], Row]
+
+AHEAD = 2  # jobs a process that are handed out: enough that none waits, few that are lost
+
+
+def run(jobs: Iterable[Job], processes: int, work: Work = do) -> Iterator[Row]:
+    """The lines of all jobs, in the order in which they are finished."""
+    waiting = deque(jobs)
+    while waiting:
+        suspects: list[Job] = []
+        yield from _run(waiting, processes, suspects, work)
+        for job in suspects:
+            again: list[Job] = []
+            yield from _run(deque([job]), 1, again, work)
+            if again:
+                yield {"path": job.path, "task": job.task, "error": "a process ended while it was at work"}
+
+
+def _run(waiting: deque[Job], processes: int, suspects: list[Job], work: Work) -> Iterator[Row]:
+    """Work until nothing waits, or a process has died: what was in work then is in `suspects`."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(processes, len(waiting)), context, initializer=_one_thread)
+    running: dict[Future[Row], Job] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < AHEAD * processes:
+                running[pool.submit(work, waiting[0])] = waiting[0]
+                waiting.popleft()  # not before: a broken pool takes nothing
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                row = future.result()
+                del running[future]
+                yield row
+    except BrokenProcessPool:
+        for future, job in running.items():
+            if future.done() and not future.exception():
+                yield future.result()
+            else:
+                suspects.append(job)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _one_thread() -> None:
+    """As many processes as cores: a second thread in each would only be in the way."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides what an interruption means
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,133 @@
+"""What is done to one picture, in a process of its own: a job goes in, a line of the manifest comes out.
+
+No picture can end the run. What is wrong with one is the `error` of its line.
+"""
+
+import math
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from codec_lib.folders.manifest import Row, sha256, state
+
+
+@dataclass(frozen=True)
+class Job:
+    """`kind` is one of `KINDS`; `source` is read, `output` written, both of them files.
+
+    `path` and `target` name both in the manifest. `options` are those of the kind.
+    """
+
+    kind: str
+    path: str
+    source: Path
+    output: Path | None
+    target: str | None
+    task: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def do(job: Job) -> Row:
+    """The line of a job; it raises nothing but what ends a process."""
+    began = time.perf_counter()
+    row: Row = {"path": job.path, "task": job.task}
+    try:
+        row["source"] = state(job.source)
+        with warnings.catch_warnings(record=True) as notes:
+            warnings.simplefilter("always")
+            row |= KINDS[job.kind](job)
+        if kept := [str(note.message) for note in notes if issubclass(note.category, UserWarning)]:
+            row["notes"] = kept
+    except Exception as error:  # whatever it is, the other pictures go on
+        row["error"] = " ".join(str(error).split()) or type(error).__name__
+    row["seconds"] = round(time.perf_counter() - began, 3)
+    return row
+
+
+def encode(job: Job) -> Row:
+    """A picture to a .clc file, which is decoded before it counts."""
+    from codec_lib import codec, files
+
+    assert job.output is not None
+    data = codec.encode(job.source, **job.options)
+    found = codec.verify(job.source, data, device=job.options.get("device", "auto"))
+    if not found.is_kept:
+        raise RuntimeError(f"encode: largest error {found.largest_error}, allowed is {found.promise}")
+    row = _described(found)
+    job.output.parent.mkdir(parents=True, exist_ok=True)
+    files.write(job.output, data)
+    return row | {"output": job.target, "bytes": len(data), "sha256": sha256(data)}
+
+
+def decode(job: Job) -> Row:
+    """A .clc file to a picture of the ending that `output` has."""
+    from codec_lib import codec, export, files
+
+    assert job.output is not None
+    data = files.read(job.source)
+    image = codec.decode(data, **job.options)
+    lossless = codec.promise(data) == 0
+    content, notes = export.to_bytes(image, job.output.suffix, lossless=lossless)
+    for note in notes:
+        warnings.warn(note, stacklevel=1)
+    job.output.parent.mkdir(parents=True, exist_ok=True)
+    files.write(job.output, content)
+    header = codec.inspect(data).header
+    size = [header.width, header.height] if header else None
+    return {
+        "size": size,
+        "mode": header.mode if header else None,
+        "pixels": codec.pixels(image),
+        "output": job.target,
+        "bytes": len(content),
+        "sha256": sha256(content),
+    }
+
+
+def verify(job: Job) -> Row:
+    """A .clc file against what a manifest says: its bytes, and the samples that they decode to."""
+    from codec_lib import codec, files
+
+    data = files.read(job.source)
+    expected = job.options
+    if sha256(data) != expected["sha256"]:
+        raise ValueError("file: its bytes are not those that were written")
+    if codec.pixels(codec.decode(data, device=expected["device"])) != expected["pixels"]:
+        raise ValueError("file: it decodes to other samples than when it was written")
+    return {"bytes": len(data)}
+
+
+def measure(job: Job) -> Row:
+    """Bytes and squared error of a picture at each of some values of a setting: nothing is written."""
+    from codec_lib import codec
+
+    options = dict(job.options)
+    name, points = options.pop("setting"), []
+    for value in options.pop("values"):
+        data = codec.encode(job.source, **options, **{name: value})
+        found = codec.verify(job.source, data, device=options.get("device", "auto"))
+        samples = math.prod(found.size) * 3
+        error = 0.0 if found.psnr == math.inf else samples * 10 ** (-found.psnr / 10)
+        points.append([value, len(data), error])
+    return {"points": points}
+
+
+def _described(found: Any) -> Row:
+    return {
+        "size": list(found.size),
+        "mode": found.mode,
+        "pixels": found.pixels,
+        "psnr": None if found.psnr == math.inf else round(found.psnr, 3),
+        "largest_error": found.largest_error,
+    }
+
+
+KINDS: dict[str, Callable[[Job], Row]] = {
+    "encode": encode,
+    "decode": decode,
+    "verify": verify,
+    "measure": measure,
+}

@@ -1,0 +1,190 @@
+"""Whole folders: all is done, nothing twice, nothing half, and nothing wrong goes unnoticed."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import codec_lib as cl
+from codec_lib import data, picture
+from codec_lib.folders import manifest, pool, tree
+from codec_lib.folders.work import Job
+
+GOOD = ("a.png", "a.jpg", "deep/er/b.png", "grey.png", "very nice \u00e9.png")
+
+
+def quiet(row, left):
+    pass
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with a source and with what became of it: each test gets a copy."""
+    top = tmp_path_factory.mktemp("made")
+    folder = top / "source"
+    photo = data.sample("astronaut")
+    for k, name in enumerate(GOOD):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        crop = photo.crop((100 + 9 * k, 0, 180 + 9 * k, 64))
+        (crop.convert("L") if name == "grey.png" else crop).save(path)
+    (folder / "notes.txt").write_text("no picture")
+    encode(folder, top / "target")
+    return top
+
+
+@pytest.fixture
+def source(made, tmp_path):
+    return shutil.copytree(made / "source", tmp_path / "source")
+
+
+@pytest.fixture
+def target(made, tmp_path):
+    return shutil.copytree(made / "target", tmp_path / "target")
+
+
+def encode(source, target, **options):
+    return {row["path"]: row for row in tree.encode_all(source, target, 2, quiet, **options)}
+
+
+def test_files_are_those_of_single_calls_and_go_back(source, target, tmp_path):
+    back = tmp_path / "back"
+    rows = manifest.read(target)
+    assert set(rows) == set(GOOD)
+    outputs = {"a.png.clc", "a.jpg.clc", "deep/er/b.clc", "grey.clc", "very nice \u00e9.clc"}
+    assert {row["output"] for row in rows.values()} == outputs
+    for name, row in rows.items():
+        file = (target / row["output"]).read_bytes()
+        assert file == cl.encode(source / name)
+        assert (row["bytes"], row["sha256"]) == (len(file), manifest.sha256(file))
+    tree.decode_all(target, back, 2, quiet)
+    decoded = cl.decode((target / "deep/er/b.clc").read_bytes())
+    assert np.array_equal(np.asarray(picture.load(back / "deep/er/b.png")), np.asarray(decoded))
+
+
+def test_what_is_done_is_not_done_again(source, target):
+    (target / "grey.clc").unlink()
+    (target / "deep/er/b.clc").write_bytes(b"half")
+    data.sample("astronaut").crop((0, 0, 50, 50)).save(source / "a.png")
+    again = encode(source, target)
+    assert {path for path, row in again.items() if not row.get("skipped")} == {
+        "grey.png", "deep/er/b.png", "a.png",
+    }  # fmt: skip
+    assert all("skipped" in row for row in encode(source, target).values())
+    assert not any("skipped" in row for row in encode(source, target, quality=2).values())
+
+
+def test_a_bad_picture_is_a_line_and_no_end(source, target):
+    (source / "bad.png").write_bytes(b"no picture")
+    rows = encode(source, target)
+    assert "not a picture" in rows["bad.png"]["error"]
+    assert sum("error" in row for row in rows.values()) == 1
+    assert set(manifest.read(target)) == set(rows)
+    command = [sys.executable, "-m", "codec_lib", "encode-all", str(source), str(target)]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("codec-lib: 1 of 6 failed, see ")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_files_that_changed_are_found(target):
+    assert not any("error" in row for row in tree.verify_all(target, 2, quiet))
+    path = target / "grey.clc"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    (target / "a.png.clc").unlink()
+    wrong = {row["path"] for row in tree.verify_all(target, 2, quiet) if "error" in row}
+    assert wrong == {"grey.clc", "a.png.clc"}
+
+
+def test_a_budget_is_kept_and_shared_out_better_than_evenly(source, target, tmp_path):
+    even = manifest.read(target)
+    budget = int(0.9 * sum(row["bytes"] for row in even.values()))
+    shared = encode(source, tmp_path / "shared", target_bytes=budget)
+    files = list((tmp_path / "shared").rglob("*.clc"))
+    assert len(files) == len(GOOD)
+    assert 0.8 * budget < sum(path.stat().st_size for path in files) <= budget
+    assert len({cl.inspect(path.read_bytes()).header.value for path in files}) > 1
+    assert {path for path in shared if path in GOOD} == set(GOOD)
+    with pytest.raises(ValueError, match="budget: 10 bytes; the smallest files have"):
+        encode(source, tmp_path / "none", target_bytes=10)
+
+
+@pytest.mark.parametrize("seconds", [2.5, 4.5])
+def test_a_killed_run_leaves_nothing_half_and_goes_on(source, tmp_path, seconds):
+    target = tmp_path / "killed"
+    command = [
+        sys.executable,
+        "-m",
+        "codec_lib",
+        "encode-all",
+        str(source),
+        str(target),
+        "--processes",
+        "1",
+    ]
+    run = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL)
+    time.sleep(seconds)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    for path in target.rglob("*.clc"):
+        assert cl.decode(path.read_bytes()).size[0] == 80
+    rows = encode(source, target)
+    assert not any("error" in row for row in rows.values())
+    files = [path for path in target.rglob("*") if path.is_file()]
+    assert len(files) == len(GOOD) + 1  # and the manifest
+
+
+def test_drafts_of_a_killed_run_go(source, target):
+    draft, other = target / "deep" / ".0123456789abcdef", target / ".hidden"
+    for path in (draft, other):
+        path.write_bytes(b"half")
+    encode(source, target)
+    assert other.exists()
+    assert not draft.exists()
+
+
+def test_a_line_that_was_cut_counts_as_none(source, target):
+    path = target / manifest.NAME
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-1]) + lines[-1][:40])
+    done = sum("skipped" in row for row in encode(source, target).values())
+    assert done == len(GOOD) - 1
+    assert all(json.loads(line) for line in path.read_bytes().splitlines() if len(line) != 40)
+    assert all("skipped" in row for row in encode(source, target).values())
+
+
+def die_of_one(job):
+    """Work that ends its process at one picture."""
+    if job.path == "3":
+        os._exit(9)
+    time.sleep(0.05)
+    return {"path": job.path, "task": job.task}
+
+
+def test_a_process_that_dies_costs_one_picture():
+    jobs = [Job("encode", str(k), Path(), None, None, "task") for k in range(8)]
+    rows = list(pool.run(jobs, 2, die_of_one))
+    assert sorted(row["path"] for row in rows) == [str(k) for k in range(8)]
+    assert [row["path"] for row in rows if "error" in row] == ["3"]
+
+
+def test_folders_that_cannot_be_meant(source, tmp_path):
+    with pytest.raises(ValueError, match="is the input"):
+        encode(source, source)
+    with pytest.raises(ValueError, match="no pictures"):
+        encode(tmp_path / "source" / "deep" / "er" / "nothing", tmp_path / "x")
+    with pytest.raises(ValueError, match="lists no files"):
+        tree.verify_all(tmp_path, 1, quiet)
+
+
+def test_a_target_inside_of_the_source_is_not_read(source, target):
+    shutil.copytree(source.parent / "target", source / "out")
+    shutil.copy(source / "a.png", source / "out" / "x.png")
+    assert set(encode(source, source / "out")) == set(GOOD)
