@@ -26,10 +26,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy import float32
 
-from codec_lib.fitting.vector import exp, fast, log
+from codec_lib.fitting.vector import BLOCK, exp, fast, log
 
 C = 16  # values that a place sees; a constant, so that loops over them are unrolled
-BLOCK = 64  # columns at once
 MARGIN = 4  # zeros around a grid: above, left and below
 PLANES = 3  # a grid, the next coarser one and the one after that, both enlarged to its size
 LOG_SCALE = -4.0, 5.0  # range of s: 0.018 to 148
@@ -139,23 +138,36 @@ def outputs(x, h2, net, mu, s):
 @fast
 def outputs_back(x, h2, net, gmu, gs, grad, g2, g0):
     """Gradients of the outputs' weights, of h2 where it is above 0 (g2), and of x (g0)."""
+    gwo, gws = grad.wo, grad.ws
     total, scale = float32(0), float32(0)
     for j in range(BLOCK):
         total += gmu[j]
         scale += gs[j]
     grad.bo[0] += total
     grad.bo[1] += scale
-    for k in range(C):
+    for k in range(0, C, 2):
         a0, a1, a2, a3 = float32(0), float32(0), float32(0), float32(0)
+        b0, b1, b2, b3 = float32(0), float32(0), float32(0), float32(0)
+        i = k * BLOCK
         for j in range(BLOCK):
-            a0 += gmu[j] * h2[k * BLOCK + j]
-            a1 += gs[j] * h2[k * BLOCK + j]
-            a2 += gmu[j] * x[k * BLOCK + j]
-            a3 += gs[j] * x[k * BLOCK + j]
-        grad.wo[k] += a0
-        grad.wo[C + k] += a1
-        grad.ws[k] += a2
-        grad.ws[C + k] += a3
+            m, t = gmu[j], gs[j]
+            a0 += m * h2[i + j]
+            a1 += t * h2[i + j]
+            a2 += m * x[i + j]
+            a3 += t * x[i + j]
+            b0 += m * h2[i + BLOCK + j]
+            b1 += t * h2[i + BLOCK + j]
+            b2 += m * x[i + BLOCK + j]
+            b3 += t * x[i + BLOCK + j]
+        gwo[k] += a0
+        gwo[C + k] += a1
+        gws[k] += a2
+        gws[C + k] += a3
+        gwo[k + 1] += b0
+        gwo[C + k + 1] += b1
+        gws[k + 1] += b2
+        gws[C + k + 1] += b3
+    for k in range(C):
         w0, w1, w2, w3 = net.wo[k], net.wo[C + k], net.ws[k], net.ws[C + k]
         for j in range(BLOCK):
             g = w0 * gmu[j] + w1 * gs[j]

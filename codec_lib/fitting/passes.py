@@ -19,6 +19,7 @@ from codec_lib.fitting.synthesis import COLOURS, EDGE
 from codec_lib.fitting.upsampling import enlarge, enlarge_back, stride_of
 
 BANDS = 4  # pieces of a grid with many rows
+LARGE = 1 << 16  # pixels from which threads pay
 BAND_ROWS = 32  # a grid with fewer is one piece
 
 
@@ -63,15 +64,17 @@ class Passes:
         self.rows = bands(self.height)
         self.partial = zeros(len(self.pieces) + len(self.rows) + GRIDS, COUNT)
         self.gradient = zeros(COUNT)
-        self.pool = ThreadPoolExecutor(get_num_threads())
+        count = get_num_threads() if self.height * self.width >= LARGE else 1
+        self.pool = ThreadPoolExecutor(count) if count > 1 else None
 
     def close(self) -> None:
         """End the threads."""
-        self.pool.shutdown()
+        if self.pool:
+            self.pool.shutdown()
 
     def each(self, work: Callable, items: Iterable) -> list:
         """The results of `work` for all items, several at a time."""
-        return list(self.pool.map(work, items))
+        return list((self.pool.map if self.pool else map)(work, items))
 
     def soften(self, latents: list[np.ndarray], noise: list[np.ndarray], sigma: float, temperature: float) -> None:
         """Set `hat` and `slope` from real latents, shaken by `sigma` times some noise."""

@@ -1,11 +1,12 @@
 """Seven planes to a picture, and all gradients: two layers for each pixel by itself, then two of 3 x 3.
 
     t0 = W2 relu(W1 f + b1) + S f + b2        f has 7 values, W1 gives HIDDEN, the others 3
-    t1 = relu(t0 + K1 * t0 + c1),   x_hat = t1 + K2 * t1 + c2
+    t1 = leaky(t0 + K1 * t0 + c1),   x_hat = t1 + K2 * t1 + c2
 
 A block of pixels goes through both layers of W while it stays in the first cache; the backward pass makes
 the hidden values again instead of keeping them. Pictures of three planes have a margin of two rows and
-columns: forward the inner one repeats the border, backward both are 0.
+columns: forward the inner one repeats the border, backward both are 0. A leak of 1/8
+below 0, and a gradient also where x_hat is clipped, bring back a picture that has left the range.
 
 Source: Leguay et al., "Low-complexity overfitted neural image codec", MMSP 2023 (the layers).
 """
@@ -18,11 +19,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy import float32
 
-from codec_lib.fitting.vector import fast
+from codec_lib.fitting.vector import BLOCK, add_sums, fast
 
 INPUTS, HIDDEN, COLOURS = 7, 32, 3
-BLOCK = 64
 EDGE = 2  # margin of a picture
+LEAK = float32(1 / 8)
 WINDOW = BLOCK + 16  # columns that are kept of a row that a block sees: two more than it has
 
 
@@ -60,26 +61,24 @@ def _hidden(f, w, b, h):
 
 @fast
 def _mix(x, count, w, out):
-    """out += w x for a block: three rows from `count`, a multiple of 8 or less than that."""
-    for first in range(0, count, 8):
-        if first + 8 > count:
-            for k in range(first, count):
-                w0, w1, w2 = w[k], w[count + k], w[2 * count + k]
-                for j in range(BLOCK):
-                    v = x[k * BLOCK + j]
-                    out[j] += w0 * v
-                    out[BLOCK + j] += w1 * v
-                    out[2 * BLOCK + j] += w2 * v
-            continue
+    """out += w x for a block: three rows from `count`, of which the last three may be left over from 4."""
+    for first in range(0, count - 3, 4):
         i0, i1, i2, start = first, count + first, 2 * count + first, first * BLOCK
         for j in range(BLOCK):
             a0, a1, a2 = out[j], out[BLOCK + j], out[2 * BLOCK + j]
-            for k in range(8):
+            for k in range(4):
                 v = x[start + k * BLOCK + j]
                 a0 += w[i0 + k] * v
                 a1 += w[i1 + k] * v
                 a2 += w[i2 + k] * v
             out[j], out[BLOCK + j], out[2 * BLOCK + j] = a0, a1, a2
+    for k in range(count // 4 * 4, count):
+        w0, w1, w2 = w[k], w[count + k], w[2 * count + k]
+        for j in range(BLOCK):
+            v = x[k * BLOCK + j]
+            out[j] += w0 * v
+            out[BLOCK + j] += w1 * v
+            out[2 * BLOCK + j] += w2 * v
 
 
 @fast
@@ -145,16 +144,14 @@ def _features_back(gh, g, w1, s, gf):
 
 
 @fast
-def _outer(gh, f, grad):
+def _outer(gh, f, gw, gb):
+    """gw += gh f^T for a block, gb += the sums of gh."""
     for o in range(HIDDEN):
-        total = float32(0)
-        for j in range(BLOCK):
-            total += gh[o * BLOCK + j]
-        grad.b1[o] += total
         a0, a1, a2, a3 = float32(0), float32(0), float32(0), float32(0)
-        a4, a5, a6 = float32(0), float32(0), float32(0)
+        a4, a5, a6, total = float32(0), float32(0), float32(0), float32(0)
+        start, i = o * BLOCK, o * INPUTS
         for j in range(BLOCK):
-            v = gh[o * BLOCK + j]
+            v = gh[start + j]
             a0 += v * f[j]
             a1 += v * f[BLOCK + j]
             a2 += v * f[2 * BLOCK + j]
@@ -162,14 +159,15 @@ def _outer(gh, f, grad):
             a4 += v * f[4 * BLOCK + j]
             a5 += v * f[5 * BLOCK + j]
             a6 += v * f[6 * BLOCK + j]
-        i = o * INPUTS
-        grad.w1[i] += a0
-        grad.w1[i + 1] += a1
-        grad.w1[i + 2] += a2
-        grad.w1[i + 3] += a3
-        grad.w1[i + 4] += a4
-        grad.w1[i + 5] += a5
-        grad.w1[i + 6] += a6
+            total += v
+        gb[o] += total
+        gw[i] += a0
+        gw[i + 1] += a1
+        gw[i + 2] += a2
+        gw[i + 3] += a3
+        gw[i + 4] += a4
+        gw[i + 5] += a5
+        gw[i + 6] += a6
 
 
 @fast
@@ -190,15 +188,11 @@ def pixels_back(features, top, bottom, width, net, g, grad, gfeatures):
                 for j in range(count, BLOCK):
                     gt[c * BLOCK + j] = 0
             _hidden(f, net.w1, net.b1, h)
-            for c in range(COLOURS):
-                part = float32(0)
-                for j in range(BLOCK):
-                    part += gt[c * BLOCK + j]
-                grad.b2[c] += part
+            add_sums(gt, COLOURS, grad.b2)
             _sums(gt, h, HIDDEN, grad.w2)
             _sums(gt, f, INPUTS, grad.s)
             _hidden_back(gt, h, net, gh)
-            _outer(gh, f, grad)
+            _outer(gh, f, grad.w1, grad.b1)
             _features_back(gh, gt, net.w1, net.s, gf)
             for k in range(INPUTS):
                 for j in range(BLOCK):
@@ -279,7 +273,7 @@ def _correlate(g, x, grad):
 @fast
 def convolve(t, top, bottom, width, kernel, bias, is_rectified, out):
     """out = t + kernel * t + bias for some rows, rectified or not."""
-    low = float32(0) if is_rectified else float32(-1e30)
+    slope = LEAK if is_rectified else float32(1)
     x, y = np.empty(9 * WINDOW, np.float32), np.empty(COLOURS * BLOCK, np.float32)
     for row in range(top + EDGE, bottom + EDGE):
         for left in range(EDGE, width + EDGE, BLOCK):
@@ -290,7 +284,8 @@ def convolve(t, top, bottom, width, kernel, bias, is_rectified, out):
             _convolve(x, kernel, y)
             for c in range(COLOURS):
                 for j in range(min(BLOCK, width + EDGE - left)):
-                    out[c, row, left + j] = max(y[c * BLOCK + j], low)
+                    v = y[c * BLOCK + j]
+                    out[c, row, left + j] = v if v > float32(0) else slope * v
 
 
 @fast
@@ -322,14 +317,11 @@ def kernel_back(t, g, top, bottom, width, gkernel, gbias):
         for left in range(EDGE, width + EDGE, BLOCK):
             count = min(BLOCK, width + EDGE - left)
             for c in range(COLOURS):
-                part = float32(0)
                 for j in range(count):
                     y[c * BLOCK + j] = g[c, row, left + j]
                 for j in range(count, BLOCK):
                     y[c * BLOCK + j] = 0
-                for j in range(BLOCK):
-                    part += y[c * BLOCK + j]
-                gbias[c] += part
+            add_sums(y, COLOURS, gbias)
             _window(t, row, left - 1, x)
             _correlate(y, x, gkernel)
 
@@ -353,18 +345,18 @@ def fold_border(g, width):
 
 @fast
 def rectify_back(t, g, top, bottom, width):
-    """Clear gradients where a rectified picture t is 0."""
+    """Make gradients smaller where a rectified picture t is below 0."""
     for c in range(COLOURS):
         for row in range(top + EDGE, bottom + EDGE):
             for j in range(EDGE, width + EDGE):
-                g[c, row, j] = g[c, row, j] if t[c, row, j] > float32(0) else float32(0)
+                g[c, row, j] *= float32(1) if t[c, row, j] > float32(0) else LEAK
 
 
 @fast
 def squared_error(x_hat, x, top, bottom, width, weight, g):
     """Sum of (clip(x_hat) - x)^2 over some rows, and `weight` times its gradient.
 
-    x float32 (3, H, W) in [0, 1]; x_hat is clipped to that range, where its gradient is 0.
+    x float32 (3, H, W) in [0, 1]; x_hat is clipped to that range, its gradient is not.
     """
     total = 0.0
     for c in range(COLOURS):
@@ -375,6 +367,6 @@ def squared_error(x_hat, x, top, bottom, width, weight, g):
                 clipped = min(max(v, float32(0)), float32(1))
                 e = clipped - x[c, row, j]
                 part += e * e
-                g[c, row + EDGE, j + EDGE] = float32(2) * weight * e if v == clipped else float32(0)
+                g[c, row + EDGE, j + EDGE] = float32(2) * weight * e
             total += part
     return total
