@@ -1,6 +1,6 @@
-"""The codec that is fitted to one picture, on pictures of Kodak: files, seconds, and the bytes of a trained codec.
+"""The codec that is fitted to one picture, on pictures of Kodak, beside the trained flagship.
 
-    python -m benchmarks.fitted --json results/fitted.json --effort 3 --quality 2 4 6 [--picture kodim01.png]
+    python -m benchmarks.fitted --json results/fitted.json --effort 3 --quality 2 4 6 [--picture NAME ...]
 
 Every third picture unless some are named. Each file is written to the results at once, and what is there
 is not measured again. `saved_percent` compares a file with the flagship's of the same picture at the same
@@ -29,7 +29,7 @@ RIVAL = "flagship"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Measure the codec for one picture on Kodak.")
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--effort", type=int, required=True)
     parser.add_argument("--quality", type=float, nargs="+", required=True)
@@ -64,7 +64,10 @@ def measure(path: Path, quality: float, effort: int) -> dict:
     row = {"iterations": iterations, "bytes": len(file), "sections": sections, "psnr": round(psnr, 4)}
     row |= {"bpp": round(8 * len(file) / original[..., 0].size, 5)}
     row |= {"encode_seconds": round(wall, 1), "processor_seconds": round(used, 1)}
-    row |= {"processor_seconds_an_iteration": round(used / iterations, 4), "decode_seconds": round(seconds, 3)}
+    row |= {
+        "processor_seconds_an_iteration": round(used / iterations, 4),
+        "decode_seconds": round(seconds, 3),
+    }
     rival = rival_bytes(path.name, psnr)
     return row | ({} if rival is None else {"saved_percent": round(100 * (1 - len(file) / rival), 2)})
 

@@ -79,15 +79,26 @@ def hidden_back(g, w, out):
     """out += w^T g + g for a block: the gradient of w x + x."""
     for k in range(0, C, 4):
         for j in range(BLOCK):
-            a0, a1 = g[k * BLOCK + j] + out[k * BLOCK + j], g[(k + 1) * BLOCK + j] + out[(k + 1) * BLOCK + j]
-            a2, a3 = g[(k + 2) * BLOCK + j] + out[(k + 2) * BLOCK + j], g[(k + 3) * BLOCK + j] + out[(k + 3) * BLOCK + j]
+            a0, a1 = (
+                g[k * BLOCK + j] + out[k * BLOCK + j],
+                g[(k + 1) * BLOCK + j] + out[(k + 1) * BLOCK + j],
+            )
+            a2, a3 = (
+                g[(k + 2) * BLOCK + j] + out[(k + 2) * BLOCK + j],
+                g[(k + 3) * BLOCK + j] + out[(k + 3) * BLOCK + j],
+            )
             for o in range(C):
                 v = g[o * BLOCK + j]
                 a0 += w[o * C + k] * v
                 a1 += w[o * C + k + 1] * v
                 a2 += w[o * C + k + 2] * v
                 a3 += w[o * C + k + 3] * v
-            out[k * BLOCK + j], out[(k + 1) * BLOCK + j], out[(k + 2) * BLOCK + j], out[(k + 3) * BLOCK + j] = a0, a1, a2, a3
+            (
+                out[k * BLOCK + j],
+                out[(k + 1) * BLOCK + j],
+                out[(k + 2) * BLOCK + j],
+                out[(k + 3) * BLOCK + j],
+            ) = a0, a1, a2, a3
 
 
 @fast
@@ -105,7 +116,12 @@ def outer(g, x, gw, gb):
             c0, c1, c2, c3 = float32(0), float32(0), float32(0), float32(0)
             for j in range(BLOCK):
                 u, v = g[o * BLOCK + j], g[(o + 1) * BLOCK + j]
-                x0, x1, x2, x3 = x[k * BLOCK + j], x[(k + 1) * BLOCK + j], x[(k + 2) * BLOCK + j], x[(k + 3) * BLOCK + j]
+                x0, x1, x2, x3 = (
+                    x[k * BLOCK + j],
+                    x[(k + 1) * BLOCK + j],
+                    x[(k + 2) * BLOCK + j],
+                    x[(k + 3) * BLOCK + j],
+                )
                 a0 += u * x0
                 a1 += u * x1
                 a2 += u * x2
@@ -211,8 +227,16 @@ def sweep(planes, top, bottom, width, net, grad, gplanes, is_forward):
     planes float32 (3, rows, columns): a grid and what it sees of coarser ones, with MARGIN zeros around and
     BLOCK more on the right. gplanes has the same columns, and begins MARGIN rows above row `top`.
     """
-    x, h1, h2 = np.empty(C * BLOCK, np.float32), np.empty(C * BLOCK, np.float32), np.empty(C * BLOCK, np.float32)
-    g0, g1, g2 = np.empty(C * BLOCK, np.float32), np.empty(C * BLOCK, np.float32), np.empty(C * BLOCK, np.float32)
+    x, h1, h2 = (
+        np.empty(C * BLOCK, np.float32),
+        np.empty(C * BLOCK, np.float32),
+        np.empty(C * BLOCK, np.float32),
+    )
+    g0, g1, g2 = (
+        np.empty(C * BLOCK, np.float32),
+        np.empty(C * BLOCK, np.float32),
+        np.empty(C * BLOCK, np.float32),
+    )
     mu, s, y = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
     gmu, gs = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
     total = 0.0
@@ -220,7 +244,11 @@ def sweep(planes, top, bottom, width, net, grad, gplanes, is_forward):
         for left in range(0, width, BLOCK):
             count = min(BLOCK, width - left)
             for k in range(C):
-                p, r, c = NEIGHBOURS[k, 0], row + MARGIN + NEIGHBOURS[k, 1], left + MARGIN + NEIGHBOURS[k, 2]
+                p, r, c = (
+                    NEIGHBOURS[k, 0],
+                    row + MARGIN + NEIGHBOURS[k, 1],
+                    left + MARGIN + NEIGHBOURS[k, 2],
+                )
                 for j in range(BLOCK):
                     x[k * BLOCK + j] = planes[p, r, c + j]
             for j in range(BLOCK):
@@ -243,7 +271,11 @@ def sweep(planes, top, bottom, width, net, grad, gplanes, is_forward):
             outer(g1, x, grad.w1, grad.b1)
             hidden_back(g1, net.w1, g0)
             for k in range(C):
-                p, r, c = NEIGHBOURS[k, 0], row - top + MARGIN + NEIGHBOURS[k, 1], left + MARGIN + NEIGHBOURS[k, 2]
+                p, r, c = (
+                    NEIGHBOURS[k, 0],
+                    row - top + MARGIN + NEIGHBOURS[k, 1],
+                    left + MARGIN + NEIGHBOURS[k, 2],
+                )
                 for j in range(BLOCK):
                     gplanes[p, r, c + j] += g0[k * BLOCK + j]
             for j in range(BLOCK):

@@ -141,7 +141,12 @@ class Fit:
             rows = slice(top, bottom)
             first, second = (moment[k][rows] for moment in self.moments)
             grids.adam(
-                self.latents[k][rows], self.passes.g[k][rows], self.passes.slope[k][rows], first, second, *factors
+                self.latents[k][rows],
+                self.passes.g[k][rows],
+                self.passes.slope[k][rows],
+                first,
+                second,
+                *factors,
             )
 
         self.passes.each(work, self.passes.pieces)

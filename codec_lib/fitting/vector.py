@@ -13,8 +13,8 @@ float32 has in its bits 23 to 30. Errors: 4e-6 of the value (exp), 2e-7 (tanh), 
 from collections.abc import Callable
 
 import numpy as np
-from numpy import float32, int32
 from numba import njit
+from numpy import float32, int32
 
 inline = njit(error_model="numpy", fastmath=True)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from codec_lib.fitting import context, grids, synthesis, upsampling
+from codec_lib.fitting import context, grids, residual, synthesis, upsampling
 from codec_lib.fitting.context import BLOCK, MARGIN, NEIGHBOURS, C, Network
 from codec_lib.fitting.parameters import COUNT, GRIDS, fresh, parts
 from codec_lib.fitting.passes import Passes
@@ -33,13 +33,17 @@ def test_the_probability_network(height, width):
     planes = np.zeros((3, height + 2 * MARGIN, width + 2 * MARGIN + BLOCK), np.float32)
     inside = np.s_[:, MARGIN : MARGIN + height, MARGIN : MARGIN + width]
     planes[inside] = random.laplace(0, 1, (3, height, width))
-    net = Network(*(random.normal(0, 0.15, part.shape).astype(np.float32) for part in parts(fresh()).network))
+    net = Network(
+        *(random.normal(0, 0.15, part.shape).astype(np.float32) for part in parts(fresh()).network)
+    )
     grad, gplanes = Network(*(np.zeros_like(part) for part in net)), np.zeros_like(planes)
     bits = context.sweep(planes, 0, height, width, net, grad, gplanes, False)
 
     seen, *weights = doubles((planes, *net))
     w1, b1, w2, b2, wo, ws, bo = (w.view(-1, C) if w.numel() > C else w for w in weights)
-    rows = [seen[p, MARGIN + r : MARGIN + r + height, MARGIN + c : MARGIN + c + width] for p, r, c in NEIGHBOURS]
+    rows = [
+        seen[p, MARGIN + r : MARGIN + r + height, MARGIN + c : MARGIN + c + width] for p, r, c in NEIGHBOURS
+    ]
     x, y = torch.stack(rows).flatten(1), seen[inside][0].flatten()
     h1 = (w1 @ x + b1[:, None] + x).relu()
     h2 = (w2 @ h1 + b2[:, None] + h1).relu()
@@ -67,21 +71,21 @@ def test_the_synthesis(height, width):
     target = random.random((COLOURS, height, width)).astype(np.float32)
     net = Synthesis(*(random.normal(0, 0.2, p.shape).astype(np.float32) for p in parts(fresh()).synthesis))
     grad, gfeatures = Synthesis(*(np.zeros_like(part) for part in net)), np.zeros_like(features)
-    shape = (COLOURS, height + 2 * EDGE, columns + synthesis.BLOCK + 2 * EDGE)
+    shape = (COLOURS, height + 2 * EDGE, columns + BLOCK + 2 * EDGE)
     t0, t1, t2, g0, g1, g2 = (np.zeros(shape, np.float32) for _ in range(6))
     synthesis.pixels(features, 0, height, width, net, t0)
-    synthesis.repeat_border(t0, width)
-    synthesis.convolve(t0, 0, height, width, net.k1, net.c1, True, t1)
-    synthesis.repeat_border(t1, width)
-    synthesis.convolve(t1, 0, height, width, net.k2, net.c2, False, t2)
-    error = synthesis.squared_error(t2, target, 0, height, width, np.float32(1), g2)
-    synthesis.kernel_back(t1, g2, 0, height, width, grad.k2, grad.c2)
-    synthesis.convolve_back(g2, 0, height + 2, width, net.k2, g1)
-    synthesis.fold_border(g1, width)
-    synthesis.rectify_back(t1, g1, 0, height, width)
-    synthesis.kernel_back(t0, g1, 0, height, width, grad.k1, grad.c1)
-    synthesis.convolve_back(g1, 0, height + 2, width, net.k1, g0)
-    synthesis.fold_border(g0, width)
+    residual.repeat_border(t0, width)
+    residual.convolve(t0, 0, height, width, net.k1, net.c1, True, t1)
+    residual.repeat_border(t1, width)
+    residual.convolve(t1, 0, height, width, net.k2, net.c2, False, t2)
+    error = residual.squared_error(t2, target, 0, height, width, np.float32(1), g2)
+    residual.kernel_back(t1, g2, 0, height, width, grad.k2, grad.c2)
+    residual.convolve_back(g2, 0, height + 2, width, net.k2, g1)
+    residual.fold_border(g1, width)
+    residual.rectify_back(t1, g1, 0, height, width)
+    residual.kernel_back(t0, g1, 0, height, width, grad.k1, grad.c1)
+    residual.convolve_back(g1, 0, height + 2, width, net.k1, g0)
+    residual.fold_border(g0, width)
     synthesis.pixels_back(features, 0, height, width, net, g0, grad, gfeatures)
 
     inputs, *weights = doubles((features[:, :, :width], *net))
@@ -90,10 +94,10 @@ def test_the_synthesis(height, width):
     t = v2.view(COLOURS, HIDDEN) @ (v1.view(HIDDEN, INPUTS) @ f + d1[:, None]).relu()
     t = (t + s.view(COLOURS, INPUTS) @ f + d2[:, None]).view(1, COLOURS, height, width)
 
-    def residual(t, kernel, bias):
+    def layer(t, kernel, bias):
         return t + F.conv2d(F.pad(t, (1, 1, 1, 1), mode="replicate"), kernel.view(3, 3, 3, 3), bias)
 
-    x_hat = residual(F.leaky_relu(residual(t, k1, c1), 1 / 8), k2, c2)
+    x_hat = layer(F.leaky_relu(layer(t, k1, c1), 1 / 8), k2, c2)
     x_hat = x_hat + (x_hat.clamp(0, 1) - x_hat).detach()  # clipped, its gradient is not
     expected = (x_hat - torch.from_numpy(target).double()).square().sum()
     expected.backward()
@@ -178,4 +182,4 @@ def test_all_passes_together(height, width):
         expected = np.abs(slope).sum()
         assert change == pytest.approx(expected, rel=0.03, abs=1e-7 * base / 2e-4), k  # kinks, float32
     passes.close()
-    assert GRIDS + 1 == len(slopes)
+    assert len(slopes) == GRIDS + 1
