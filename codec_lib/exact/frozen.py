@@ -23,7 +23,9 @@ class Part(Protocol):
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Self: ...
 
 
-KINDS: dict[str, type[Part]] = {kind.__name__: kind for kind in (Tables, LaplaceTables, MixtureTables, FixedPointNetwork)}
+KINDS: dict[str, type[Part]] = {
+    kind.__name__: kind for kind in (Tables, LaplaceTables, MixtureTables, FixedPointNetwork)
+}
 
 
 class Frozen(dict[str, Part]):

@@ -1,7 +1,7 @@
 r"""Grids of integers to bytes and back, coarse to fine, place by place, under an integer network.
 
-The network is that of `codec_lib.fitting.context`, with weights and activations of 12 bits of fraction.
-All of them are integers in float64. With |weights| < 2^18, |values of grids| < 2^15 and activations that are
+The network is that of `codec_lib.fitting.context`. Weights and activations are integers in float64, with 12
+bits of fraction. With |weights| < 2^18, |values of grids| < 2^15 and activations that are
 clipped to 2^26, no sum of C + 1 products reaches 2^53: every order of summation gives the same integers, on
 every machine. Encoder and decoder go through the same function for each place.
 
@@ -109,9 +109,7 @@ def _pop_grid(planes, height, width, low, high, net, rates, tail, state, words, 
             if position > data_end:
                 return state, position
             mean, scale = _predict(planes, row, column, net, x, h1, h2)
-            q, state, position = pop_symbol(
-                state, words, position, low, high, mean, rates[scale], tail
-            )
+            q, state, position = pop_symbol(state, words, position, low, high, mean, rates[scale], tail)
             planes[0, row + MARGIN, column + MARGIN] = q
     return state, position
 
@@ -119,7 +117,7 @@ def _pop_grid(planes, height, width, low, high, net, rates, tail, state, words, 
 def _planes(known: list[np.ndarray], height: int, width: int) -> np.ndarray:
     """What is seen while a grid is coded: itself, empty, and the last two of those that are known."""
     planes = np.zeros((PLANES, height + 2 * MARGIN, width + 2 * MARGIN + BLOCK), np.float32)
-    for level, grid in enumerate(known[-1 : -PLANES : -1], start=1):
+    for level, grid in enumerate(known[-1:-PLANES:-1], start=1):
         show(grid, width, level, planes, level)
     return planes
 
@@ -150,7 +148,9 @@ def encode(grids: list[np.ndarray], network: Network, tables: LaplaceTables) -> 
     return bytes(head) + rans_entries.encode(np.concatenate(entries or [np.empty(0, np.uint32)]))
 
 
-def decode(data: bytes, height: int, width: int, network: Network, tables: LaplaceTables) -> list[np.ndarray]:
+def decode(
+    data: bytes, height: int, width: int, network: Network, tables: LaplaceTables
+) -> list[np.ndarray]:
     """The grids, float32 with integer values, the finest first.
 
     Raises BitstreamError where the bytes are not a section of a picture of this size.

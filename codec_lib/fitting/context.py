@@ -26,10 +26,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy import float32
 
-from codec_lib.fitting.vector import exp, fast, log
+from codec_lib.fitting.vector import BLOCK, exp, fast, log
 
 C = 16  # values that a place sees; a constant, so that loops over them are unrolled
-BLOCK = 64  # columns at once
 MARGIN = 4  # zeros around a grid: above, left and below
 PLANES = 3  # a grid, the next coarser one and the one after that, both enlarged to its size
 LOG_SCALE = -4.0, 5.0  # range of s: 0.018 to 148
@@ -80,15 +79,26 @@ def hidden_back(g, w, out):
     """out += w^T g + g for a block: the gradient of w x + x."""
     for k in range(0, C, 4):
         for j in range(BLOCK):
-            a0, a1 = g[k * BLOCK + j] + out[k * BLOCK + j], g[(k + 1) * BLOCK + j] + out[(k + 1) * BLOCK + j]
-            a2, a3 = g[(k + 2) * BLOCK + j] + out[(k + 2) * BLOCK + j], g[(k + 3) * BLOCK + j] + out[(k + 3) * BLOCK + j]
+            a0, a1 = (
+                g[k * BLOCK + j] + out[k * BLOCK + j],
+                g[(k + 1) * BLOCK + j] + out[(k + 1) * BLOCK + j],
+            )
+            a2, a3 = (
+                g[(k + 2) * BLOCK + j] + out[(k + 2) * BLOCK + j],
+                g[(k + 3) * BLOCK + j] + out[(k + 3) * BLOCK + j],
+            )
             for o in range(C):
                 v = g[o * BLOCK + j]
                 a0 += w[o * C + k] * v
                 a1 += w[o * C + k + 1] * v
                 a2 += w[o * C + k + 2] * v
                 a3 += w[o * C + k + 3] * v
-            out[k * BLOCK + j], out[(k + 1) * BLOCK + j], out[(k + 2) * BLOCK + j], out[(k + 3) * BLOCK + j] = a0, a1, a2, a3
+            (
+                out[k * BLOCK + j],
+                out[(k + 1) * BLOCK + j],
+                out[(k + 2) * BLOCK + j],
+                out[(k + 3) * BLOCK + j],
+            ) = a0, a1, a2, a3
 
 
 @fast
@@ -106,7 +116,12 @@ def outer(g, x, gw, gb):
             c0, c1, c2, c3 = float32(0), float32(0), float32(0), float32(0)
             for j in range(BLOCK):
                 u, v = g[o * BLOCK + j], g[(o + 1) * BLOCK + j]
-                x0, x1, x2, x3 = x[k * BLOCK + j], x[(k + 1) * BLOCK + j], x[(k + 2) * BLOCK + j], x[(k + 3) * BLOCK + j]
+                x0, x1, x2, x3 = (
+                    x[k * BLOCK + j],
+                    x[(k + 1) * BLOCK + j],
+                    x[(k + 2) * BLOCK + j],
+                    x[(k + 3) * BLOCK + j],
+                )
                 a0 += u * x0
                 a1 += u * x1
                 a2 += u * x2
@@ -139,23 +154,36 @@ def outputs(x, h2, net, mu, s):
 @fast
 def outputs_back(x, h2, net, gmu, gs, grad, g2, g0):
     """Gradients of the outputs' weights, of h2 where it is above 0 (g2), and of x (g0)."""
+    gwo, gws = grad.wo, grad.ws
     total, scale = float32(0), float32(0)
     for j in range(BLOCK):
         total += gmu[j]
         scale += gs[j]
     grad.bo[0] += total
     grad.bo[1] += scale
-    for k in range(C):
+    for k in range(0, C, 2):
         a0, a1, a2, a3 = float32(0), float32(0), float32(0), float32(0)
+        b0, b1, b2, b3 = float32(0), float32(0), float32(0), float32(0)
+        i = k * BLOCK
         for j in range(BLOCK):
-            a0 += gmu[j] * h2[k * BLOCK + j]
-            a1 += gs[j] * h2[k * BLOCK + j]
-            a2 += gmu[j] * x[k * BLOCK + j]
-            a3 += gs[j] * x[k * BLOCK + j]
-        grad.wo[k] += a0
-        grad.wo[C + k] += a1
-        grad.ws[k] += a2
-        grad.ws[C + k] += a3
+            m, t = gmu[j], gs[j]
+            a0 += m * h2[i + j]
+            a1 += t * h2[i + j]
+            a2 += m * x[i + j]
+            a3 += t * x[i + j]
+            b0 += m * h2[i + BLOCK + j]
+            b1 += t * h2[i + BLOCK + j]
+            b2 += m * x[i + BLOCK + j]
+            b3 += t * x[i + BLOCK + j]
+        gwo[k] += a0
+        gwo[C + k] += a1
+        gws[k] += a2
+        gws[C + k] += a3
+        gwo[k + 1] += b0
+        gwo[C + k + 1] += b1
+        gws[k + 1] += b2
+        gws[C + k + 1] += b3
+    for k in range(C):
         w0, w1, w2, w3 = net.wo[k], net.wo[C + k], net.ws[k], net.ws[C + k]
         for j in range(BLOCK):
             g = w0 * gmu[j] + w1 * gs[j]
@@ -199,8 +227,16 @@ def sweep(planes, top, bottom, width, net, grad, gplanes, is_forward):
     planes float32 (3, rows, columns): a grid and what it sees of coarser ones, with MARGIN zeros around and
     BLOCK more on the right. gplanes has the same columns, and begins MARGIN rows above row `top`.
     """
-    x, h1, h2 = np.empty(C * BLOCK, np.float32), np.empty(C * BLOCK, np.float32), np.empty(C * BLOCK, np.float32)
-    g0, g1, g2 = np.empty(C * BLOCK, np.float32), np.empty(C * BLOCK, np.float32), np.empty(C * BLOCK, np.float32)
+    x, h1, h2 = (
+        np.empty(C * BLOCK, np.float32),
+        np.empty(C * BLOCK, np.float32),
+        np.empty(C * BLOCK, np.float32),
+    )
+    g0, g1, g2 = (
+        np.empty(C * BLOCK, np.float32),
+        np.empty(C * BLOCK, np.float32),
+        np.empty(C * BLOCK, np.float32),
+    )
     mu, s, y = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
     gmu, gs = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
     total = 0.0
@@ -208,7 +244,11 @@ def sweep(planes, top, bottom, width, net, grad, gplanes, is_forward):
         for left in range(0, width, BLOCK):
             count = min(BLOCK, width - left)
             for k in range(C):
-                p, r, c = NEIGHBOURS[k, 0], row + MARGIN + NEIGHBOURS[k, 1], left + MARGIN + NEIGHBOURS[k, 2]
+                p, r, c = (
+                    NEIGHBOURS[k, 0],
+                    row + MARGIN + NEIGHBOURS[k, 1],
+                    left + MARGIN + NEIGHBOURS[k, 2],
+                )
                 for j in range(BLOCK):
                     x[k * BLOCK + j] = planes[p, r, c + j]
             for j in range(BLOCK):
@@ -231,7 +271,11 @@ def sweep(planes, top, bottom, width, net, grad, gplanes, is_forward):
             outer(g1, x, grad.w1, grad.b1)
             hidden_back(g1, net.w1, g0)
             for k in range(C):
-                p, r, c = NEIGHBOURS[k, 0], row - top + MARGIN + NEIGHBOURS[k, 1], left + MARGIN + NEIGHBOURS[k, 2]
+                p, r, c = (
+                    NEIGHBOURS[k, 0],
+                    row - top + MARGIN + NEIGHBOURS[k, 1],
+                    left + MARGIN + NEIGHBOURS[k, 2],
+                )
                 for j in range(BLOCK):
                     gplanes[p, r, c + j] += g0[k * BLOCK + j]
             for j in range(BLOCK):

@@ -20,8 +20,9 @@ from codec_lib.fitting.passes import Passes
 CHECK = 50  # iterations between two looks at the rounded grids
 GRID_RATE, NETWORK_RATE, LAST_RATE = 0.16, 0.005, 0.001
 TEMPERATURE, SIGMA = (0.35, 0.08), (0.22, 0.15)  # from the first iteration to the last
-GRID_DECAY, NETWORK_DECAY = (0.9, 0.999), (0.9, 0.99)
-LAST_SHARE = 0.1  # of all iterations, with grids that stay
+GRID_DECAY, NETWORK_DECAY = (0.8, 0.97), (0.95, 0.95)
+LAST_SHARE = 0.04  # of all iterations, with grids that stay
+WARM = 30  # iterations until the networks move at full rate
 
 # iterations done, all iterations, bits, squared error
 Report = Callable[[int, int, float, float], None]
@@ -77,7 +78,7 @@ class Fit:
             self._gradients()
             self.steps += 1
             self._move_grids(GRID_RATE * cosine)
-            self._move_networks(NETWORK_RATE * cosine)
+            self._move_networks(NETWORK_RATE * cosine * min(1, self.steps / WARM))
             if (i + 1) % CHECK == 0 or i + 1 == count:
                 check(i + 1)
 
@@ -140,7 +141,12 @@ class Fit:
             rows = slice(top, bottom)
             first, second = (moment[k][rows] for moment in self.moments)
             grids.adam(
-                self.latents[k][rows], self.passes.g[k][rows], self.passes.slope[k][rows], first, second, *factors
+                self.latents[k][rows],
+                self.passes.g[k][rows],
+                self.passes.slope[k][rows],
+                first,
+                second,
+                *factors,
             )
 
         self.passes.each(work, self.passes.pieces)

@@ -19,7 +19,7 @@ from codec_lib.fitting.vector import fast, tanh
 
 @fast
 def soften(v, noise, sigma, temperature, y, slope):
-    """y = s(s(v) + sigma n) and dy/dv, in the first columns of y and slope; n has an element for each of v."""
+    """y = s(s(v) + sigma n) and dy/dv, in the first columns of y and slope; noise n is one long row."""
     cold = float32(1) / temperature
     scale = float32(0.5) / tanh(float32(0.5) * cold)
     half = float32(0.5)

@@ -18,7 +18,8 @@ GROUPS = {
     "context biases": {"b1": C, "b2": C, "bo": 2},
     "taps": {"taps": TAPS * (GRIDS - 1)},
     "synthesis weights": {
-        "v1": HIDDEN * INPUTS, "v2": COLOURS * HIDDEN, "s": COLOURS * INPUTS, "k1": 27 * COLOURS, "k2": 27 * COLOURS,
+        "v1": HIDDEN * INPUTS, "v2": COLOURS * HIDDEN, "s": COLOURS * INPUTS,
+        "k1": 27 * COLOURS, "k2": 27 * COLOURS,
     },
     "synthesis biases": {"d1": HIDDEN, "d2": COLOURS, "c1": COLOURS, "c2": COLOURS},
 }  # fmt: skip

@@ -7,18 +7,20 @@ is about 250 bytes a pixel.
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 from numba import get_num_threads
 from numpy import float32
 
-from codec_lib.fitting import context, grids, synthesis, upsampling
+from codec_lib.fitting import context, grids, residual, synthesis
 from codec_lib.fitting.context import MARGIN
 from codec_lib.fitting.parameters import COUNT, GRIDS, grid_sizes, parts
 from codec_lib.fitting.synthesis import COLOURS, EDGE
 from codec_lib.fitting.upsampling import enlarge, enlarge_back, stride_of
 
 BANDS = 4  # pieces of a grid with many rows
+LARGE = 1 << 16  # pixels from which threads pay
 BAND_ROWS = 32  # a grid with fewer is one piece
 
 
@@ -26,7 +28,7 @@ def bands(height: int) -> list[tuple[int, int]]:
     """First and last row, the latter excluded, of the pieces of a grid."""
     count = min(BANDS, -(-height // BAND_ROWS))
     edges = [height * k // count for k in range(count + 1)]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 class Passes:
@@ -41,9 +43,12 @@ class Passes:
 
     def __init__(self, x: np.ndarray):
         self.x = np.ascontiguousarray(x, np.float32)
-        _, self.height, self.width = x.shape
+        self.height, self.width = x.shape[-2:]
         self.sizes = grid_sizes(self.height, self.width)
-        zeros = lambda *shape: np.zeros(shape, np.float32)  # noqa: E731
+
+        def zeros(*shape: int) -> np.ndarray:
+            return np.zeros(shape, np.float32)
+
         self.stacks = [zeros(GRIDS - k, h, stride_of(w)) for k, (h, w) in enumerate(self.sizes)]
         self.gstacks = [np.zeros_like(stack) for stack in self.stacks]
         self.hat = [stack[0] for stack in self.stacks]
@@ -57,23 +62,27 @@ class Passes:
             zeros(context.PLANES, bottom - top + 2 * MARGIN, self.planes[k].shape[2])
             for k, top, bottom in self.pieces
         ]
-        picture = (COLOURS, self.height + 2 * EDGE, stride_of(self.width) + synthesis.BLOCK + 2 * EDGE)
+        picture = (COLOURS, self.height + 2 * EDGE, stride_of(self.width) + context.BLOCK + 2 * EDGE)
         self.t = [zeros(*picture) for _ in range(3)]
         self.gt = [zeros(*picture) for _ in range(3)]
         self.rows = bands(self.height)
         self.partial = zeros(len(self.pieces) + len(self.rows) + GRIDS, COUNT)
         self.gradient = zeros(COUNT)
-        self.pool = ThreadPoolExecutor(get_num_threads())
+        count = get_num_threads() if self.height * self.width >= LARGE else 1
+        self.pool = ThreadPoolExecutor(count) if count > 1 else None
 
     def close(self) -> None:
         """End the threads."""
-        self.pool.shutdown()
+        if self.pool:
+            self.pool.shutdown()
 
     def each(self, work: Callable, items: Iterable) -> list:
         """The results of `work` for all items, several at a time."""
-        return list(self.pool.map(work, items))
+        return list((self.pool.map if self.pool else map)(work, items))
 
-    def soften(self, latents: list[np.ndarray], noise: list[np.ndarray], sigma: float, temperature: float) -> None:
+    def soften(
+        self, latents: list[np.ndarray], noise: list[np.ndarray], sigma: float, temperature: float
+    ) -> None:
         """Set `hat` and `slope` from real latents, shaken by `sigma` times some noise."""
 
         def work(piece: tuple[int, int, int]) -> None:
@@ -81,7 +90,12 @@ class Passes:
             width = self.sizes[k][1]
             part = noise[k][top * width : bottom * width]
             grids.soften(
-                latents[k][top:bottom], part, float32(sigma), float32(temperature), self.hat[k][top:bottom], self.slope[k][top:bottom]
+                latents[k][top:bottom],
+                part,
+                float32(sigma),
+                float32(temperature),
+                self.hat[k][top:bottom],
+                self.slope[k][top:bottom],
             )
 
         self.each(work, self.pieces)
@@ -111,7 +125,14 @@ class Passes:
                 gplanes.fill(0)
                 gradient.fill(0)
             return context.sweep(
-                self.planes[k], top, bottom, self.sizes[k][1], network, parts(gradient).network, gplanes, is_forward
+                self.planes[k],
+                top,
+                bottom,
+                self.sizes[k][1],
+                network,
+                parts(gradient).network,
+                gplanes,
+                is_forward,
             )
 
         found, total = self.each(work, range(len(self.pieces))), np.zeros(GRIDS)
@@ -131,13 +152,13 @@ class Passes:
             self.each(work, range(GRIDS - 1 - k))
         t0, t1, t2 = self.t
         self.each(lambda rows: synthesis.pixels(self.stacks[0], *rows, self.width, net, t0), self.rows)
-        synthesis.repeat_border(t0, self.width)
+        residual.repeat_border(t0, self.width)
         self.each(
-            lambda rows: synthesis.convolve(t0, *rows, self.width, net.k1, net.c1, True, t1), self.rows
+            lambda rows: residual.convolve(t0, *rows, self.width, net.k1, net.c1, True, t1), self.rows
         )
-        synthesis.repeat_border(t1, self.width)
+        residual.repeat_border(t1, self.width)
         self.each(
-            lambda rows: synthesis.convolve(t1, *rows, self.width, net.k2, net.c2, False, t2), self.rows
+            lambda rows: residual.convolve(t1, *rows, self.width, net.k2, net.c2, False, t2), self.rows
         )
         return t2[:, EDGE : EDGE + self.height, EDGE : EDGE + self.width]
 
@@ -145,7 +166,7 @@ class Passes:
         """Squared error of the picture that was made last, and `weight` times its gradient, kept."""
         return sum(
             self.each(
-                lambda rows: synthesis.squared_error(
+                lambda rows: residual.squared_error(
                     self.t[2], self.x, *rows, self.width, float32(weight), self.gt[2]
                 ),
                 self.rows,
@@ -169,19 +190,19 @@ class Passes:
 
         def last(item: int) -> None:
             rows, grad = items[item]
-            synthesis.kernel_back(t1, g2, *rows, width, grad.k2, grad.c2)
-            synthesis.convolve_back(g2, *outer[item], width, net.k2, g1)
+            residual.kernel_back(t1, g2, *rows, width, grad.k2, grad.c2)
+            residual.convolve_back(g2, *outer[item], width, net.k2, g1)
 
         def middle(item: int) -> None:
             rows, grad = items[item]
-            synthesis.kernel_back(t0, g1, *rows, width, grad.k1, grad.c1)
-            synthesis.convolve_back(g1, *outer[item], width, net.k1, g0)
+            residual.kernel_back(t0, g1, *rows, width, grad.k1, grad.c1)
+            residual.convolve_back(g1, *outer[item], width, net.k1, g0)
 
         self.each(last, range(len(items)))
-        synthesis.fold_border(g1, width)
-        self.each(lambda rows: synthesis.rectify_back(t1, g1, *rows, width), self.rows)
+        residual.fold_border(g1, width)
+        self.each(lambda rows: residual.rectify_back(t1, g1, *rows, width), self.rows)
         self.each(middle, range(len(items)))
-        synthesis.fold_border(g0, width)
+        residual.fold_border(g0, width)
         self.each(
             lambda item: synthesis.pixels_back(
                 self.stacks[0], *item[0], width, net, g0, item[1], self.gstacks[0]
@@ -197,7 +218,13 @@ class Passes:
                 if self.sizes[k][1] % 2:
                     self.gstacks[k][c + 1][:, self.sizes[k][1]] = 0
                 enlarge_back(
-                    self.stacks[k + 1][c], width, taps[k], self.gstacks[k][c + 1], height, self.gstacks[k + 1][c], gtaps
+                    self.stacks[k + 1][c],
+                    width,
+                    taps[k],
+                    self.gstacks[k][c + 1],
+                    height,
+                    self.gstacks[k + 1][c],
+                    gtaps,
                 )
 
             self.each(work, range(GRIDS - 1 - k))

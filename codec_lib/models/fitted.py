@@ -1,6 +1,6 @@
 r"""A codec for one picture: there is no trained encoder, and the decoder is a part of the file.
 
-    grids y6 .. y0, 1/64 of the size to all of it --> learned 2x filters --> 7 planes --> synthesis --> x_hat
+    grids y6 .. y0, from 1/64 of the size on --> learned 2x filters --> 7 planes --> synthesis --> x_hat
       ^ each place: mean and scale by a small network, from neighbours and from coarser grids
 
 Encoding is gradient descent on the picture at hand: on its grids of integers, on the network that gives
@@ -17,6 +17,7 @@ neighbours in coarser grids are this library's.
 """
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +27,7 @@ from torch import Tensor, nn
 from codec_lib.entropy.laplace import LaplaceTables
 from codec_lib.errors import section
 from codec_lib.fitting import coder, rounding
-from codec_lib.fitting.fit import Fit, State
+from codec_lib.fitting.fit import Fit
 from codec_lib.fitting.parameters import fresh, parts
 from codec_lib.fitting.passes import Passes
 from codec_lib.layers.gain import rate_weight
@@ -57,20 +58,23 @@ class Fitted(Model):
         return (("n", "y"),)
 
     def freeze(self) -> "Fitted":
-        self.frozen |= {"y": LaplaceTables.make(), "n": rounding.make_tables()}
+        self.frozen["y"] = LaplaceTables.make()
+        self.frozen["n"] = rounding.make_tables()
         return self
 
     def objective(self, settings: "Settings") -> Objective:
-        raise ValueError("train: a codec for one picture is fitted while it encodes, nothing is trained before")
+        raise ValueError(
+            "train: a codec for one picture is fitted while it encodes, nothing is trained before"
+        )
 
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
-        """The sections of a picture. Ctrl-C ends the fit early, and what it has found by then is written."""
+        """The sections of a picture. Ctrl-C ends the fit early; what it has found by then is written."""
         x = levels[0].cpu().numpy().astype(np.float32) / 255
         weight = rate_weight(setting).item() * 255**2 / len(x)
         start = self.start_vector
         fit = Fit(x, weight, start)
         try:
-            state = fit.run(ITERATIONS[effort], lambda *values: _report(*values, x.size))
+            state = fit.run(ITERATIONS[effort], partial(_report, x.size))
             vector, n = rounding.choose(
                 state.vector, start, self.frozen.tables("n"), lambda *trial: _cost(fit, *trial)
             )
@@ -85,7 +89,9 @@ class Fitted(Model):
         Raises SectionError when a section does not fit the declared size.
         """
         vector, grids = self._read(sections, height, width)
-        integers = {f"y{level}": torch.from_numpy(grid.astype(np.int32)) for level, grid in enumerate(grids)}
+        integers = {
+            f"y{level}": torch.from_numpy(grid.astype(np.int32)) for level, grid in enumerate(grids)
+        }
         return integers | {"n": torch.from_numpy((vector * coder.ONE).astype(np.int32))}
 
     def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
@@ -120,6 +126,6 @@ def _cost(fit: Fit, vector: np.ndarray, group: str) -> float:
     return fit.weight * fit.passes.error()
 
 
-def _report(done: int, total: int, bits: float, error: float, samples: int) -> None:
+def _report(samples: int, done: int, total: int, bits: float, error: float) -> None:
     psnr = math.inf if error == 0 else 10 * math.log10(samples / error)
     report(Progress(done, total, round(bits / 8), psnr))

@@ -1,0 +1,101 @@
+"""The codec that is fitted to one picture, on pictures of Kodak, beside the trained flagship.
+
+    python -m benchmarks.fitted --json results/fitted.json --effort 3 --quality 2 4 6 [--picture NAME ...]
+
+Every third picture unless some are named. Each file is written to the results at once, and what is there
+is not measured again. `saved_percent` compares a file with the flagship's of the same picture at the same
+PSNR, between whose eight measured files log-rate is interpolated; it is left out where their PSNR does not
+reach. Seconds are those of the whole machine and of its processors: other work may have run beside it.
+"""
+
+import argparse
+import json
+import math
+import platform
+import sys
+import time
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+from numba import get_num_threads
+
+import codec_lib as cl
+from codec_lib import data, picture, weights
+from codec_lib.measure import metrics
+from codec_lib.models.fitted import ITERATIONS
+
+RIVAL = "flagship"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the codec for one picture on Kodak.")
+    parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--effort", type=int, required=True)
+    parser.add_argument("--quality", type=float, nargs="+", required=True)
+    parser.add_argument("--picture", nargs="+")
+    options = parser.parse_args()
+    paths = {path.name: path for path in data.kodak()}
+    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
+    digest = weights.load("fitted").digest
+    rows = [row for row in rows if row["weights"] == digest]
+    for quality in options.quality:
+        for name in options.picture or list(paths)[::3]:
+            key = {"picture": name, "quality": quality, "effort": options.effort}
+            if not any(key.items() <= row.items() for row in rows):
+                rows.append(key | measure(paths[name], quality, options.effort) | {"weights": digest})
+                print(rows[-1], flush=True)
+                write(options.json, rows)
+    write(options.json, rows)
+
+
+def measure(path: Path, quality: float, effort: int) -> dict:
+    """One file: its bytes, PSNR and seconds."""
+    original = np.asarray(picture.load(path))
+    wall, used = time.perf_counter(), time.process_time()
+    file = cl.encode(path, "fitted", quality=quality, effort=effort, device="cpu")
+    wall, used = time.perf_counter() - wall, time.process_time() - used
+    cl.decode(file, device="cpu")
+    start = time.perf_counter()
+    decoded = cl.decode(file, device="cpu")
+    seconds = time.perf_counter() - start
+    psnr, iterations = metrics.psnr(original, decoded), ITERATIONS[effort]
+    sections = {section.name: section.length for section in cl.inspect(file).sections}
+    row = {"iterations": iterations, "bytes": len(file), "sections": sections, "psnr": round(psnr, 4)}
+    row |= {"bpp": round(8 * len(file) / original[..., 0].size, 5)}
+    row |= {"encode_seconds": round(wall, 1), "processor_seconds": round(used, 1)}
+    row |= {
+        "processor_seconds_an_iteration": round(used / iterations, 4),
+        "decode_seconds": round(seconds, 3),
+    }
+    rival = rival_bytes(path.name, psnr)
+    return row | ({} if rival is None else {"saved_percent": round(100 * (1 - len(file) / rival), 2)})
+
+
+def rival_bytes(name: str, psnr: float) -> float | None:
+    """Bytes of the flagship's file of this PSNR, between two measured ones; None beyond all of them."""
+    rows = [row for row in data.results("kodak")["curves"][RIVAL]["rows"] if row["picture"] == name]
+    rows.sort(key=lambda row: row["psnr"])
+    psnrs = [row["psnr"] for row in rows]
+    if not psnrs[0] <= psnr <= psnrs[-1]:
+        return None
+    return math.exp(np.interp(psnr, psnrs, [math.log(row["bytes"]) for row in rows]))
+
+
+def write(path: Path, rows: list[dict]) -> None:
+    """The results so far, with their means."""
+    saved = [row["saved_percent"] for row in rows if "saved_percent" in row]
+    report = {
+        "command": " ".join(["python -m benchmarks.fitted", *sys.argv[1:]]),
+        "machine": platform.machine(),
+        "threads": get_num_threads(),
+        "rival": RIVAL,
+        "rival_weights": weights.load(RIVAL).digest,
+        "mean_saved_percent": round(mean(saved), 2) if saved else None,
+        "rows": rows,
+    }
+    path.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

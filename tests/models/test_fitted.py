@@ -1,0 +1,189 @@
+"""The codec for one picture: exact files of any size, hostile bytes refused, fitting that gains."""
+
+import numpy as np
+import pytest
+import torch
+
+import codec_lib as cl
+from codec_lib import data, progress
+from codec_lib.errors import SectionError
+from codec_lib.fitting import coder, fit, rounding
+from codec_lib.fitting.parameters import GRIDS, fresh, grid_sizes, parts
+from codec_lib.fitting.passes import Passes
+from codec_lib.measure import metrics
+from codec_lib.models import fitted
+from codec_lib.models.fitted import Fitted
+
+PHOTO = data.sample("astronaut")
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Nothing but a starting point; what it codes is exact all the same."""
+    return Fitted().eval().requires_grad_(False).freeze()
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Ten iterations, whatever is asked for."""
+    monkeypatch.setattr(fitted, "ITERATIONS", (10,) * len(fitted.ITERATIONS))
+
+
+def levels(width: int, height: int) -> torch.Tensor:
+    """uint8 (1, 3, H, W): a part of a photograph."""
+    crop = PHOTO.crop((100, 50, 100 + width, 50 + height))
+    return torch.from_numpy(np.array(crop)).permute(2, 0, 1)[None]
+
+
+def random_grids(height: int, width: int, spread: float, seed: int = 0) -> list[np.ndarray]:
+    random = np.random.default_rng(seed)
+    return [
+        np.rint(random.laplace(0, spread, size)).clip(-255, 255).astype(np.int32)
+        for size in grid_sizes(height, width)
+    ]
+
+
+def random_network(seed: int = 0) -> np.ndarray:
+    """Parameters that are multiples of 2^-7."""
+    vector = fresh(seed) + np.random.default_rng(seed).normal(0, 0.2, fresh().size)
+    return (np.rint(vector * 128) / 128).astype(np.float32)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 1), (3, 200), (200, 3), (64, 64), (65, 31)])
+def test_any_size_comes_back(model, quick, width, height):
+    x = levels(width, height)
+    sections = model.compress(x, 4.0)
+    shown = model.decompress(sections, 4.0, height, width)
+    assert shown.shape == x.shape
+    integers = model.read(sections, 4.0, height, width)
+    assert set(integers) == {"n", *(f"y{k}" for k in range(GRIDS))}
+    assert [tuple(integers[f"y{k}"].shape) for k in range(GRIDS)] == grid_sizes(height, width)
+
+
+@pytest.mark.parametrize("spread", [0.01, 0.3, 3, 60])
+@pytest.mark.parametrize("size", [(1, 1), (1, 130), (130, 1), (37, 70)])
+def test_the_decoder_finds_the_integers_of_the_encoder(model, spread, size):
+    grids, network = random_grids(*size, spread), parts(random_network()).network
+    tables = model.frozen.laplace_tables("y")
+    section = coder.encode(grids, network, tables)
+    decoded = coder.decode(section, *size, network, tables)
+    assert all(np.array_equal(a, b) for a, b in zip(decoded, grids, strict=True))
+
+
+def test_a_file_is_as_long_as_the_passes_say(model):
+    """The integer network and its tables lose little against the floats that were fitted."""
+    grids, vector = random_grids(120, 150, 0.8), random_network()
+    passes = Passes(np.zeros((3, 120, 150), np.float32))
+    passes.harden([grid.astype(np.float32) for grid in grids])
+    bits = passes.bits(vector, is_forward=True).sum()
+    section = coder.encode(grids, parts(vector).network, model.frozen.laplace_tables("y"))
+    # Means and scales are rounded, and every symbol has 2^-16 of the slots at least.
+    assert 8 * len(section) == pytest.approx(bits, rel=0.005)
+
+
+def test_places_do_not_see_what_comes_later(model):
+    """Change one value of the finest grid: what was coded before keeps its entries."""
+    network, tables = parts(random_network()).network, model.frozen.laplace_tables("y")
+    grids = random_grids(20, 30, 1.0)
+    net, height, width = coder.integer_network(network), 20, 30
+    found = []
+    for change in (0, 1):
+        grids[0][11, 17] += change
+        planes = coder._planes([g.astype(np.float32) for g in grids[:0:-1]], height, width)
+        coder._inside(planes, height, width)[:] = grids[0]
+        entries = np.empty(height * width, np.uint32)
+        coder._find_entries(planes, height, width, -60, 60, net, *tables, entries)
+        found.append(entries.reshape(height, width))
+    changed = np.argwhere(found[0] != found[1])
+    assert changed.min(0)[0] == 11
+    assert (changed[:, 0] * width + changed[:, 1]).min() == 11 * width + 17
+    assert len(changed) > 1
+
+
+def test_the_integers_fit_into_a_float64():
+    """At the largest weights and values, sums stay below 2^53, so that their order does not matter."""
+    first = 16 * coder.WEIGHT_LIMIT * coder.LARGEST + coder.WEIGHT_LIMIT
+    second = 16 * coder.WEIGHT_LIMIT * coder.CLIP + coder.WEIGHT_LIMIT * coder.ONE
+    outputs = 2 * 16 * coder.WEIGHT_LIMIT * max(coder.CLIP, coder.LARGEST * coder.ONE) + coder.WEIGHT_LIMIT
+    assert max(first, second, outputs) < 2**53
+
+
+@pytest.mark.parametrize("step", [0, 5, 12])
+def test_parameters_come_back(model, step):
+    start, tables = fresh(), model.frozen.tables("n")
+    steps = dict.fromkeys(rounding.groups(), step)
+    vector = rounding._round(random_network(3), step)
+    assert np.array_equal(
+        rounding.decode(rounding.encode(vector, steps, start, tables), start, tables), vector
+    )
+
+
+@pytest.mark.parametrize("name", ["n", "y"])
+def test_damaged_sections_are_refused_or_give_a_picture(model, quick, name):
+    sections = model.compress(levels(40, 30), 4.0)
+    random, refused = np.random.default_rng(0), 0
+    for _ in range(150):
+        damaged = bytearray(sections[name])
+        for place in random.integers(len(damaged), size=random.integers(1, 4)):
+            damaged[place] = random.integers(256)
+        cut = (
+            bytes(damaged[: random.integers(len(damaged) + 1)]) if random.random() < 0.3 else bytes(damaged)
+        )
+        try:
+            shown = model.decompress({**sections, name: cut}, 4.0, 30, 40)
+        except SectionError:
+            refused += 1
+        else:
+            assert shown.shape == (1, 3, 30, 40)
+    assert refused >= 120
+
+
+def test_weights_that_are_too_large_are_refused(model):
+    vector = fresh()
+    vector[0] = 64
+    with pytest.raises(cl.BitstreamError, match="w1 is out of range"):
+        coder.integer_network(parts(vector).network)
+
+
+def test_fitting_gains_and_reports(model):
+    x = levels(64, 48)
+    reports = []
+    with progress.listening(reports.append):
+        sections = model.compress(x, 6.0, effort=1)
+    assert reports[-1].done == reports[-1].total == fitted.ITERATIONS[1]
+    assert reports[-1].psnr > reports[0].psnr
+    shown = model.decompress(sections, 6.0, 48, 64)
+    # Parameters are rounded after the last report.
+    assert metrics.psnr(x[0].numpy(), shown[0].numpy()) == pytest.approx(reports[-1].psnr, abs=0.5)
+
+
+def test_an_interrupted_fit_keeps_the_best_so_far(model):
+    def stop(state):
+        if state.done >= 2 * fit.CHECK:
+            raise KeyboardInterrupt
+
+    with progress.listening(stop):
+        sections = model.compress(levels(48, 48), 6.0, effort=model.best_effort)
+    assert model.decompress(sections, 6.0, 48, 48).shape == (1, 3, 48, 48)
+
+
+def test_threads_do_not_change_a_fit(monkeypatch):
+    x = levels(72, 80)[0].numpy().astype(np.float32) / 255
+    found = []
+    for large in (1, 1 << 30):  # with threads, without
+        monkeypatch.setattr("codec_lib.fitting.passes.LARGE", large)
+        one = fit.Fit(x, 1000.0, fresh())
+        found.append(one.run(8))
+        one.passes.close()
+    assert found[0].bits == found[1].bits
+    assert np.array_equal(found[0].vector, found[1].vector)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "RGB"])
+def test_the_whole_library_takes_it_by_its_name(quick, mode):
+    image = PHOTO.crop((150, 20, 190, 60)).convert(mode)
+    file = cl.encode(image, "fitted", quality=5, effort=2)
+    assert cl.decode(file).mode == mode
+    assert cl.inspect(file).header.model == "fitted"
+    with pytest.raises(ValueError, match="effort: 10; fitted takes 0 to 9"):
+        cl.encode(image, "fitted", effort=10)
