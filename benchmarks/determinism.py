@@ -168,7 +168,7 @@ def whole_files(name: str, paths: list[Path]) -> dict:
     for k, path in enumerate(tqdm(paths, desc=name, disable=None)):
         x = picture.to_levels(picture.load(path))
         value = values[k % len(values)]
-        arguments = model.compress(x, value, model.best_effort), value, *x.shape[-2:]
+        arguments = model.compress(x, value, min(model.best_effort, 1)), value, *x.shape[-2:]
         expected = model.read(*arguments)  # the decoder step by step
         for way in differing:
             onednn = torch.backends.mkldnn.flags(enabled="oneDNN" not in way)
