@@ -7,13 +7,18 @@ every machine. Encoder and decoder go through the same function for each place.
 
 Section `y` of a file:
 
+    two bytes of the CRC-32 of height and width
     for each grid, the coarsest first, -smallest and largest value, one byte each
     then the stream of `codec_lib.entropy.rans_entries`; a grid of nothing but zeros is not in it
+
+Zeros cost hardly anything, so a few bytes could claim a picture of any size, and cost the time of one: the
+first two bytes say whether they were written for it.
 """
 
 # pyright: reportMissingParameterType=false
 # The loops are compiled: their types are those of their first call.
 
+import zlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -40,6 +45,7 @@ ONE = 2.0**FRACTION
 WEIGHT_LIMIT = 2.0**18
 CLIP = 2.0**26
 LARGEST = 255  # absolute value of a latent
+HEAD = 2 + 2 * GRIDS  # bytes before the stream
 
 
 def integer_network(network: Network) -> Network:
@@ -126,6 +132,10 @@ def _inside(planes: np.ndarray, height: int, width: int) -> np.ndarray:
     return planes[0, MARGIN : MARGIN + height, MARGIN : MARGIN + width]
 
 
+def _mark(height: int, width: int) -> bytes:
+    return zlib.crc32(f"{height} {width}".encode()).to_bytes(4, "little")[:2]
+
+
 def _walk(sizes: list[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
     """Number, rows and columns of the grids, the coarsest first."""
     for k in range(GRIDS - 1, -1, -1):
@@ -134,7 +144,8 @@ def _walk(sizes: list[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
 
 def encode(grids: list[np.ndarray], network: Network, tables: LaplaceTables) -> bytes:
     """The section of some grids, int32, the finest first, none with a value beyond `LARGEST`."""
-    net, entries, head, known = integer_network(network), [], bytearray(), []
+    net, entries, known = integer_network(network), [], []
+    head = bytearray(_mark(*grids[0].shape))
     for k, height, width in _walk([grid.shape for grid in grids]):
         low, high = min(int(grids[k].min()), 0), max(int(grids[k].max()), 0)
         head += bytes([-low, high])
@@ -156,11 +167,13 @@ def decode(
     Raises BitstreamError where the bytes are not a section of a picture of this size.
     """
     net, known = integer_network(network), []
-    if len(data) < 2 * GRIDS:
-        raise BitstreamError(f"rans: {len(data)} bytes, expected {2 * GRIDS} and a stream")
-    stream = rans_entries.Decoder(data[2 * GRIDS :])
+    if len(data) < HEAD:
+        raise BitstreamError(f"rans: {len(data)} bytes, expected {HEAD} and a stream")
+    if data[:2] != _mark(height, width):
+        raise BitstreamError(f"rans: a stream of another size than {width} x {height}")
+    stream = rans_entries.Decoder(data[HEAD:])
     for k, rows, columns in _walk(grid_sizes(height, width)):
-        place = 2 * (GRIDS - 1 - k)
+        place = HEAD - 2 - 2 * k
         low, high = -data[place], data[place + 1]
         if low == high:
             known.append(np.zeros((rows, columns), np.float32))
@@ -168,6 +181,6 @@ def decode(
         planes = _planes(known, rows, columns)
         stream.run(_pop_grid, planes, rows, columns, low, high, net, *tables)
         known.append(_inside(planes, rows, columns).copy())
-    if (used := stream.finish() + 2 * GRIDS) != len(data):
+    if (used := stream.finish() + HEAD) != len(data):
         raise BitstreamError(f"rans: {len(data)} bytes, expected {used}")
     return known[::-1]

@@ -192,3 +192,10 @@ def test_the_whole_library_takes_it_by_its_name(quick, mode):
     assert cl.inspect(file).header.model == "fitted"
     with pytest.raises(ValueError, match="effort: 10; fitted takes 0 to 9"):
         cl.encode(image, "fitted", effort=10)
+
+
+def test_a_file_for_another_size_is_refused_at_once(model, quick):
+    """Zeros cost nothing: without this a hundred bytes could claim, and take, the time of 2^27 pixels."""
+    sections = model.compress(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), 1.0)
+    with pytest.raises(SectionError, match="another size than 65536 x 1024"):
+        model.decompress(sections, 1.0, 1024, 65536)
