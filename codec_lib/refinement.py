@@ -87,11 +87,10 @@ def refine(
                 None if z_hat is None else z_hat[z_slices],
                 inside.to(y.device),
             )
-            last = None
+            last, seen = None, pixels + window.x[0, 0].numel()
             for last, found in descend(codec, window, quality, steps):
                 symbols[slices] = found
                 done += 1
-                seen = pixels + window.x[0, 0].numel()
                 share = levels[0, 0].numel() / seen
                 psnr = -10 * math.log10(max((error + last.error) / seen / 3, 1e-10))
                 report(Progress(done, steps * len(windows), round((bits + last.bits) * share / 8), psnr))

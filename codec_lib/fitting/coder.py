@@ -146,7 +146,7 @@ def encode(grids: list[np.ndarray], network: Network, tables: LaplaceTables) -> 
     """The section of some grids, int32, the finest first, none with a value beyond `LARGEST`."""
     net, entries, known = integer_network(network), [], []
     head = bytearray(_mark(*grids[0].shape))
-    for k, height, width in _walk([grid.shape for grid in grids]):
+    for k, height, width in _walk([(grid.shape[0], grid.shape[1]) for grid in grids]):
         low, high = min(int(grids[k].min()), 0), max(int(grids[k].max()), 0)
         head += bytes([-low, high])
         planes = _planes(known, height, width)

@@ -73,10 +73,11 @@ def at_point(
 def _measured() -> Iterator[Curve]:
     for name, curve in data.results("kodak_baselines")["curves"].items():
         yield _curve(name, baselines.BASELINES[name].label, CLASSICAL, curve["means"])
-    for name, curve in data.results("kodak")["curves"].items():
+    kodak = data.results("kodak")["curves"]
+    for name, curve in kodak.items():
         yield _curve(name, name, OWN, curve["means"])
     context = data.results("context")["means"]
-    for name in ("checkerboard", "context"):
+    for name in sorted({row["model"] for row in context} - set(kodak)):
         rows = [row | {"bpp": 8 * row["bytes"] / KODAK_PIXELS} for row in context if row["model"] == name]
         yield _curve(name, name, OWN, rows)
     for name, model in data.results("content_weighted")["models"].items():

@@ -78,6 +78,7 @@ class ContextPrior(Prior):
         self.M, self.H, self.order, self.seen, self.shape = M, H, order, seen or M, shape
         self.quantizer = quantizer or Rounding()
         self.has_two_steps = order is CHECKERBOARD
+        self.has_prices = self.has_two_steps
         self.h_a = nn.Sequential(
             nn.Conv2d(M, H, 1), activation(),
             conv(H, H, kernel=3), activation(),
@@ -132,16 +133,13 @@ class ContextPrior(Prior):
         mu_after, log_sigma_after = self.distribution(psi, seen)
         return torch.where(first, mu, mu_after), torch.where(first, log_sigma, log_sigma_after)
 
-    @property
-    def has_prices(self) -> bool:
-        return self.has_two_steps
-
     def symbols(self, y: Tensor) -> tuple[Tensor, Tensor]:
         z_hat = self.h_a(y).round()
         mu, log_sigma = self._in_two_steps(y, self.h_s(z_hat))
         return z_hat, self._symbols(y - mu, _sigma(log_sigma))
 
     def price(self, symbols: Tensor, z_hat: Tensor | None) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        assert z_hat is not None
         mu, log_sigma = self._from_first(self.h_s(z_hat), lambda mu, log_sigma: symbols)
         return mu, partial(gaussian.coded_bits, sigma=_sigma(log_sigma), shape=self.shape)
 
@@ -177,8 +175,8 @@ class ContextPrior(Prior):
 
     @torch.inference_mode()
     def encode(self, y: Tensor, quality: float, z_hat: Tensor | None = None) -> Sections:
-        z_hat = self.h_a(y).round_() if z_hat is None else z_hat
-        walk = ContextWalk(self.order, self.frozen, z_hat, y.shape[1:])
+        hyper = self.h_a(y).round_() if z_hat is None else z_hat
+        walk = ContextWalk(self.order, self.frozen, hyper, y.shape[1:])
         symbols, indexes = np.empty(y.numel(), np.int32), np.empty(y.numel(), np.uint8)
         y, done = y[0].flatten(1), 0
         for places in walk.places():
@@ -188,9 +186,9 @@ class ContextPrior(Prior):
             walk.put(places, symbol, mu)
             now = slice(done, done := done + symbol.numel())
             symbols[now], indexes[now] = symbol.flatten().cpu().numpy(), index.flatten().cpu().numpy()
-        z_indexes = channel_indexes(z_hat.shape, z_hat.device)
+        z_indexes = channel_indexes(hyper.shape, hyper.device)
         return {
-            "z": write_symbols(z_hat, z_indexes, self.frozen.tables("z")),
+            "z": write_symbols(hyper, z_indexes, self.frozen.tables("z")),
             "y": rans.encode(symbols, indexes, self.frozen.tables("y")),
         }
 

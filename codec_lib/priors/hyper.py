@@ -78,15 +78,16 @@ class HyperPrior(Prior):
         return self.h_a(y.abs()).round(), y.round()
 
     def price(self, symbols: Tensor, z_hat: Tensor | None) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        assert z_hat is not None
         sigma = self.h_s(z_hat).float()
         return torch.zeros_like(symbols), partial(gaussian.coded_bits, sigma=sigma, shape=self.shape)
 
     def encode(self, y: Tensor, quality: float, z_hat: Tensor | None = None) -> Sections:
-        z_hat = self.h_a(y.abs()).round_() if z_hat is None else z_hat
-        z_indexes = channel_indexes(z_hat.shape, z_hat.device)
+        hyper = self.h_a(y.abs()).round_() if z_hat is None else z_hat
+        z_indexes = channel_indexes(hyper.shape, hyper.device)
         return {
-            "z": write_symbols(z_hat, z_indexes, self.frozen.tables("z")),
-            "y": write_symbols(y.round(), self.frozen.network("h_s")(z_hat), self.frozen.tables("y")),
+            "z": write_symbols(hyper, z_indexes, self.frozen.tables("z")),
+            "y": write_symbols(y.round(), self.frozen.network("h_s")(hyper), self.frozen.tables("y")),
         }
 
     def decode(self, sections: Sections, quality: float, size: tuple[int, int]) -> dict[str, Tensor]:

@@ -77,8 +77,9 @@ def test_a_file_is_as_long_as_the_passes_say(model):
     passes.harden([grid.astype(np.float32) for grid in grids])
     bits = passes.bits(vector, is_forward=True).sum()
     section = coder.encode(grids, parts(vector).network, model.frozen.laplace_tables("y"))
-    # All n symbols of a grid get 2^-16 of the slots beforehand: log2(1 - n 2^-16) for each place. A log scale
-    # that is wrong by up to 1/64 costs (1/64)^2 / 2 nats. Head, state and a word that is not full: 24 bytes.
+    # All n symbols of a grid get 2^-16 of the slots beforehand: log2(1 - n 2^-16) for each place. A log
+    # scale that is wrong by up to 1/64 costs (1/64)^2 / 2 nats. Head, state and a word that is not full:
+    # 24 bytes.
     places = sum(grid.size for grid in grids)
     symbols = max(grid.max() - grid.min() + 1 for grid in grids)
     allowed = places * (-np.log2(1 - symbols / 2**16) + 2.0**-13 / np.log(2)) + 8 * 24
