@@ -13,7 +13,7 @@ MODELS = ("flagship", "hyperprior", "factorized", "autoencoder")
 STEPWISE = (
     "near-lossless", "flagship", "context", "checkerboard", "recurrent", "primed", "recurrent-gdn",
     "importance-map", "conditional-probability", "pyramid", "tucodec",
-    "around-jpeg", "around-webp", "flagship-ms-ssim",
+    "around-jpeg", "around-webp", "flagship-ms-ssim", "fitted",
 )  # fmt: skip
 KODAK = data.results("kodak")
 CODERS = data.results("entropy_coders")["coders"]
