@@ -109,4 +109,4 @@ def test_one_network_for_every_tau_is_as_good_as_one_that_was_trained_on_for_a_s
     measured, ways = data.results("near_lossless_ablations"), data.results("near_lossless_contexts")
     corrected = [row["corrected"] for row in ways["rows"] if row["tau"] == 2][:: measured["every"]]
     single = measured["variants"]["trained for tau = 2"]["bpsp_r"]
-    assert np.mean(corrected) == pytest.approx(single, rel=0.01)
+    assert np.mean(corrected) < 1.01 * single
