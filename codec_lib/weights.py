@@ -88,6 +88,20 @@ def card_of(path: Path) -> dict[str, Any]:
     return card
 
 
+def minutes_of_training(card: dict[str, Any]) -> dict[str, float]:
+    """Minutes on each kind of device, "cpu" or "cuda", of all runs that led to some weights.
+
+    >>> minutes_of_training({"training": {"minutes": 7.5, "device": "cuda:0"}})
+    {'cuda': 7.5}
+    """
+    spent: dict[str, float] = {}
+    for run in (*card.get("before", []), card):
+        training = run["training"]
+        device = training.get("device", "cpu").partition(":")[0]
+        spent[device] = spent.get(device, 0.0) + training["minutes"]
+    return spent
+
+
 def find(name: str | os.PathLike) -> Path:
     """The file of some weights, by their name or by its path; ValueError names what there is."""
     if not isinstance(name, str | os.PathLike):
