@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 LARGEST_SVG = 150_000  # bytes; thousands of points are smaller as pixels
-LARGEST_PNG = 250_000  # bytes; photographs have no more to show at twice the resolution
+LARGEST_PNG = 200_000  # bytes; photographs have no more to show at twice the resolution
 SALT = "book"  # the names inside an SVG are the same in every run
 STARTUP = "from tools.figures import install\n\ninstall()\n"
 
