@@ -127,7 +127,7 @@ def test_bad_data_exits_with_1_and_leaves_nothing_behind(folder):
         ("encode", "photo.png", "x.clc", "--target-bytes", "100"),
         ("encode", "photo.png", "x.clc", "--set", "iterations=4"),
         ("encode", "photo.png", "x.clc", "--tau", "2"),
-        ("encode", "photo.png", "x.clc", "--effort", "7"),
+        ("encode", "photo.png", "x.clc", "--effort", "12"),
         ("decode", "empty.clc", "x.png"),
         ("decode", "cut.clc", "x.png"),
         ("decode", "flipped.clc", "x.png"),
