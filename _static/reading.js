@@ -37,9 +37,11 @@ function watchWidths() {
   const all = () => document.querySelectorAll(WIDE).forEach(hint);
   all();
   document.fonts.ready.then(all); // the fonts of formulas change their width
-  let last = 0;
-  window.addEventListener("resize", () => { clearTimeout(last); last = setTimeout(all, 100); });
+  // Not the window's size: a sidebar that slides away gives the text its width some time after.
+  const sizes = new ResizeObserver((seen) => requestAnimationFrame(() => seen.forEach(({ target }) => hint(target))));
+  document.querySelectorAll(WIDE).forEach((element) => sizes.observe(element));
   document.addEventListener("toggle", all, true); // what was closed had no width
+  window.matchMedia("print").addEventListener("change", () => requestAnimationFrame(all)); // paper does not scroll
 }
 
 function guardSliders() {

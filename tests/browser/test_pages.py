@@ -33,9 +33,9 @@ def visit(request, browser, site):
 
 
 def resize(page, size) -> None:
-    """Give the page another size, and reading.js and the theme the time after which they look again."""
+    """Give the page another size, and the theme the time after which it looks again."""
     page.set_viewport_size(size)
-    page.wait_for_timeout(450)  # a tenth of a second, and 0.3 s
+    page.wait_for_timeout(450)  # the theme waits 0.3 s
 
 
 def complaints_of_axe(page, where="document", options=RULES) -> list[str]:
