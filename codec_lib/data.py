@@ -80,7 +80,7 @@ def results(name: str) -> dict:
 
 def pictures_in(folder: str | Path) -> list[Path]:
     """Every picture file below a folder, sorted; ValueError when there is none."""
-    pictures = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES)
+    pictures = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     if not pictures:
         raise ValueError(f"data: no pictures in {folder}")
     return pictures

@@ -127,13 +127,15 @@ def load(name: str | os.PathLike, device: str = "cpu") -> Trained:
 def _load(path: Path, changed: int, device: str) -> Trained:
     digest, metadata, arrays = read_tensors(path, "weights")
     try:
-        with torch.device("cpu"):  # whatever an application has made the default
+        # Whatever an application has made the default:
+        with torch.device("cpu"), torch.inference_mode(False):
             model = _rebuild(metadata, arrays)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise BitstreamError(f"weights: {path.name} holds no model of this library ({reason})") from None
-    model = model.to(torch.float32).to(device).channels_last()
-    model = model.eval().requires_grad_(False)
+    with torch.inference_mode(False):
+        model = model.to(torch.float32).to(device).channels_last()
+        model = model.eval().requires_grad_(False)
     probabilities = _digest(model.frozen.to_arrays())
     return Trained(path.stem, metadata["architecture"], digest[:16], probabilities[:16], model)
 

@@ -142,3 +142,10 @@ def test_any_size(size):
 
 def test_a_grey_picture_stays_grey():
     assert cl.decode(cl.encode(photo().convert("L"), effort=1)).mode == "L"
+
+
+def test_an_application_in_inference_mode_is_served_alike():
+    expected = cl.encode(photo(), "hyperprior", quality=QUALITY, effort=1)
+    weights._load.cache_clear()  # so that the parameters are made in there, too
+    with torch.inference_mode():
+        assert cl.encode(photo(), "hyperprior", quality=QUALITY, effort=1) == expected

@@ -61,7 +61,8 @@ class Writer:
 
     def add(self, row: Row) -> None:
         """Write a line and hand it to the disk's cache: a killed process loses none."""
-        self.file.write((json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode())
+        line = json.dumps(row, allow_nan=False)  # in ASCII: names of files need not be UTF-8
+        self.file.write((line + "\n").encode())
         self.file.flush()
 
 

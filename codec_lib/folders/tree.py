@@ -137,9 +137,14 @@ def _job(
 
 
 def _outputs(paths: list[str]) -> dict[str, str]:
-    """The file of each picture: another ending, or one more where pictures differ by their ending only."""
-    stems = Counter(_stem(path) for path in paths)
-    return {path: (_stem(path) if stems[_stem(path)] == 1 else path) + CLC for path in paths}
+    """The file of each picture: another ending, or one more where that could be another picture's file."""
+    stems, names = Counter(_stem(path) for path in paths), set(paths)
+
+    def own(path: str) -> str:
+        stem = _stem(path)
+        return (stem if stems[stem] == 1 and stem not in names else path) + CLC
+
+    return {path: own(path) for path in paths}
 
 
 def _stem(path: str) -> str:

@@ -190,6 +190,7 @@ class TransformCodec(Model):
             return DecoderObjective(self, settings)
         return RateDistortionObjective(self, settings)
 
+    @torch.inference_mode(False)  # whatever an application has switched on: effort needs gradients
     @torch.no_grad()
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         gain, _ = self.gain(self.quality_tensor(setting))

@@ -175,6 +175,26 @@ def test_a_process_that_dies_costs_one_picture():
     assert [row["path"] for row in rows if "error" in row] == ["3"]
 
 
+def test_no_two_pictures_get_one_file():
+    paths = ["a.png", "a.jpg", "a.png.jpg", "b.png", "c/b.png", "d.png.webp"]
+    outputs = tree._outputs(paths)
+    assert outputs["b.png"] == "b.clc"
+    assert outputs["d.png.webp"] == "d.png.clc"
+    assert len(set(outputs.values())) == len(paths)
+
+
+def test_names_that_are_no_text_and_folders_with_endings_are_no_trouble(tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    name = os.fsdecode(b"\xff\n.png")
+    data.sample("astronaut").crop((0, 0, 16, 16)).save(source / name, format="PNG")
+    (source / "folder.png").mkdir()
+    (source / "dead.png").symlink_to(source / "nowhere")
+    assert set(encode(source, target)) == {name}
+    assert "skipped" in encode(source, target)[name]
+    assert not any("error" in row for row in tree.verify_all(target, 1, quiet))
+
+
 def test_folders_that_cannot_be_meant(source, tmp_path):
     with pytest.raises(ValueError, match="is the input"):
         encode(source, source)
