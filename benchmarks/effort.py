@@ -1,8 +1,9 @@
 """What an encoder gains that tries harder: `python -m benchmarks.effort --json results/effort.json`.
 
 Kodak pictures, real files, qualities 1, 3, 5 and 7. One descent a picture and quality is cut where each
-effort would end: its steps are the same. BD-rates are those of the mean curve against effort 0, at equal
-PSNR. Rows are kept as they come, so that an interrupted run goes on; seconds are those up to the cut.
+effort would end, but for the last look that an encoder has then: it gains so much at least. BD-rates are
+those of the mean curve against effort 0, at equal PSNR. Rows are kept as they come, so that an interrupted
+run goes on; seconds are those up to the cut.
 """
 
 import argparse

@@ -18,7 +18,7 @@ risen, the change is taken back, and its symbols rest for a while.
 
 Sources: Campos et al., CVPR Workshops 2019, and Yang et al., NeurIPS 2020 (latents refined while encoding,
 by gradients of a softened rounding); Hutchinson 1989 (probes). Whole steps, tried and taken back, are this
-library's: 20 of them gain what softened rounding gains in 100 (benchmarks/effort.py).
+library's; the chapter on effort compares them with softened rounding.
 """
 
 import math
@@ -40,6 +40,8 @@ STEPS = (0, 8, 16, 24, 40, 64, 100, 160, 250, 400)  # of each effort
 SPACE, FEW = 2, 2  # of the lattice in latents; changes at a place
 AROUND = 3  # side of the square of latents that a change is judged by
 REST = 5  # steps that a symbol rests after a change was taken back
+HARM = 0.005  # of J: so much more than the best, and a pass is no measure of single places
+CULPRIT = 0.01  # of such an excess: a change around which so much of it lies is never tried again
 PROBES = 3
 TILE, HALO = 1024, 128  # pixels: a large picture is refined tile by tile, each with what is around it
 
@@ -64,6 +66,7 @@ class Pass:
     local: Tensor  # J around each place, (1, 1, h, w)
     bits: float
     error: float  # squared, of all samples
+    cost: float  # J
 
 
 def refine(
@@ -126,33 +129,48 @@ def tiles(codec: "TransformCodec", size: tuple[int, ...]) -> Iterator[tuple]:
 def descend(
     codec: "TransformCodec", window: Window, quality: float, steps: int
 ) -> Iterator[tuple[Pass, Tensor]]:
-    """After each step what a pass says, and the symbols so far, all whose changes have proved good."""
-    symbols, tried = window.symbols.clone(), None
+    """After each pass what it says, and the symbols of the smallest J that any pass has seen.
+
+    A change can do harm far away, through the means of symbols that are decoded later. Then what a pass
+    says of other places is of no use: the next one looks at what was kept, and tries nothing. So does the
+    last.
+    """
+    symbols = best = window.symbols
     h = curvature(codec, window, quality)
-    rests, rows, columns = torch.zeros_like(symbols), *(torch.arange(n) for n in symbols.shape[2:])
-    local = None
-    for step in range(steps + 1):
-        now = evaluate(codec, window, symbols if tried is None else tried, quality)
-        if tried is None or local is None:
-            local = now.local
+    now = evaluate(codec, window, symbols, quality)
+    local, known, rests = now.local, now.cost, torch.zeros_like(symbols)
+    for step in range(1, steps + 1):
+        is_harmed = now.cost > (1 + HARM) * known
+        is_a_look = is_harmed or step == steps
+        tried = symbols if is_a_look else change(now, h, window, symbols, rests, step)
+        now = evaluate(codec, window, tried, quality)
+        if now.cost < known:
+            best, known = tried, now.cost
+        excess = now.cost - known
+        if is_a_look:
+            local, symbols = now.local, (symbols if excess <= HARM * known else best)
         else:
-            changed = tried != symbols
-            is_worse = (now.local >= local) & changed.any(1, keepdim=True)
+            changed, rise = tried != symbols, now.local - local
+            is_worse = (rise >= 0) & changed.any(1, keepdim=True)
+            is_culprit = is_worse & (rise > CULPRIT * excess) & (excess > HARM * known)
             rests = torch.where(is_worse & changed, REST, (rests - 1).clamp(min=0))
+            rests = torch.where(is_culprit & changed, math.inf, rests)
             symbols = torch.where(is_worse, symbols, tried)
-            local = torch.where(
-                F.max_pool2d(is_worse.float(), AROUND, 1, AROUND // 2) > 0, local, now.local
-            )
-            yield now, symbols
-        if step == steps:
-            return
-        up, down = now.up + now.gradient + h, now.down - now.gradient + h
-        gain = torch.where(rests > 0, math.inf, torch.minimum(up, down))
-        worst_of_few = gain.topk(FEW, dim=1, largest=False).values[:, -1:]
-        corner = torch.randint(SPACE, (2,), generator=_generator(step)).tolist()
-        lattice = ((rows % SPACE == corner[0])[:, None] & (columns % SPACE == corner[1])).to(gain.device)
-        is_taken = (gain < 0) & (gain <= worst_of_few) & (lattice & window.inside)
-        tried = torch.where(is_taken, symbols + torch.where(up < down, 1.0, -1.0), symbols)
+            is_near = F.max_pool2d(is_worse.float(), AROUND, 1, AROUND // 2) > 0
+            local = torch.where(is_near, local, now.local)
+        yield now, best
+
+
+def change(now: Pass, h: Tensor, window: Window, symbols: Tensor, rests: Tensor, step: int) -> Tensor:
+    """The symbols after the `FEW` changes that gain most at every place of a step's lattice."""
+    up, down = now.up + now.gradient + h, now.down - now.gradient + h
+    gain = torch.where(rests > 0, math.inf, torch.minimum(up, down))
+    worst_of_few = gain.topk(FEW, dim=1, largest=False).values[:, -1:]
+    corner = torch.randint(SPACE, (2,), generator=_generator(step)).tolist()
+    rows, columns = (torch.arange(n) % SPACE == at for n, at in zip(symbols.shape[2:], corner, strict=True))
+    lattice = (rows[:, None] & columns).to(gain.device) & window.inside
+    is_taken = (gain < 0) & (gain <= worst_of_few) & lattice
+    return torch.where(is_taken, symbols + torch.where(up < down, 1.0, -1.0), symbols)
 
 
 def evaluate(codec: "TransformCodec", window: Window, symbols: Tensor, quality: float) -> Pass:
@@ -170,7 +188,8 @@ def evaluate(codec: "TransformCodec", window: Window, symbols: Tensor, quality: 
         cells = F.avg_pool2d(error, side, divisor_override=1)
         cost = own.sum(1, keepdim=True) + weight * cells
         local = F.avg_pool2d(cost, AROUND, 1, AROUND // 2, divisor_override=1)
-    return Pass(gradient, up, down, local, own.sum().item(), error.sum().item())
+    bits, squared = own.sum().item(), error.sum().item()
+    return Pass(gradient, up, down, local, bits, squared, bits + weight * squared)
 
 
 def curvature(codec: "TransformCodec", window: Window, quality: float) -> Tensor:

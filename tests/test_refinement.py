@@ -90,6 +90,38 @@ def test_what_a_change_gains_is_what_was_expected(name):
     assert np.corrcoef(expected, seen)[0, 1] > 0.9
 
 
+@models
+@pytest.mark.parametrize("quality", [1, 7])
+def test_the_best_so_far_never_gets_worse_and_is_what_a_pass_has_seen(name, quality):
+    model, levels, _ = latents(name, photo())
+    with torch.no_grad():
+        gain, _ = model.gain(model.quality_tensor(quality))
+        z_hat, symbols = model.prior.symbols(model.analyze(levels) * gain)
+    inside = torch.ones(symbols.shape[2:], dtype=torch.bool)
+    window = refinement.Window(levels / 255, symbols, z_hat, inside)
+    costs = [refinement.evaluate(model, window, symbols, quality).cost]
+    for now, best in refinement.descend(model, window, quality, 30):
+        costs.append(refinement.evaluate(model, window, best, quality).cost)
+        assert costs[-1] <= now.cost
+    assert all(after <= before for before, after in pairwise(costs))
+    assert costs[-1] < costs[0]
+
+
+def test_a_step_that_does_harm_is_undone(monkeypatch):
+    """Were every change said to gain, J would rise; what is kept is no worse than the beginning."""
+    model, levels, y = latents("flagship", photo())
+    with torch.no_grad():
+        z_hat, symbols = model.prior.symbols(y)
+    window = refinement.Window(
+        levels / 255, symbols, z_hat, torch.ones(symbols.shape[2:], dtype=torch.bool)
+    )
+    monkeypatch.setattr(refinement, "curvature", lambda *_: torch.full_like(symbols, -1e6))
+    before = refinement.evaluate(model, window, symbols, QUALITY).cost
+    passes = list(refinement.descend(model, window, QUALITY, 12))
+    assert max(now.cost for now, _ in passes) > (1 + refinement.HARM) * before
+    assert refinement.evaluate(model, window, passes[-1][1], QUALITY).cost <= before
+
+
 def test_an_interruption_keeps_what_was_gained():
     picture, reports = photo(), []
 
