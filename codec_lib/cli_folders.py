@@ -8,11 +8,13 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from codec_lib.folders import pool, tree
+from codec_lib.folders import places, pool, tree
 from codec_lib.folders.manifest import NAME, Row
 from codec_lib.terminal import fail
 
@@ -23,8 +25,8 @@ def encode_all(options: argparse.Namespace, given: dict[str, Any]) -> int:
     """`given` are the arguments of `codec_lib.encode` that the command line asks for."""
     _check_folder(options)
     with _bar("encoding") as told:
-        rows = tree.encode_all(options.input, options.output, _processes(options), told, **given)
-    return _end(rows, options.output / NAME)
+        rows = tree.encode_all(options.input, options.output, _run(options), told, **given)
+    return _end(rows, options.output)
 
 
 def decode_all(options: argparse.Namespace) -> int:
@@ -32,27 +34,40 @@ def decode_all(options: argparse.Namespace) -> int:
     given = {"decoder": options.decoder, "device": options.device}
     with _bar("decoding") as told:
         rows = tree.decode_all(
-            options.input, options.output, _processes(options), told, options.ending, **given
+            options.input, options.output, _run(options), told, ending=options.ending, **given
         )
-    return _end(rows, options.output / NAME)
+    return _end(rows, options.output)
 
 
 def verify_all(options: argparse.Namespace) -> int:
     _check_folder(options)
     with _bar("verifying") as told:
-        rows = tree.verify_all(options.input, _processes(options), told, options.device)
-    return _end(rows, options.input / NAME)
+        rows = tree.verify_all(options.input, _run(options), told, device=options.device)
+    return _end(rows, options.input)
 
 
 def _check_folder(options: argparse.Namespace) -> None:
-    if not options.input.is_dir():
+    for address in (options.input, getattr(options, "output", options.input)):
+        places.at(address)  # which says what is missing for one that is no folder
+    if _is_here(options.input) and not Path(options.input).is_dir():
         raise ValueError(f"input: there is no folder {options.input}")
-    if hasattr(options, "output") and options.output.exists() and not options.output.is_dir():
-        raise ValueError(f"output: {options.output} is no folder")
+    output = getattr(options, "output", None)
+    if output and _is_here(output) and Path(output).exists() and not Path(output).is_dir():
+        raise ValueError(f"output: {output} is no folder")
 
 
-def _processes(options: argparse.Namespace) -> int:
-    return options.processes or pool.cores()
+def _is_here(address: str) -> bool:
+    return "://" not in address
+
+
+def _run(options: argparse.Namespace) -> tree.Run:
+    """Where the work is done: on the cores of this machine, or on the machines of a Ray cluster."""
+    if options.ray is None:
+        return partial(pool.run, processes=options.processes)
+    from codec_lib.folders import cluster
+
+    gpu = getattr(options, "device", "auto") == "cuda"
+    return partial(cluster.run, address=options.ray, processes=options.processes, gpus=1 if gpu else 0)
 
 
 @contextmanager
@@ -77,7 +92,7 @@ def _bar(what: str) -> Iterator[Callable[[Row, int], None]]:
         yield told
 
 
-def _end(rows: list[Row], path: Any) -> int:
+def _end(rows: list[Row], place: str) -> int:
     """Sums on stdout; 1 where something went wrong."""
     wrong = [row for row in rows if row.get("error")]
     skipped = sum(bool(row.get("skipped")) for row in rows)
@@ -87,4 +102,4 @@ def _end(rows: list[Row], path: Any) -> int:
     if not wrong:
         return 0
     first = wrong[0]
-    return fail(f"{len(wrong)} of {len(rows)} failed, see {path}; {first['path']}: {first['error']}")
+    return fail(f"{len(wrong)} of {len(rows)} failed, see {place}/{NAME}; {first['path']}: {first['error']}")

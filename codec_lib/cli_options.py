@@ -83,7 +83,7 @@ def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
     _add_device(sub)
 
     sub = command("verify-all", "decode every file that a manifest lists, and compare")
-    sub.add_argument("input", metavar="DIR", type=Path, help="folder that encode-all has made")
+    sub.add_argument("input", metavar="DIR", help="folder that encode-all has made")
     _add_processes(sub)
     _add_device(sub)
 
@@ -131,14 +131,17 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_folders(sub: argparse.ArgumentParser, source: str, target: str) -> None:
-    sub.add_argument("input", metavar="SRC", type=Path, help=source)
-    sub.add_argument("output", metavar="DST", type=Path, help=target + ", with manifest.jsonl")
+    sub.add_argument("input", metavar="SRC", help=source + "; or an address of fsspec, as s3://bucket/top")
+    sub.add_argument("output", metavar="DST", help=target + ", with manifest.jsonl; or an address")
     _add_processes(sub)
 
 
 def _add_processes(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--processes", type=_process_count, metavar="P", help="side by side; one a core unless given"
+    )
+    sub.add_argument(
+        "--ray", metavar="ADDRESS", help="on the machines of this Ray cluster; local starts one here"
     )
 
 

@@ -15,76 +15,56 @@ picture the last one counts. A line that an interruption has cut is as good as n
     error          one line; then nothing was written
 """
 
-import hashlib
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import Any
+
+from codec_lib.folders.places import Place, State
 
 NAME = "manifest.jsonl"
 
 Row = dict[str, Any]
 
 
-def read(folder: Path) -> dict[str, Row]:
+def read(place: Place) -> dict[str, Row]:
     """The last line about each picture, by its path; empty without a manifest."""
     rows: dict[str, Row] = {}
-    if (folder / NAME).exists():
-        for line in (folder / NAME).read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                row = json.loads(line)
-                rows[row["path"]] = row
-            except (ValueError, TypeError, KeyError):
-                continue
+    for line in place.lines(NAME).decode("utf-8", errors="replace").splitlines():
+        with suppress(ValueError, TypeError, KeyError):
+            row = json.loads(line)
+            rows[row["path"]] = row
     return rows
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator["Writer"]:
-    """A `Writer` of the folder's manifest."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / NAME, "ab+") as file:
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":  # cut by an interruption
-                file.write(b"\n")
-        yield Writer(file)
+def writing(place: Place) -> Iterator["Writer"]:
+    """A `Writer` of the place's manifest."""
+    with place.adding(NAME) as add:
+        yield Writer(add)
 
 
 class Writer:
     """Adds lines to a manifest."""
 
-    def __init__(self, file: Any):
-        self.file = file
+    def __init__(self, add: Any):
+        self._add = add
 
     def add(self, row: Row) -> None:
-        """Write a line and hand it to the disk's cache: a killed process loses none."""
-        line = json.dumps(row, allow_nan=False)  # in ASCII: names of files need not be UTF-8
-        self.file.write((line + "\n").encode())
-        self.file.flush()
+        """Write a line, in ASCII: names of files need not be UTF-8."""
+        self._add((json.dumps(row, allow_nan=False) + "\n").encode())
 
 
-def is_done(row: Row | None, source: Path, task: str, target: Path) -> bool:
-    """Whether a line says that a task was done for the source as it is, and its output is still there."""
-    if row is None or row.get("error") or row.get("task") != task or row.get("source") != state(source):
+def is_done(row: Row | None, source: State, task: str, target: Place, there: dict[str, State]) -> bool:
+    """Whether a line says that a task was done for the source as it is, and its output is still there.
+
+    `there` are the files of the target.
+    """
+    if row is None or row.get("error") or row.get("task") != task or row.get("source") != source:
         return False
     if "output" not in row:
         return True
-    output = target / row["output"]
-    try:
-        return sha256(output.read_bytes()) == row["sha256"]
-    except (OSError, KeyError):
+    name = row["output"]
+    if name not in there or there[name][0] != row.get("bytes"):
         return False
-
-
-def state(path: Path) -> list[int]:
-    """What changes when a file does: [bytes, modification time in ns]."""
-    known = path.stat()
-    return [known.st_size, known.st_mtime_ns]
-
-
-def sha256(data: bytes) -> str:
-    """In hexadecimal digits."""
-    return hashlib.sha256(data).hexdigest()
+    return target.digest(name) in (None, row.get("sha256"))

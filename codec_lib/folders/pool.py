@@ -19,9 +19,9 @@ Work = Callable[[Job], Row]
 AHEAD = 2  # jobs a process that are handed out: enough that none waits, few that are lost
 
 
-def run(jobs: Iterable[Job], processes: int, work: Work = do) -> Iterator[Row]:
-    """The lines of all jobs, in the order in which they are finished."""
-    waiting = deque(jobs)
+def run(jobs: Iterable[Job], processes: int | None = None, work: Work = do) -> Iterator[Row]:
+    """The lines of all jobs, in the order in which they are finished; a process a core unless given."""
+    waiting, processes = deque(jobs), processes or cores()
     while waiting:
         suspects: list[Job] = []
         yield from _run(waiting, processes, suspects, work)
@@ -29,7 +29,7 @@ def run(jobs: Iterable[Job], processes: int, work: Work = do) -> Iterator[Row]:
             again: list[Job] = []
             yield from _run(deque([job]), 1, again, work)
             if again:
-                yield {"path": job.path, "task": job.task, "error": "a process ended while it was at work"}
+                yield lost(job)
 
 
 def _run(waiting: deque[Job], processes: int, suspects: list[Job], work: Work) -> Iterator[Row]:
@@ -54,6 +54,11 @@ def _run(waiting: deque[Job], processes: int, suspects: list[Job], work: Work) -
                 suspects.append(job)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def lost(job: Job) -> Row:
+    """The line of a job that nobody could end."""
+    return {"path": job.path, "task": job.task, "error": "a process ended while it was at work"}
 
 
 def _one_thread() -> None:

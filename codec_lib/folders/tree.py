@@ -5,28 +5,29 @@ whole or not at all (`codec_lib.files`); drafts that a killed process has left a
 """
 
 import json
-import re
+import os
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
 from codec_lib import data, search, setting
-from codec_lib.folders import manifest, pool
+from codec_lib.folders import manifest
 from codec_lib.folders.manifest import Row
+from codec_lib.folders.places import Place, State, at
 from codec_lib.folders.work import Job
 from codec_lib.models import DEFAULT
 
-DRAFT = re.compile(r"\.[0-9a-f]{16}")
 CLC = ".clc"
 POINTS = "{} (points)"  # the line of what a picture takes at some values of a setting
 TRIED = 8  # values of a setting that a budget is shared out by
 
+Address = str | os.PathLike | Place  # of a folder, or of what fsspec reaches
+Run = Callable[[Iterable[Job]], Iterator[Row]]  # does jobs: `pool.run` here, `cluster.run` on many machines
 Told = Callable[[Row, int], None]  # a line, and how many are left
 
 
-def encode_all(source: Path, target: Path, processes: int, told: Told, **options: Any) -> list[Row]:
+def encode_all(source: Address, target: Address, run: Run, told: Told, **options: Any) -> list[Row]:
     """Every picture below `source` to a .clc file below `target`; the lines of all, skipped ones too.
 
     `options` are those of `codec_lib.encode`; with `target_bytes`, that is the size of all files together.
@@ -34,18 +35,19 @@ def encode_all(source: Path, target: Path, processes: int, told: Told, **options
     Raises:
         ValueError: no pictures, the same folder, or not even the smallest files fit into target_bytes.
     """
-    paths = _below(source, target, data.pictures_in(source))
-    outputs = _outputs(paths)
+    source, target = at(source), at(target)
+    found = _below(source, target, data.SUFFIXES)
+    outputs = _outputs(list(found))
     budget = options.pop("target_bytes", None)
-    each: dict[str, dict[str, Any]] = {path: {} for path in paths}
+    each: dict[str, dict[str, Any]] = {path: {} for path in found}
     if budget is not None:
-        each = _shares(source, target, paths, int(budget), processes, told, options)
-    jobs = [_job("encode", source, path, target, outputs[path], options | each[path]) for path in paths]
-    return _run(jobs, target, processes, told)
+        each = _shares(source, target, found, int(budget), run, told, options)
+    jobs = [_job("encode", source, path, target, outputs[path], options | each[path]) for path in found]
+    return _do(jobs, found, target, run, told)
 
 
 def decode_all(
-    source: Path, target: Path, processes: int, told: Told, ending: str = ".png", **options: Any
+    source: Address, target: Address, run: Run, told: Told, *, ending: str = ".png", **options: Any
 ) -> list[Row]:
     """Every .clc file below `source` to a picture below `target`.
 
@@ -54,46 +56,54 @@ def decode_all(
     from codec_lib import export
 
     export.check_ending(ending)
-    paths = _below(source, target, _files_in(source))
+    source, target = at(source), at(target)
+    found = _below(source, target, {CLC})
     jobs = [
-        _job("decode", source, path, target, path.removesuffix(CLC) + ending, options) for path in paths
+        _job("decode", source, path, target, path.removesuffix(CLC) + ending, options) for path in found
     ]
-    return _run(jobs, target, processes, told)
+    return _do(jobs, found, target, run, told)
 
 
-def verify_all(folder: Path, processes: int, told: Told, device: str = "auto") -> list[Row]:
+def verify_all(place: Address, run: Run, told: Told, *, device: str = "auto") -> list[Row]:
     """Every file that a manifest lists: its bytes and the samples they decode to. Writes nothing.
 
     Raises ValueError where there is no manifest of files.
     """
-    rows = [row for row in manifest.read(folder).values() if row.get("output") and not row.get("error")]
+    place = at(place)
+    rows = [row for row in manifest.read(place).values() if row.get("output") and not row.get("error")]
     if not rows:
-        raise ValueError(f"verify: {folder / manifest.NAME} lists no files")
+        raise ValueError(f"verify: {place.root()}{manifest.NAME} lists no files")
     jobs = [
         Job(
-            "verify", row["output"], folder / row["output"], None, None, "verify",
+            "verify", row["output"], place, row["output"], None, "", "verify",
             {"sha256": row["sha256"], "pixels": row["pixels"], "device": device},
         )
         for row in rows
     ]  # fmt: skip
     done = []
-    for left, row in _counted(pool.run(jobs, processes), len(jobs)):
+    for left, row in _counted(run(jobs), len(jobs)):
         done.append(row)
         told(row, left)
     return done
 
 
-def _run(jobs: list[Job], target: Path, processes: int, told: Told) -> list[Row]:
-    """Do what the manifest of `target` does not have yet."""
+def _do(jobs: list[Job], sources: dict[str, State], target: Place, run: Run, told: Told) -> list[Row]:
+    """Do what the manifest of `target` does not have yet; `sources` are the states of all files to read."""
     rows = manifest.read(target)
-    _remove_drafts(target)
-    todo = [job for job in jobs if not manifest.is_done(rows.get(job.path), job.source, job.task, target)]
+    if rows:  # else these may be anybody's files
+        target.tidy()
+    there = target.files()
+    todo = [
+        job
+        for job in jobs
+        if not manifest.is_done(rows.get(job.path), sources[job.name], job.task, target, there)
+    ]
     waiting = {job.path for job in todo}
     done = [rows[job.path] | {"skipped": True} for job in jobs if job.path not in waiting]
     for row in done:
         told(row, len(todo))
     with manifest.writing(target) as writer:
-        for left, row in _counted(pool.run(todo, processes), len(todo)):
+        for left, row in _counted(run(todo), len(todo)):
             writer.add(row)
             done.append(row)
             told(row, left)
@@ -101,20 +111,20 @@ def _run(jobs: list[Job], target: Path, processes: int, told: Told) -> list[Row]
 
 
 def _shares(
-    source: Path, target: Path, paths: list[str], budget: int, processes: int, told: Told, options: dict
+    source: Place, target: Place, found: dict[str, State], budget: int, run: Run, told: Told, options: dict
 ) -> dict[str, dict[str, Any]]:
     """The value of the model's setting for each picture, so that all files fit into a budget."""
     from codec_lib import weights
 
     known = weights.load(options.get("model", DEFAULT)).model.setting
     options = options | {"setting": known.name, "values": _values(known)}
-    jobs = [_job("measure", source, path, target, None, options, POINTS) for path in paths]
-    rows = {row["path"]: row for row in _run(jobs, target, processes, told)}
-    points = {path: rows[POINTS.format(path)].get("points", []) for path in paths}
-    good = [path for path in paths if points[path]]
+    jobs = [_job("measure", source, path, target, "", options, POINTS) for path in found]
+    rows = {row["path"]: row for row in _do(jobs, found, target, run, told)}
+    points = {path: rows[POINTS.format(path)].get("points", []) for path in found}
+    good = [path for path in found if points[path]]
     chosen = search.allocate([[(size, error) for _, size, error in points[path]] for path in good], budget)
     values = {path: {known.name: points[path][k][0]} for path, k in zip(good, chosen, strict=True)}
-    return {path: values.get(path, {}) for path in paths}
+    return {path: values.get(path, {}) for path in found}
 
 
 def _values(known: setting.Setting) -> list[float]:
@@ -123,7 +133,7 @@ def _values(known: setting.Setting) -> list[float]:
 
 
 def _job(
-    kind: str, source: Path, path: str, target: Path, output: str | None, options: dict, name: str = "{}"
+    kind: str, source: Place, path: str, target: Place, output: str, options: dict, line: str = "{}"
 ) -> Job:
     """A job whose task names all that its result depends on: other weights are another task."""
     from codec_lib import weights
@@ -132,8 +142,7 @@ def _job(
     if kind != "decode":
         asked["weights"] = weights.load(options.get("model", DEFAULT)).digest
     task = json.dumps([kind, output, asked])
-    place = target / output if output else None
-    return Job(kind, name.format(path), source / path, place, output, task, options)
+    return Job(kind, line.format(path), source, path, target, output, task, options)
 
 
 def _outputs(paths: list[str]) -> dict[str, str]:
@@ -148,31 +157,23 @@ def _outputs(paths: list[str]) -> dict[str, str]:
 
 
 def _stem(path: str) -> str:
-    return path[: -len(Path(path).suffix)]
+    return path[: -len(PurePosixPath(path).suffix)]
 
 
-def _files_in(folder: Path) -> list[Path]:
-    paths = sorted(path for path in folder.rglob("*" + CLC) if path.is_file())
-    if not paths:
-        raise ValueError(f"input: no {CLC} files in {folder}")
-    return paths
-
-
-def _below(source: Path, target: Path, paths: list[Path]) -> list[str]:
-    """Names of paths from the top of `source`, without what lies in `target`."""
-    if source.resolve() == target.resolve():
-        raise ValueError(f"output: {target} is the input, expected another folder")
-    inner = target.resolve()
-    return [path.relative_to(source).as_posix() for path in paths if inner not in path.resolve().parents]
-
-
-def _remove_drafts(folder: Path) -> None:
-    """Only below a folder that has a manifest: nobody else's files have such names there."""
-    if (folder / manifest.NAME).exists():
-        for path in folder.rglob(".*"):
-            if DRAFT.fullmatch(path.name) and path.is_file():
-                with suppress(FileNotFoundError):
-                    path.unlink()
+def _below(source: Place, target: Place, endings: set[str]) -> dict[str, State]:
+    """Files of some endings, without what lies in `target`."""
+    if source.root() == target.root():
+        raise ValueError(f"output: {target.address} is the input, expected another folder")
+    inner = source.beginning_of(target)
+    found = {
+        name: state
+        for name, state in source.files().items()
+        if PurePosixPath(name).suffix.lower() in endings and not (inner and name.startswith(inner))
+    }
+    if not found:
+        kind = f"{CLC} files" if endings == {CLC} else "pictures"
+        raise ValueError(f"input: no {kind} in {source.address}")
+    return found
 
 
 def _counted(rows: Iterator[Row], total: int) -> Iterator[tuple[int, Row]]:

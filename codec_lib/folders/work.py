@@ -4,28 +4,30 @@ No picture can end the run. What is wrong with one is the `error` of its line.
 """
 
 import math
+import os
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from codec_lib.folders.manifest import Row, sha256, state
+from codec_lib.folders.manifest import Row
+from codec_lib.folders.places import Place, sha256
 
 
 @dataclass(frozen=True)
 class Job:
-    """`kind` is one of `KINDS`; `source` is read, `output` written, both of them files.
+    """`kind` is one of `KINDS`: it reads the file `name` of `source`, and makes `output` in `target`.
 
-    `path` and `target` name both in the manifest. `options` are those of the kind.
+    `path` names the picture in the manifest. `options` are those of the kind.
     """
 
     kind: str
     path: str
-    source: Path
-    output: Path | None
-    target: str | None
+    source: Place
+    name: str
+    target: Place | None
+    output: str
     task: str
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -35,7 +37,7 @@ def do(job: Job) -> Row:
     began = time.perf_counter()
     row: Row = {"path": job.path, "task": job.task}
     try:
-        row["source"] = state(job.source)
+        row["source"] = job.source.state(job.name)
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
             row |= KINDS[job.kind](job)
@@ -49,49 +51,37 @@ def do(job: Job) -> Row:
 
 def encode(job: Job) -> Row:
     """A picture to a .clc file, which is decoded before it counts."""
-    from codec_lib import codec, files
+    from codec_lib import codec
 
-    assert job.output is not None
-    data = codec.encode(job.source, **job.options)
-    found = codec.verify(job.source, data, device=job.options.get("device", "auto"))
+    picture = job.source.path(job.name)
+    data = codec.encode(picture, **job.options)
+    found = codec.verify(picture, data, device=job.options.get("device", "auto"))
     if not found.is_kept:
         raise RuntimeError(f"encode: largest error {found.largest_error}, allowed is {found.promise}")
-    row = _described(found)
-    job.output.parent.mkdir(parents=True, exist_ok=True)
-    files.write(job.output, data)
-    return row | {"output": job.target, "bytes": len(data), "sha256": sha256(data)}
+    return _described(found) | _written(job, data)
 
 
 def decode(job: Job) -> Row:
     """A .clc file to a picture of the ending that `output` has."""
-    from codec_lib import codec, export, files
+    from codec_lib import codec, export
 
-    assert job.output is not None
-    data = files.read(job.source)
+    data = job.source.read(job.name)
     image = codec.decode(data, **job.options)
     lossless = codec.promise(data) == 0
-    content, notes = export.to_bytes(image, job.output.suffix, lossless=lossless)
+    content, notes = export.to_bytes(image, os.path.splitext(job.output)[1], lossless=lossless)
     for note in notes:
         warnings.warn(note, stacklevel=1)
-    job.output.parent.mkdir(parents=True, exist_ok=True)
-    files.write(job.output, content)
     header = codec.inspect(data).header
     size = [header.width, header.height] if header else None
-    return {
-        "size": size,
-        "mode": header.mode if header else None,
-        "pixels": codec.pixels(image),
-        "output": job.target,
-        "bytes": len(content),
-        "sha256": sha256(content),
-    }
+    row = {"size": size, "mode": header.mode if header else None, "pixels": codec.pixels(image)}
+    return row | _written(job, content)
 
 
 def verify(job: Job) -> Row:
     """A .clc file against what a manifest says: its bytes, and the samples that they decode to."""
-    from codec_lib import codec, files
+    from codec_lib import codec
 
-    data = files.read(job.source)
+    data = job.source.read(job.name)
     expected = job.options
     if sha256(data) != expected["sha256"]:
         raise ValueError("file: its bytes are not those that were written")
@@ -104,15 +94,22 @@ def measure(job: Job) -> Row:
     """Bytes and squared error of a picture at each of some values of a setting: nothing is written."""
     from codec_lib import codec
 
-    options = dict(job.options)
+    options, picture = dict(job.options), job.source.path(job.name)
     name, points = options.pop("setting"), []
     for value in options.pop("values"):
-        data = codec.encode(job.source, **options, **{name: value})
-        found = codec.verify(job.source, data, device=options.get("device", "auto"))
+        data = codec.encode(picture, **options, **{name: value})
+        found = codec.verify(picture, data, device=options.get("device", "auto"))
         samples = math.prod(found.size) * 3
         error = 0.0 if found.psnr == math.inf else samples * 10 ** (-found.psnr / 10)
         points.append([value, len(data), error])
     return {"points": points}
+
+
+def _written(job: Job, data: bytes) -> Row:
+    """Write the output; what its line says of it."""
+    assert job.target is not None
+    job.target.write(job.output, data)
+    return {"output": job.output, "bytes": len(data), "sha256": sha256(data)}
 
 
 def _described(found: Any) -> Row:

@@ -15,6 +15,7 @@ import pytest
 import codec_lib as cl
 from codec_lib import data, picture
 from codec_lib.folders import manifest, pool, tree
+from codec_lib.folders.places import Folder, at, sha256
 from codec_lib.folders.work import Job
 
 GOOD = ("a.png", "a.jpg", "deep/er/b.png", "grey.png", "very nice \u00e9.png")
@@ -51,20 +52,20 @@ def target(made, tmp_path):
 
 
 def encode(source, target, **options):
-    return {row["path"]: row for row in tree.encode_all(source, target, 2, quiet, **options)}
+    return {row["path"]: row for row in tree.encode_all(source, target, pool.run, quiet, **options)}
 
 
 def test_files_are_those_of_single_calls_and_go_back(source, target, tmp_path):
     back = tmp_path / "back"
-    rows = manifest.read(target)
+    rows = manifest.read(at(target))
     assert set(rows) == set(GOOD)
     outputs = {"a.png.clc", "a.jpg.clc", "deep/er/b.clc", "grey.clc", "very nice \u00e9.clc"}
     assert {row["output"] for row in rows.values()} == outputs
     for name, row in rows.items():
         file = (target / row["output"]).read_bytes()
         assert file == cl.encode(source / name)
-        assert (row["bytes"], row["sha256"]) == (len(file), manifest.sha256(file))
-    tree.decode_all(target, back, 2, quiet)
+        assert (row["bytes"], row["sha256"]) == (len(file), sha256(file))
+    tree.decode_all(target, back, pool.run, quiet)
     decoded = cl.decode((target / "deep/er/b.clc").read_bytes())
     assert np.array_equal(np.asarray(picture.load(back / "deep/er/b.png")), np.asarray(decoded))
 
@@ -86,7 +87,7 @@ def test_a_bad_picture_is_a_line_and_no_end(source, target):
     rows = encode(source, target)
     assert "not a picture" in rows["bad.png"]["error"]
     assert sum("error" in row for row in rows.values()) == 1
-    assert set(manifest.read(target)) == set(rows)
+    assert set(manifest.read(at(target))) == set(rows)
     command = [sys.executable, "-m", "codec_lib", "encode-all", str(source), str(target)]
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 1
@@ -95,16 +96,16 @@ def test_a_bad_picture_is_a_line_and_no_end(source, target):
 
 
 def test_files_that_changed_are_found(target):
-    assert not any("error" in row for row in tree.verify_all(target, 2, quiet))
+    assert not any("error" in row for row in tree.verify_all(target, pool.run, quiet))
     path = target / "grey.clc"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     (target / "a.png.clc").unlink()
-    wrong = {row["path"] for row in tree.verify_all(target, 2, quiet) if "error" in row}
+    wrong = {row["path"] for row in tree.verify_all(target, pool.run, quiet) if "error" in row}
     assert wrong == {"grey.clc", "a.png.clc"}
 
 
 def test_a_budget_is_kept_and_shared_out_better_than_evenly(source, target, tmp_path):
-    even = manifest.read(target)
+    even = manifest.read(at(target))
     budget = int(0.9 * sum(row["bytes"] for row in even.values()))
     shared = encode(source, tmp_path / "shared", target_bytes=budget)
     files = list((tmp_path / "shared").rglob("*.clc"))
@@ -169,7 +170,7 @@ def die_of_one(job):
 
 
 def test_a_process_that_dies_costs_one_picture():
-    jobs = [Job("encode", str(k), Path(), None, None, "task") for k in range(8)]
+    jobs = [Job("encode", str(k), Folder("."), "", None, "", "task") for k in range(8)]
     rows = list(pool.run(jobs, 2, die_of_one))
     assert sorted(row["path"] for row in rows) == [str(k) for k in range(8)]
     assert [row["path"] for row in rows if "error" in row] == ["3"]
@@ -192,7 +193,7 @@ def test_names_that_are_no_text_and_folders_with_endings_are_no_trouble(tmp_path
     (source / "dead.png").symlink_to(source / "nowhere")
     assert set(encode(source, target)) == {name}
     assert "skipped" in encode(source, target)[name]
-    assert not any("error" in row for row in tree.verify_all(target, 1, quiet))
+    assert not any("error" in row for row in tree.verify_all(target, pool.run, quiet))
 
 
 def test_folders_that_cannot_be_meant(source, tmp_path):
@@ -201,7 +202,7 @@ def test_folders_that_cannot_be_meant(source, tmp_path):
     with pytest.raises(ValueError, match="no pictures"):
         encode(tmp_path / "source" / "deep" / "er" / "nothing", tmp_path / "x")
     with pytest.raises(ValueError, match="lists no files"):
-        tree.verify_all(tmp_path, 1, quiet)
+        tree.verify_all(tmp_path, pool.run, quiet)
 
 
 def test_a_target_inside_of_the_source_is_not_read(source, target):
