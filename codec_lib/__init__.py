@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from codec_lib.errors import BitstreamError, PictureWarning
 
 if TYPE_CHECKING:
-    from codec_lib.codec import decode, encode, extract, inspect, truncate, verify
+    from codec_lib.codec import decode, encode, extract, inspect, truncate
+    from codec_lib.verification import verify
 
 __version__ = "0.2.0"
 __all__ = [
@@ -26,7 +27,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(import_module("codec_lib.codec"), name)
+        home = "codec_lib.verification" if name == "verify" else "codec_lib.codec"
+        return getattr(import_module(home), name)
     raise AttributeError(f"module 'codec_lib' has no attribute {name!r}")
 
 

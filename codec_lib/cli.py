@@ -169,11 +169,11 @@ def _inspect(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from codec_lib import codec
+    from codec_lib import verification
 
     original: Any = files.read("-") if options.original == "-" else options.original
     with clock("verifying"):
-        result = codec.verify(original, files.read(options.input), device=options.device)
+        result = verification.verify(original, files.read(options.input), device=options.device)
     print(f"largest error  {result.largest_error}")
     print(f"promised       {'nothing' if result.promise is None else result.promise}")
     if result.is_kept:

@@ -102,4 +102,6 @@ def _end(rows: list[Row], place: str) -> int:
     if not wrong:
         return 0
     first = wrong[0]
-    return fail(f"{len(wrong)} of {len(rows)} failed, see {place}/{NAME}; {first['path']}: {first['error']}")
+    return fail(
+        f"{len(wrong)} of {len(rows)} failed, see {place}/{NAME}; {first['path']}: {first['error']}"
+    )

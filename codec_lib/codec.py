@@ -11,12 +11,11 @@ nothing of: alpha, a colour profile, the low bytes of 16-bit samples. The latter
 last.
 """
 
-import hashlib
-import math
 import os
 import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
+from operator import index
 
 import numpy as np
 import torch
@@ -114,6 +113,7 @@ def decode(
     data: bytes,
     *,
     stages: int | None = None,
+    window: tuple[int, int, int, int] | None = None,
     decoder: str | None = None,
     device: str = "auto",
     max_pixels: int = MAX_PIXELS,
@@ -124,6 +124,9 @@ def decode(
         data: the bytes.
         stages: how many of the file's stages to decode; all unless given. One is a preview. Of the others
             the bytes need not be there or intact.
+        window: only a part of the picture: left, top, right, bottom, as Pillow's `crop` takes them, within
+            the picture. The samples are those of the whole, but for one level where a transform in
+            floating point rounds.
         decoder: another one of those that read files of the model, by its name (`codec_lib.decoders`). It
             warns where the file's setting is not among those that it was trained for.
         device: "cpu", "cuda", or "auto" for a GPU where there is one.
@@ -135,7 +138,8 @@ def decode(
         BitstreamError: anything that is not an intact file written with weights at hand; the message is
             one line and names the header's field or the section. Time and memory are bounded by the
             declared size.
-        ValueError: a number of stages that the file does not have, or a decoder for another model.
+        ValueError: a number of stages that the file does not have, a window that is not within the
+            picture, or a decoder for another model.
         TypeError: no bytes.
     """
     device = pick_device(device)
@@ -152,9 +156,19 @@ def decode(
     model = staged.trained.model if decoder is None else decoders.load(decoder, staged.trained)
     if decoder and (note := decoders.complaint(decoder, header.value)):
         warnings.warn(note, PictureWarning, stacklevel=2)
+    size, rows, columns = (header.height, header.width), slice(None), slice(None)
+    if window is not None:
+        rows, columns = _spans(window, header)
+    is_part = window is not None and not set(picture.required_sections(header.mode)) & set(other)
     with reproducible(device):
-        levels = model.decompress(sections, header.value, header.height, header.width)
-    return picture.restore(levels.cpu(), header.mode, other)
+        if is_part:
+            levels = model.decompress_part(sections, header.value, *size, rows, columns)
+        else:
+            levels = model.decompress(sections, header.value, *size)
+    image = picture.restore(levels.cpu(), header.mode, other)
+    if window is None or is_part:
+        return image
+    return image.crop(window) if isinstance(image, Image.Image) else image[rows, columns]
 
 
 def truncate(data: bytes, *, stages: int | None = None, target_bytes: float | None = None) -> bytes:
@@ -216,58 +230,6 @@ def extract(data: bytes) -> Extracted:
     return Extracted(standard.STANDARD[codec].ending, content)
 
 
-@dataclass(frozen=True)
-class Verification:
-    """What a decoded file is against its picture, and what it promises.
-
-    Attributes:
-        largest_error: of any sample, in levels.
-        promise: the same as the file promises it; None for one that promises nothing: of a lossy model, or
-            truncated.
-        psnr: in dB, over all samples; inf if none differs.
-        size, mode: of the picture, (width, height).
-        pixels: what `codec_lib.codec.pixels` gives for the decoded picture.
-    """
-
-    largest_error: int
-    promise: int | None
-    psnr: float
-    size: tuple[int, int]
-    mode: str
-    pixels: str
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether the file keeps its promise."""
-        return self.promise is None or self.largest_error <= self.promise
-
-
-def verify(original: picture.Source, data: bytes, *, device: str = "auto") -> Verification:
-    """Decode a file and compare every sample, alpha included, with the original picture.
-
-    Raises BitstreamError as `decode` does, and ValueError for a picture of another size or mode.
-    """
-    staged = stages_of.read(data, pick_device(device))
-    header, promise = staged.header, staged.promise
-    expected = picture.take(original, exact=promise is not None)
-    if (expected.size, expected.mode) != ((header.width, header.height), header.mode):
-        held = f"{header.mode} {(header.width, header.height)}"
-        raise ValueError(f"original: {expected.mode} {expected.size}; the file holds {held}")
-    image = decode(data, device=device)
-    errors = np.abs(expected.samples().astype(np.int32) - np.asarray(image))
-    mse = float(np.mean(np.square(errors, dtype=np.float64)))
-    peak = np.iinfo(expected.samples().dtype).max
-    psnr = 10 * math.log10(peak**2 / mse) if mse else math.inf
-    return Verification(int(errors.max()), promise, psnr, expected.size, expected.mode, pixels(image))
-
-
-def pixels(image: Image.Image | np.ndarray) -> str:
-    """SHA-256 of a decoded picture's samples and their shape, in hexadecimal digits."""
-    samples = np.ascontiguousarray(image)
-    little = samples.astype(samples.dtype.newbyteorder("<"), copy=False)
-    return hashlib.sha256(f"{samples.dtype.name} {samples.shape}".encode() + little.tobytes()).hexdigest()
-
-
 def promise(data: bytes) -> int | None:
     """The largest error of any sample that a file promises; None for a lossy or a truncated one.
 
@@ -290,6 +252,19 @@ def pick_device(device: str) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device: cuda; PyTorch finds no GPU here")
     return device
+
+
+def _spans(window: tuple[int, int, int, int], header: Header) -> tuple[slice, slice]:
+    """Rows and columns of a window; ValueError for one that is not within the picture."""
+    try:
+        left, top, right, bottom = map(index, window)
+    except (TypeError, ValueError):
+        raise ValueError(f"window: {window!r}; expected left, top, right, bottom") from None
+    if not (0 <= left < right <= header.width and 0 <= top < bottom <= header.height):
+        raise ValueError(
+            f"window: {window}; allowed is what lies within (0, 0, {header.width}, {header.height})"
+        )
+    return slice(top, bottom), slice(left, right)
 
 
 def _value(

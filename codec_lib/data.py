@@ -3,8 +3,12 @@
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
+
+if TYPE_CHECKING:
+    from codec_lib.compressed import Compressed as Compressed
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm"}
 KODAK_URL = "https://r0k.us/graphics/kodak/kodak/"
@@ -84,3 +88,12 @@ def pictures_in(folder: str | Path) -> list[Path]:
     if not pictures:
         raise ValueError(f"data: no pictures in {folder}")
     return pictures
+
+
+def __getattr__(name: str) -> Any:
+    """`Compressed`, which needs PyTorch and all of the codec, and is loaded when it is asked for."""
+    if name == "Compressed":
+        from codec_lib.compressed import Compressed
+
+        return Compressed
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,22 +5,24 @@ loads a model once. Pictures go from where they lie to the actor, and files from
 what comes back here is a line a picture, as soon as its block of jobs is done. So both places have to be
 reachable from every machine: a folder that all share, or an object store.
 
-A machine that goes takes nothing with it: Ray gives its blocks to others. A block that ends its actor every
-time is given up, and each of its jobs is tried once more, alone, as `pool` does it.
+A machine that goes takes nothing with it: Ray gives its blocks to others. What a picture can do to a
+process, for want of memory above all, happens to the one that the actor works with, and costs one picture.
 """
 
 import json
+import logging
 import pickle
 from collections.abc import Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
 from codec_lib.folders.manifest import Row
-from codec_lib.folders.pool import Work, lost
+from codec_lib.folders.pool import Work, lost, workers
 from codec_lib.folders.work import Job, do
 
-BLOCK = 8  # jobs that travel together, where there are enough for all actors
-TRIES = 2  # more, of a block whose actor has ended
+BLOCK = 8  # jobs that travel together, where that leaves SHARES blocks for each actor
+SHARES = 4
 
 
 def run(
@@ -40,46 +42,39 @@ def run(
         return
     with _connected(address, processes) as ray:
         actors = processes or max(1, int(ray.cluster_resources().get("GPU" if gpus else "CPU", 1)))
-        block = max(1, min(BLOCK, len(waiting) // actors))
-        for size in (block, 1):
-            ended = set()
-            for row in _rows(ray, waiting, size, min(actors, len(waiting)), gpus, work):
-                ended.add(row["path"])
-                yield row
-            waiting = [job for job in waiting if job.path not in ended]
-            if not waiting:
-                return
-        yield from map(lost, waiting)
+        yield from _lines(ray, waiting, min(actors, len(waiting)), gpus, work)
 
 
-def _rows(ray: Any, jobs: list[Job], block: int, actors: int, gpus: int, work: Work) -> Iterator[Row]:
-    """One run of Ray Data; the lines of a block that was given up are missing."""
+def _lines(ray: Any, jobs: list[Job], actors: int, gpus: int, work: Work) -> Iterator[Row]:
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    context.max_errored_blocks = -1  # whatever happens to a block, the others go on
     context.execution_options.preserve_order = False
-    items = ray.data.from_items(
-        [{"job": pickle.dumps(job)} for job in jobs], override_num_blocks=-(-len(jobs) // block)
-    )
-    lines = items.map_batches(
-        _Worker, fn_constructor_args=(work,), batch_size=None, num_cpus=1, num_gpus=gpus or None,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=actors), max_task_retries=TRIES,
+    block = max(1, min(BLOCK, len(jobs) // (SHARES * actors)))
+    packed = [{"job": pickle.dumps(job)} for job in jobs]
+    lines = ray.data.from_items(packed, override_num_blocks=-(-len(jobs) // block)).map_batches(
+        _Actor, fn_constructor_args=(work,), batch_size=None, num_cpus=1, num_gpus=gpus or None,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=actors),
     )  # fmt: skip
     for line in lines.iter_rows():
-        yield json.loads(line["row"])
+        yield json.loads(line["line"])
 
 
-class _Worker:
-    """An actor: what it has loaded stays."""
+class _Actor:
+    """Does the jobs of a block in a process that stays, with all that it has loaded, for the next block."""
 
     def __init__(self, work: Work):
-        import torch
-
-        torch.set_num_threads(1)
-        self.work = work
+        self.work, self.worker = work, workers(1)
 
     def __call__(self, block: dict[str, Any]) -> dict[str, list[str]]:
-        return {"row": [json.dumps(self.work(pickle.loads(job))) for job in block["job"]]}
+        return {"line": [json.dumps(self.row(pickle.loads(job))) for job in block["job"]]}
+
+    def row(self, job: Job) -> Row:
+        try:
+            return self.worker.submit(self.work, job).result()
+        except BrokenProcessPool:
+            self.worker = workers(1)
+            return lost(job)
 
 
 @contextmanager

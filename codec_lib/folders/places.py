@@ -205,7 +205,9 @@ class Store(Place):
         fs, top = self._opened
         fs.invalidate_cache()
         with suppress(FileNotFoundError):
-            return sorted(f"{name}.parts/{os.path.basename(path)}" for path in fs.find(f"{top}/{name}.parts"))
+            return sorted(
+                f"{name}.parts/{os.path.basename(path)}" for path in fs.find(f"{top}/{name}.parts")
+            )
         return []
 
     def _has(self, name: str) -> bool:
@@ -232,9 +234,12 @@ def at(address: str | os.PathLike | Place) -> Place:
         return Folder(address)
     try:
         import fsspec
+
         fsspec.get_filesystem_class(address.partition("://")[0])
     except ImportError as error:
-        raise ImportError(f"{address}: {error}; pip install 'codec_lib[remote]' has the general part") from error
+        raise ImportError(
+            f"{address}: {error}; pip install 'codec_lib[remote]' has the general part"
+        ) from error
     except ValueError as error:
         raise ValueError(f"{address}: {error}") from error
     return Store(address)

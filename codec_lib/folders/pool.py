@@ -6,6 +6,8 @@ in work was too much: each of them is tried once more, alone, and only what fail
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -34,8 +36,7 @@ def run(jobs: Iterable[Job], processes: int | None = None, work: Work = do) -> I
 
 def _run(waiting: deque[Job], processes: int, suspects: list[Job], work: Work) -> Iterator[Row]:
     """Work until nothing waits, or a process has died: what was in work then is in `suspects`."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(processes, len(waiting)), context, initializer=_one_thread)
+    pool = workers(min(processes, len(waiting)))
     running: dict[Future[Row], Job] = {}
     try:
         while waiting or running:
@@ -61,14 +62,27 @@ def lost(job: Job) -> Row:
     return {"path": job.path, "task": job.task, "error": "a process ended while it was at work"}
 
 
-def _one_thread() -> None:
-    """As many processes as cores: a second thread in each would only be in the way."""
-    import signal
+def workers(count: int) -> ProcessPoolExecutor:
+    """Processes with one thread each, which end with the one that has started them."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(count, context, initializer=_begin)
 
+
+def _begin() -> None:
+    """As many processes as cores: a second thread in each would only be in the way."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides what an interruption means
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 
     torch.set_num_threads(1)
+
+
+def _end_with_parent() -> None:
+    """A first process that is killed can tell nobody."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this is a child
+    parent.join()
+    os._exit(1)
 
 
 def cores() -> int:

@@ -51,11 +51,11 @@ def do(job: Job) -> Row:
 
 def encode(job: Job) -> Row:
     """A picture to a .clc file, which is decoded before it counts."""
-    from codec_lib import codec
+    from codec_lib import codec, verification
 
     picture = job.source.path(job.name)
     data = codec.encode(picture, **job.options)
-    found = codec.verify(picture, data, device=job.options.get("device", "auto"))
+    found = verification.verify(picture, data, device=job.options.get("device", "auto"))
     if not found.is_kept:
         raise RuntimeError(f"encode: largest error {found.largest_error}, allowed is {found.promise}")
     return _described(found) | _written(job, data)
@@ -63,7 +63,7 @@ def encode(job: Job) -> Row:
 
 def decode(job: Job) -> Row:
     """A .clc file to a picture of the ending that `output` has."""
-    from codec_lib import codec, export
+    from codec_lib import codec, export, verification
 
     data = job.source.read(job.name)
     image = codec.decode(data, **job.options)
@@ -73,32 +73,32 @@ def decode(job: Job) -> Row:
         warnings.warn(note, stacklevel=1)
     header = codec.inspect(data).header
     size = [header.width, header.height] if header else None
-    row = {"size": size, "mode": header.mode if header else None, "pixels": codec.pixels(image)}
+    row = {"size": size, "mode": header.mode if header else None, "pixels": verification.pixels(image)}
     return row | _written(job, content)
 
 
 def verify(job: Job) -> Row:
     """A .clc file against what a manifest says: its bytes, and the samples that they decode to."""
-    from codec_lib import codec
+    from codec_lib import codec, verification
 
     data = job.source.read(job.name)
     expected = job.options
     if sha256(data) != expected["sha256"]:
         raise ValueError("file: its bytes are not those that were written")
-    if codec.pixels(codec.decode(data, device=expected["device"])) != expected["pixels"]:
+    if verification.pixels(codec.decode(data, device=expected["device"])) != expected["pixels"]:
         raise ValueError("file: it decodes to other samples than when it was written")
     return {"bytes": len(data)}
 
 
 def measure(job: Job) -> Row:
     """Bytes and squared error of a picture at each of some values of a setting: nothing is written."""
-    from codec_lib import codec
+    from codec_lib import codec, verification
 
     options, picture = dict(job.options), job.source.path(job.name)
     name, points = options.pop("setting"), []
     for value in options.pop("values"):
         data = codec.encode(picture, **options, **{name: value})
-        found = codec.verify(picture, data, device=options.get("device", "auto"))
+        found = verification.verify(picture, data, device=options.get("device", "auto"))
         samples = math.prod(found.size) * 3
         error = 0.0 if found.psnr == math.inf else samples * 10 ** (-found.psnr / 10)
         points.append([value, len(data), error])

@@ -49,6 +49,15 @@ def in_bands(
     return whole
 
 
+def input_of(layers: nn.Sequential, span: slice, size: int) -> slice:
+    """Which rows (or columns) of an input of `size` the output's `span` depends on, all the way through.
+
+    Layers as `in_bands` takes them.
+    """
+    first, last = needed(list(_leaves(layers)), span.start, span.stop)
+    return slice(max(0, first), min(size, last))
+
+
 def format_of(x: Tensor) -> torch.memory_format:
     """Whether the channels of x (B, C, H, W) lie together."""
     is_last = x.stride(1) == 1 and x.shape[1] > 1

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from codec_lib import picture
 from codec_lib.exact.frozen import Frozen
-from codec_lib.layers.bands import in_bands
+from codec_lib.layers.bands import in_bands, input_of
 from codec_lib.layers.gain import GainUnit
 from codec_lib.priors.base import Prior, Sections
 from codec_lib.refinement import STEPS, refine
@@ -71,6 +71,12 @@ class Model(nn.Module, ABC):
 
         Raises SectionError when one does not fit the declared size.
         """
+
+    def decompress_part(
+        self, sections: Sections, setting: float, height: int, width: int, rows: slice, columns: slice
+    ) -> Tensor:
+        """Some rows and columns of what `decompress` gives; overridden where less work will do."""
+        return self.decompress(sections, setting, height, width)[..., rows, columns]
 
     def promise(self, setting: float) -> int | None:
         """The largest error of any sample of a whole file; None where nothing is promised."""
@@ -217,6 +223,18 @@ class TransformCodec(Model):
     def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
         y_hat = self._scaled_latents(sections, setting, height, width)
         return crop(self.synthesize(y_hat, picture.quantize), height, width)
+
+    @torch.inference_mode()
+    def decompress_part(
+        self, sections: Sections, setting: float, height: int, width: int, rows: slice, columns: slice
+    ) -> Tensor:
+        """All symbols are read, and g_s is applied to those that the part depends on."""
+        y_hat, spans = self._scaled_latents(sections, setting, height, width), (rows, columns)
+        near = [input_of(self.g_s, span, side) for span, side in zip(spans, y_hat.shape[2:], strict=True)]
+        levels = self.synthesize(y_hat[..., near[0], near[1]], picture.quantize)
+        starts = [part.start * self.downsampling for part in near]
+        top, left = (span.start - start for span, start in zip(spans, starts, strict=True))
+        return crop(levels[..., top:, left:], rows.stop - rows.start, columns.stop - columns.start)
 
     @torch.inference_mode()
     def reconstruct(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:

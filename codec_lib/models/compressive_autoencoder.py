@@ -22,6 +22,8 @@ from codec_lib.priors.channel import ChannelPrior
 class ResidualBlock(nn.Module):
     """x + conv(relu(conv(x))), 3x3, same shape."""
 
+    reach = 2  # rows on either side that a row depends on
+
     def __init__(self, channels: int):
         super().__init__()
         self.body = nn.Sequential(

@@ -1,0 +1,83 @@
+"""A folder of compressed pictures to train on: each is decoded when it is asked for.
+
+    pictures = Compressed("photos", crop=256)
+    for x in DataLoader(pictures, batch_size=16, shuffle=True, num_workers=8):    # uint8 (16, 3, 256, 256)
+        ...
+
+Of a crop, codecs with two transforms apply the second one to the crop and its surroundings only.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from codec_lib import codec, files
+from codec_lib.header import parse
+
+HEAD = 4096  # bytes that surely have all of a header
+
+
+class Compressed(Dataset):
+    """All .clc files below a folder, in the order of their names.
+
+    Item k is the k-th picture, uint8 (3, H, W), grey repeated three times and without alpha; with `crop`, a
+    random square of it with so many pixels a side, drawn from PyTorch's generator, which a DataLoader seeds
+    differently in each worker. Pictures that are too small for the crop are left out. `transform` is
+    applied to every item, `device` is where pictures are decoded: a GPU only without workers.
+
+    Raises ValueError where nothing is left; an item raises what `codec_lib.decode` does.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        crop: int | None = None,
+        transform: Callable[[Tensor], Any] | None = None,
+        device: str = "cpu",
+    ):
+        if crop is not None and crop < 1:
+            raise ValueError(f"crop: {crop}; allowed is any side from 1 pixel up")
+        self.crop, self.transform, self.device = crop, transform, device
+        paths = [path for path in sorted(Path(folder).rglob("*.clc")) if path.is_file()]
+        self.sizes = {path: size for path in paths if min(size := size_of(path)) >= (crop or 1)}
+        self.paths = list(self.sizes)
+        if not self.paths:
+            wanted = "" if crop is None or not paths else f" with sides of {crop} pixels"
+            raise ValueError(f"data: no .clc files{wanted} in {folder}")
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, k: int) -> Any:
+        path = self.paths[k]
+        image = codec.decode(files.read(path), window=self._window(path), device=self.device)
+        x = colour(np.asarray(image))
+        return x if self.transform is None else self.transform(x)
+
+    def _window(self, path: Path) -> tuple[int, int, int, int] | None:
+        if self.crop is None:
+            return None
+        left, top = (int(torch.randint(side - self.crop + 1, ())) for side in self.sizes[path])
+        return left, top, left + self.crop, top + self.crop
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height, from the first bytes of a file; (0, 0) for one that is no intact .clc file."""
+    with open(path, "rb") as file:
+        header = parse(file.read(HEAD)).header
+    return (header.width, header.height) if header else (0, 0)
+
+
+def colour(samples: np.ndarray) -> Tensor:
+    """Decoded samples, (H, W) or (H, W, C) of 8 or 16 bits, as uint8 (3, H, W)."""
+    if samples.dtype != np.uint8:
+        samples = ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    planes = samples.reshape(*samples.shape[:2], -1)
+    planes = planes[..., :3] if planes.shape[2] > 2 else np.repeat(planes[..., :1], 3, axis=2)
+    return torch.from_numpy(np.ascontiguousarray(planes.transpose(2, 0, 1)))

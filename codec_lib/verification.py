@@ -1,0 +1,63 @@
+"""Whether a file gives back what it was made from, and keeps what it promises."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from codec_lib import picture, stages
+from codec_lib.codec import decode, pick_device
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a decoded file is against its picture, and what it promises.
+
+    Attributes:
+        largest_error: of any sample, in levels.
+        promise: the same as the file promises it; None for one that promises nothing: of a lossy model, or
+            truncated.
+        psnr: in dB, over all samples; inf if none differs.
+        size, mode: of the picture, (width, height).
+        pixels: what `pixels` gives for the decoded picture.
+    """
+
+    largest_error: int
+    promise: int | None
+    psnr: float
+    size: tuple[int, int]
+    mode: str
+    pixels: str
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the file keeps its promise."""
+        return self.promise is None or self.largest_error <= self.promise
+
+
+def verify(original: picture.Source, data: bytes, *, device: str = "auto") -> Verification:
+    """Decode a file and compare every sample, alpha included, with the original picture.
+
+    Raises BitstreamError as `decode` does, and ValueError for a picture of another size or mode.
+    """
+    staged = stages.read(data, pick_device(device))
+    header, promise = staged.header, staged.promise
+    expected = picture.take(original, exact=promise is not None)
+    if (expected.size, expected.mode) != ((header.width, header.height), header.mode):
+        held = f"{header.mode} {(header.width, header.height)}"
+        raise ValueError(f"original: {expected.mode} {expected.size}; the file holds {held}")
+    image = decode(data, device=device)
+    errors = np.abs(expected.samples().astype(np.int32) - np.asarray(image))
+    mse = float(np.mean(np.square(errors, dtype=np.float64)))
+    peak = np.iinfo(expected.samples().dtype).max
+    psnr = 10 * math.log10(peak**2 / mse) if mse else math.inf
+    return Verification(int(errors.max()), promise, psnr, expected.size, expected.mode, pixels(image))
+
+
+def pixels(image: Image.Image | np.ndarray) -> str:
+    """SHA-256 of a decoded picture's samples and their shape, in hexadecimal digits."""
+    samples = np.ascontiguousarray(image)
+    little = samples.astype(samples.dtype.newbyteorder("<"), copy=False)
+    return hashlib.sha256(f"{samples.dtype.name} {samples.shape}".encode() + little.tobytes()).hexdigest()
