@@ -1,6 +1,7 @@
 """The book-keeping of a training run: its clock, its log, its checkpoint, its best weights so far."""
 
 import csv
+import io
 import json
 import math
 import time
@@ -10,7 +11,7 @@ from typing import Any
 
 import torch
 
-from codec_lib import weights
+from codec_lib import files, weights
 from codec_lib.models.base import Model
 from codec_lib.training.objectives import Objective
 from codec_lib.training.settings import Settings
@@ -68,7 +69,11 @@ class Logbook:
             weights.save(model, self.settings.model, self.weights_path, card)
 
     def save(self, fabric: Any, players: list[tuple]) -> None:
-        """Write the checkpoint to resume from: under another name first, so that one is always whole."""
+        """Write the checkpoint to resume from: under another name first, so that one is always whole.
+
+        All processes call it: they wait for one another.
+        """
+        self.checked = time.monotonic()
         state = _state(players) | {"step": self.step, "minutes": self.minutes(), "best": self.best}
         draft = self.checkpoint.with_suffix(".new")
         fabric.save(draft, state)
@@ -76,8 +81,14 @@ class Logbook:
             draft.replace(self.checkpoint)
 
     def resume(self, fabric: Any, players: list[tuple]) -> int:
-        """Load the checkpoint if there is one; returns the step it was written at, else 0."""
-        if self.checkpoint.exists():
+        """Load the newest checkpoint of all machines; returns the step it was written at, 0 without one."""
+        own = self.checkpoint.read_bytes() if self.checkpoint.exists() else b""
+        step = torch.load(io.BytesIO(own), weights_only=True)["step"] if own else 0
+        steps = fabric.all_gather(torch.tensor(step, device=fabric.device)).reshape(-1)
+        if steps.max() > 0:
+            newest = fabric.broadcast(own, src=int(steps.argmax()))
+            if newest != own:
+                files.write(self.checkpoint, newest)
             rest = fabric.load(self.checkpoint, _state(players))
             self.step, self.earlier, self.best = rest["step"], rest["minutes"], rest["best"]
         return self.step

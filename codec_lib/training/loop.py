@@ -27,9 +27,10 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
 
     `build` makes the model from its widths; unless given, it is the class that settings.model names.
 
-    Runs on one device, or on several processes under `torchrun`. Writes into the folder `out`:
-    `last.ckpt` (to resume), `log.csv`, and MODEL.safetensors with its card whenever validation has
-    become better (without a validation folder: at every check).
+    Runs on one device, or on several processes of one or more machines under `torchrun`. Writes into the
+    folder `out`: `last.ckpt` (to resume), `log.csv`, and MODEL.safetensors with its card whenever
+    validation has become better (without a validation folder: at every check). Of several machines
+    one writes; `out` is best a folder that they share, else the newest checkpoint of any is sent to all.
 
     Returns:
         The path of the weights.
@@ -39,10 +40,11 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
     from lightning_fabric import Fabric
 
     build = build or architecture(settings.model)
-    processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    processes, here = (int(os.environ.get(name, 1)) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     fabric = Fabric(
         accelerator="auto" if settings.device == "auto" else settings.device.replace("cuda", "gpu"),
-        devices=processes,
+        devices=here,
+        num_nodes=processes // here,
         strategy="ddp" if processes > 1 else "auto",
         precision=settings.precision,  # type: ignore[arg-type]  # Fabric refuses what it does not know
     )
@@ -70,7 +72,7 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
         seen = torch.cat([next(batches) for _ in range(SEEN)])
         objective.start(fabric.to_device(seen).contiguous(memory_format=torch.channels_last))
     for x in batches:
-        progress = fabric.broadcast(logbook.progress()) if processes > 1 else logbook.progress()
+        progress, is_due = fabric.broadcast((logbook.progress(), logbook.check_is_due()))
         if progress >= 1:
             break
         x = fabric.to_device(x).contiguous(memory_format=torch.channels_last)
@@ -87,10 +89,10 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
         logbook.step += 1
         bar.update(progress - bar.n)
         bar.set_postfix_str(f"step {logbook.step} " + ", ".join(notes), refresh=False)
-        if fabric.is_global_zero and logbook.check_is_due():
-            logbook.check(fabric, model)
+        if is_due:
+            if fabric.is_global_zero:
+                logbook.check(fabric, model)
             logbook.save(fabric, wrapped)
-        fabric.barrier()
     if fabric.is_global_zero:
         logbook.check(fabric, model)
     logbook.save(fabric, wrapped)
