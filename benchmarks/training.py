@@ -73,8 +73,8 @@ def random() -> TransformCodec:
             start_small(layer.branch[-1])
     with torch.no_grad():
         shift = math.log(RANDOM_GAIN) - model.gain.log_gain[3, 0].item()
-        model.gain.log_gain += shift
-        model.gain.log_inverse -= shift
+        model.gain.log_gain.add_(shift)
+        model.gain.log_inverse.sub_(shift)
     return model
 
 

@@ -24,7 +24,7 @@ def ends(start: str, optimizer: str = "muon", schedule: str = "linear") -> np.nd
 
 @pytest.mark.parametrize("optimizer", RATES)
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_every_pair_has_its_own_best_rate_of_all_that_were_tried(optimizer, schedule):
+def test_every_pair_has_its_own_best_rate_of_all_that_were_tried(optimizer: str, schedule: str):
     tried = {
         row["lr"]
         for row in ROWS
@@ -36,13 +36,13 @@ def test_every_pair_has_its_own_best_rate_of_all_that_were_tried(optimizer, sche
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_adam_leaves_half_as_much_again_as_muon_with_every_seed(schedule):
+def test_adam_leaves_half_as_much_again_as_muon_with_every_seed(schedule: str):
     behind = ends("hyperprior", "adam", schedule) - ends("hyperprior", "muon", schedule)
     assert (2**behind > 1.5).all()
 
 
 @pytest.mark.parametrize("optimizer", RATES)
-def test_a_fall_to_zero_ends_lower_than_a_constant_rate_with_every_seed(optimizer):
+def test_a_fall_to_zero_ends_lower_than_a_constant_rate_with_every_seed(optimizer: str):
     assert (ends("hyperprior", optimizer, "constant") > ends("hyperprior", optimizer, "linear")).all()
 
 
