@@ -31,7 +31,7 @@ COVERS = {  # the chapter whose first picture stands for a part
     "Bits where they matter": "importance-map",
     "Around codecs and perception": "perception",
     "Lossless and near-lossless": "lossless-residual",
-    "Engineering": "speed",
+    "The limits": "one-picture",
 }
 STYLE = """
 <style>

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from codec_lib.entropy.laplace import LaplaceTables
 from codec_lib.errors import section
 from codec_lib.fitting import coder, rounding
-from codec_lib.fitting.fit import Fit
+from codec_lib.fitting.fit import Fit, State
 from codec_lib.fitting.parameters import fresh, parts
 from codec_lib.fitting.passes import Passes
 from codec_lib.layers.gain import rate_weight
@@ -69,17 +69,26 @@ class Fitted(Model):
 
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         """The sections of a picture. Ctrl-C ends the fit early; what it has found by then is written."""
-        x = levels[0].cpu().numpy().astype(np.float32) / 255
-        weight = rate_weight(setting).item() * 255**2 / len(x)
-        start = self.start_vector
-        fit = Fit(x, weight, start)
+        fit = self.begin(levels, setting)
         try:
-            state = fit.run(ITERATIONS[effort], partial(_report, x.size))
-            vector, n = rounding.choose(
-                state.vector, start, self.frozen.tables("n"), lambda *trial: _cost(fit, *trial)
-            )
+            state = fit.run(ITERATIONS[effort], partial(_report, fit.passes.x.size))
+            return self.write(fit, state)
         finally:
             fit.passes.close()
+
+    def begin(self, levels: Tensor, setting: float) -> Fit:
+        """A fit that is about to begin, of a picture uint8 (1, 3, H, W)."""
+        x = levels[0].cpu().numpy().astype(np.float32) / 255
+        weight = rate_weight(setting).item() * 255**2 / len(x)
+        return Fit(x, weight, self.start_vector)
+
+    def write(self, fit: Fit, state: State) -> Sections:
+        """The sections of a state that a fit has found, the last one or one on its way; it can go on."""
+        fit.passes.harden(state.grids)
+        vector, n = rounding.choose(
+            state.vector, self.start_vector, self.frozen.tables("n"), partial(_cost, fit)
+        )
+        fit.passes.harden(fit.latents)
         y = coder.encode(state.grids, parts(vector).network, self.frozen.laplace_tables("y"))
         return {"n": n, "y": y}
 

@@ -163,6 +163,22 @@ def test_fitting_gains_and_reports(model):
     assert metrics.psnr(x[0].numpy(), shown[0].numpy()) == pytest.approx(reports[-1].psnr, abs=0.5)
 
 
+def test_a_state_on_the_way_has_a_file_of_its_own_and_disturbs_nothing(model):
+    x, kept, early = levels(64, 48), [], []
+    one, other = model.begin(x, 6.0), model.begin(x, 6.0)
+
+    def keep(*_):
+        kept.append(one.best)
+        early.append(model.write(one, one.best))
+
+    one.run(100, keep)
+    assert model.write(one, one.best) == model.write(other, other.run(100))
+    assert model.write(one, kept[0]) == early[0] != model.write(one, one.best)
+    shown = [model.decompress(sections, 6.0, 48, 64) for sections in (early[0], early[-1])]
+    psnrs = [metrics.psnr(x[0].numpy(), picture[0].numpy()) for picture in shown]
+    assert psnrs[0] < psnrs[1]
+
+
 def test_an_interrupted_fit_keeps_the_best_so_far(model):
     def stop(state):
         if state.done >= 2 * fit.CHECK:
