@@ -20,7 +20,7 @@ TEST_STEPS := lint test-unit lint-notebooks test-notebooks test-docstrings book 
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED ?= 0
 
-.PHONY: help setup book serve web execute format linkcheck clean test test-long $(TEST_STEPS)
+.PHONY: help setup book serve web execute format benchmark linkcheck clean test test-long $(TEST_STEPS)
 
 help:
 	@echo "make book        build the book into _build/html, warnings are errors"
@@ -29,6 +29,7 @@ help:
 	@echo "make test-long   the tests that take minutes each"
 	@echo "make web         compile the page's codec, web/src, into web/codec.wasm"
 	@echo "make execute     run the notebooks top to bottom and store their outputs"
+	@echo "make benchmark   measure everything in results/ again: hours, resumable"
 	@echo "make format      let ruff format the code"
 	@echo "make clean       remove the built book"
 
@@ -79,6 +80,10 @@ test-notebooks: $(STAMP)
 
 test-docstrings: $(STAMP)
 	$(BIN)/python -m pytest -q --doctest-modules codec_lib
+
+# Hours; it goes on where it was interrupted. Nothing else should run beside it: seconds are measured too.
+benchmark: $(STAMP)
+	$(BIN)/python -m benchmarks.renew
 
 linkcheck: $(STAMP)
 	$(BIN)/python -m tools.build_book --builder linkcheck

@@ -39,11 +39,14 @@ from codec_lib import data
 from codec_lib.data import Compressed
 from codec_lib.folders import manifest, pool
 from codec_lib.folders.places import at
+from codec_lib.measure import metrics
 
 WIDTH, HEIGHT = 768, 512
 COUNT, LOOP_COUNT, KILLED_COUNT, KILLS = 1000, 20, 200, 10
 CROP, BATCH, ITEMS = 256, 16, 320
+JPEG_QUALITY = 75  # about the PSNR of the flagship at its default, which the rows have
 PROCESSES = pool.cores()
+TRAIN = "../shared/data/train"  # the photographs of the stored results
 LOSSY = {  # shell commands for one picture, $1 in and $2 out
     "cjxl": 'cjxl --quiet --num_threads=0 -d 1.9 "$1" "$2.jxl"',
     "cwebp": 'cwebp -quiet -q 75 -m 4 "$1" -o "$2.webp"',
@@ -52,14 +55,15 @@ LOSSY = {  # shell commands for one picture, $1 in and $2 out
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Whole folders: speed, memory, interruptions, training.")
-    parser.add_argument("--pictures", type=Path, required=True, help="folder of large photographs")
+    parser.add_argument("--pictures", default=TRAIN, help="folder of large photographs")
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--only", action="append", choices=PARTS, help="measure again, keep the rest")
     parser.add_argument("--note", help="kept in the results, for instance what else ran on the machine")
     options = parser.parse_args()
     report = json.loads(options.json.read_text()) if options.json.exists() else {}
+    chosen = f"--pictures {options.pictures} --json {options.json.as_posix()}"
     report |= {
-        "command": f"python -m benchmarks.folders --pictures FOLDER --json {options.json.as_posix()}",
+        "command": f"python -m benchmarks.folders {chosen}",
         "note": options.note,
         "cpu": cpu(),
         "processes": PROCESSES,
@@ -67,7 +71,7 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
-        make_pictures(options.pictures, top / "source")
+        make_pictures(Path(options.pictures), top / "source")
         for name in options.only or PARTS:
             report |= PARTS[name](top)
             options.json.write_text(json.dumps(report, indent=1) + "\n")
@@ -214,12 +218,12 @@ class Pictures(Dataset):
 
 
 def training(top: Path) -> dict[str, Any]:
-    """Items a second that a loop gets, and bytes of an item on the disk."""
+    """Items a second that a loop gets, bytes of an item on the disk, and what is left of it."""
     paths = sorted((top / "source").iterdir())[:ITEMS]
     kinds: dict[str, Callable[[Path, Path], Any]] = {
         "clc": lambda path, out: out.with_suffix(".clc").write_bytes(cl.encode(path)),
         "png": lambda path, out: shutil.copy(path, out.with_suffix(".png")),
-        "jpeg": lambda path, out: Image.open(path).save(out.with_suffix(".jpg"), quality=90),
+        "jpeg": lambda path, out: Image.open(path).save(out.with_suffix(".jpg"), quality=JPEG_QUALITY),
     }
     rows = {}
     for kind, write in kinds.items():
@@ -228,11 +232,22 @@ def training(top: Path) -> dict[str, Any]:
         for path in paths:
             write(path, folder / path.name)
         pictures = Compressed(folder, crop=CROP) if kind == "clc" else Pictures(folder)
-        size = mean(path.stat().st_size for path in folder.iterdir())
-        rows[kind] = {"items_a_second": speed(pictures), "mean_bytes": round(size)}
+        stored = sorted(folder.iterdir())
+        rows[kind] = {
+            "items_a_second": speed(pictures),
+            "mean_bytes": round(mean(path.stat().st_size for path in stored)),
+            "psnr": None if kind == "png" else round(mean(map(psnr, paths, stored)), 2),
+        }
     whole = speed(Compressed(top / "training-clc", transform=lambda x: x[:, :CROP, :CROP]))
-    rows["clc, whole picture"] = {"items_a_second": whole, "mean_bytes": rows["clc"]["mean_bytes"]}
+    rows["clc, whole picture"] = rows["clc"] | {"items_a_second": whole}
     return {"training": {"crop": CROP, "workers": PROCESSES, "rows": rows}}
+
+
+def psnr(original: Path, stored: Path) -> float:
+    """In dB."""
+    with Image.open(original) as image:
+        shown = cl.decode(stored.read_bytes()) if stored.suffix == ".clc" else Image.open(stored)
+        return metrics.psnr(image, shown)
 
 
 def speed(pictures: Dataset) -> float:

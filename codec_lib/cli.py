@@ -130,7 +130,13 @@ def _decode(options: argparse.Namespace) -> None:
     files.check_output(options.output, options.input)
     data = files.read(options.input)
     with clock("decoding"):
-        image = codec.decode(data, stages=options.stages, decoder=options.decoder, device=options.device)
+        image = codec.decode(
+            data,
+            stages=options.stages,
+            window=options.window,
+            decoder=options.decoder,
+            device=options.device,
+        )
         is_lossless = options.stages is None and codec.promise(data) == 0
         content, notes = export.to_bytes(image, ending, lossless=is_lossless)
     for note in notes:

@@ -38,6 +38,9 @@ def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
         "output", metavar="OUT", help="picture; its ending says the format, PNG for -, standard output"
     )
     sub.add_argument("--stages", type=_whole, metavar="K", help="only the first K stages; 1 is a preview")
+    sub.add_argument(
+        "--window", type=_window, metavar="L,T,R,B", help="only a part: left, top, right, bottom, in pixels"
+    )
     sub.add_argument("--decoder", metavar="NAME", help=DECODER_HELP)
     _add_device(sub)
 
@@ -187,6 +190,13 @@ def _whole(text: str) -> int:
     if not (math.isfinite(number) and number == int(number)):
         raise argparse.ArgumentTypeError(f"{text} is no whole number")
     return int(number)
+
+
+def _window(text: str) -> tuple[int, ...]:
+    window = tuple(_whole(part) for part in text.split(","))
+    if len(window) != 4:
+        raise argparse.ArgumentTypeError(f"{text} is not L,T,R,B")
+    return window
 
 
 def _positive(text: str) -> float:

@@ -90,6 +90,7 @@ def test_models_lists_the_models_with_their_cards():
         ("encode", "photo.png", "x.clc", "--set", "quality"),
         ("encode", "photo.png", "x.clc", "--set", "quality=four"),
         ("decode", "photo.clc", "x"),
+        ("decode", "photo.clc", "x.png", "--window", "1,2,3"),
         ("truncate", "photo.clc", "x.clc"),
         ("evaluate", ".", "--model", "hyperprior", "--values", "1,two", "--json", "x.json"),
         ("train", "nothing", "--data", ".", "--out", "runs"),
@@ -211,6 +212,15 @@ def test_a_setting_by_its_name(folder):
     for option in (("--quality", 2), ("--set", "quality=2")):
         assert run("encode", folder / "photo.png", folder / f"{option[0]}.clc", *option).returncode == 0
     assert (folder / "--quality.clc").read_bytes() == (folder / "--set.clc").read_bytes()
+
+
+def test_decode_shows_a_window(folder):
+    file, part = folder / "photo.clc", folder / "part.png"
+    assert run("encode", folder / "photo.png", file).returncode == 0
+    assert run("decode", file, part, "--window", "5,7,25,20").returncode == 0
+    with Image.open(part) as image:
+        assert image.size == (20, 13)
+    assert_one_line(run("decode", file, part, "--window", "5,7,5000,20"), 1)
 
 
 def test_truncate_keeps_the_first_stages(folder):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import codec_lib as cl
+from benchmarks import renew
 from codec_lib import data, weights
 from codec_lib.measure import metrics
 
@@ -139,3 +140,11 @@ def test_published_curves_name_their_source_and_rise_with_the_rate(name):
         assert curve["path"]
         assert list(rates) == sorted(rates)
         assert list(psnrs) == sorted(psnrs)
+
+
+def test_make_benchmark_renews_all_that_was_measured():
+    """Published numbers are the only ones that no command makes."""
+    names = {path.stem for path in renew.RESULTS.glob("*.json") if not path.stem.startswith("published_")}
+    assert names == set(renew.MINUTES | renew.TRAINING)
+    for name in names:
+        assert renew.command_of(name).startswith("python -m benchmarks."), name
