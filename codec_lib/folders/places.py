@@ -92,6 +92,9 @@ class Folder(Place):
         return dict(sorted(found.items()))
 
     def path(self, name: str) -> Path:
+        """Raises ValueError for a name, from a store or a manifest, that leads out of the folder."""
+        if name.startswith("/") or ".." in name.split("/") or Path(name).is_absolute():
+            raise ValueError(f"name: {name}; it leads out of the folder {self.address}")
         return self._top / name
 
     def read(self, name: str) -> bytes:
@@ -229,7 +232,7 @@ def at(address: str | os.PathLike | Place) -> Place:
     """
     if isinstance(address, Place):
         return address
-    address = os.fspath(address)
+    address = os.fspath(address).removeprefix("file://")
     if "://" not in address:
         return Folder(address)
     try:

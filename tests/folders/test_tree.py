@@ -195,6 +195,15 @@ def test_names_that_are_no_text_and_folders_with_endings_are_no_trouble(tmp_path
     assert not any("error" in row for row in tree.verify_all(target, pool.run, quiet))
 
 
+@pytest.mark.parametrize("name", ["../x.clc", "a/../../x.clc", "/x.clc"])
+def test_names_from_elsewhere_do_not_lead_out_of_a_folder(name, tmp_path):
+    folder = Folder(str(tmp_path / "inner"))
+    for act in (folder.read, folder.path, lambda name: folder.write(name, b"")):
+        with pytest.raises(ValueError, match="leads out of the folder"):
+            act(name)
+    assert not list(tmp_path.rglob("*.clc"))
+
+
 def test_folders_that_cannot_be_meant(source, tmp_path):
     with pytest.raises(ValueError, match="is the input"):
         encode(source, source)
