@@ -1,0 +1,32 @@
+"""What fits of single pictures gain, as the pages say: the shipped weights beside the shipped flagship."""
+
+import pytest
+
+from benchmarks.fitted import rival_bytes
+from codec_lib import data, weights
+from codec_lib.models.fitted import ITERATIONS
+
+MEASURED = data.results("fitted")
+ROWS = MEASURED["rows"]
+
+
+def test_results_are_of_the_shipped_weights():
+    assert MEASURED["rival_weights"] == weights.load(MEASURED["rival"]).digest
+    assert {row["weights"] for row in ROWS} == {weights.load("fitted").digest}
+    assert all(row["iterations"] == ITERATIONS[row["effort"]] for row in ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['picture']}-{row['quality']:g}")
+def test_every_file_is_a_tenth_shorter_than_the_flagships_of_equal_psnr(row):
+    rival = rival_bytes(row["picture"], row["psnr"])
+    if rival is None:
+        assert "saved_percent" not in row
+        return
+    assert row["saved_percent"] == pytest.approx(100 * (1 - row["bytes"] / rival), abs=0.01)
+    assert row["saved_percent"] > 10
+
+
+def test_a_fit_takes_minutes_and_its_file_a_fraction_of_a_second():
+    assert all(row["processor_seconds"] < 600 for row in ROWS)
+    assert all(row["decode_seconds"] < 1 for row in ROWS)
+    assert all(sum(row["sections"].values()) < row["bytes"] for row in ROWS)
