@@ -35,13 +35,18 @@ def run(
         processes: how many actors; as many as the cluster has cores, or GPUs, unless given.
         gpus: of each actor.
     Raises:
-        ImportError: there is no Ray; ConnectionError: no cluster at this address.
+        ImportError: there is no Ray; ConnectionError: no cluster at this address; ValueError: it has no
+            cores, or no GPU where one is asked for.
     """
     waiting = list(jobs)
     if not waiting:
         return
     with _connected(address, processes) as ray:
-        actors = processes or max(1, int(ray.cluster_resources().get("GPU" if gpus else "CPU", 1)))
+        kind = "GPU" if gpus else "CPU"
+        there = int(ray.cluster_resources().get(kind, 0))
+        if not there:
+            raise ValueError(f"--ray: the cluster has no {kind}")
+        actors = processes or there
         yield from _lines(ray, waiting, min(actors, len(waiting)), gpus, work)
 
 

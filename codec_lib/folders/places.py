@@ -53,7 +53,7 @@ class Place(ABC):
 
     @abstractmethod
     def lines(self, name: str) -> bytes:
-        """All that was added to a file, without a last line that was cut; empty where there is none."""
+        """All that was added to a file, in order; the last line may be cut. Empty where there is none."""
 
     @abstractmethod
     def adding(self, name: str) -> Any:
@@ -234,7 +234,7 @@ def at(address: str | os.PathLike | Place) -> Place:
         return address
     address = os.fspath(address).removeprefix("file://")
     if "://" not in address:
-        return Folder(address)
+        return Folder(os.path.abspath(address))  # other processes may work elsewhere
     try:
         import fsspec
 
