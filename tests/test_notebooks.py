@@ -47,6 +47,15 @@ def set_output(notebook: dict, **output) -> None:
     code(notebook, 3)["outputs"] = [{"metadata": {}, **output}]
 
 
+def add_solution(notebook: dict, source: str | None) -> None:
+    solution = "<details><summary>Solution</summary>\n\nOne.\n</details>"
+    notebook["cells"].append({"cell_type": "markdown", "metadata": {}, "source": solution})
+    if source is not None:
+        cell = copy.deepcopy(code(notebook, 2))
+        cell |= {"source": source, "metadata": {"tags": [notebooks.SOLUTION]}}
+        notebook["cells"].append(cell | {"execution_count": len(notebooks.code_cells(notebook)) + 1})
+
+
 BREAKS = {
     "level-one heading": lambda n: n["cells"][0].update(source="No heading " * 1200),
     "not the setup cell": lambda n: code(n, 1).update(source=setup_cell.source() + " "),
@@ -64,6 +73,8 @@ BREAKS = {
     ],
     "has a line of 80 columns": lambda n: code(n, 2).update(source="x" * 80),
     "has a placeholder": lambda n: n["cells"][0].update(source="# Title " + "word " * 1100 + "TODO"),
+    "a solution without a cell": lambda n: add_solution(n, None),
+    "asserts nothing": lambda n: add_solution(n, "print(1)"),
     "nothing computes 48.7": lambda n: n["cells"][0].update(source="# Title 48.7 " + "word " * 1100),
     "9 code cells": lambda n: n.update(cells=n["cells"][:11]),
     "25 code cells": lambda n: n["cells"].extend(copy.deepcopy(n["cells"][2:3]) * 14),
@@ -98,6 +109,12 @@ def test_each_rule_can_fail(complaint):
     notebook = good_notebook()
     BREAKS[complaint](notebook)
     assert any(complaint in found for found in notebooks.lint(notebook))
+
+
+def test_a_solution_that_asserts_its_answer_is_fine():
+    notebook = good_notebook()
+    add_solution(notebook, "assert 1 + 1 == 2")
+    assert notebooks.lint(notebook) == []
 
 
 def test_every_rule_is_proved():

@@ -11,6 +11,7 @@ import re
 import statistics
 import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from tools import prose_numbers, setup_cell
@@ -134,6 +135,17 @@ def nothing_is_left_open(notebook: dict) -> Complaints:
             yield f"cell {index} has a placeholder: {match.group()}"
 
 
+def solutions_are_run(notebook: dict) -> Complaints:
+    """Behind every solution of an exercise stands a cell that does it and asserts what comes out."""
+    last = {"cell_type": "none", "metadata": {}, "source": ""}
+    for index, (cell, after) in enumerate(pairwise([*notebook["cells"], last]), start=1):
+        solutions = text(cell["source"]).count("<summary>Solution") * (cell["cell_type"] == "markdown")
+        if solutions > 1 or (solutions and SOLUTION not in after["metadata"].get("tags", [])):
+            yield f"cell {index} has a solution without a cell tagged {SOLUTION} behind it"
+        elif solutions and "assert " not in text(after["source"]):
+            yield f"cell {index + 1} does an exercise and asserts nothing"
+
+
 def right_size(notebook: dict) -> Complaints:
     """A chapter has 10 to 24 code cells that one reads, and 1,000 to 3,000 words of prose."""
     count = len(lesson_cells(notebook))
@@ -209,6 +221,7 @@ RULES: tuple[Callable[[dict], Complaints], ...] = (
     cells_are_short,
     lines_are_narrow,
     nothing_is_left_open,
+    solutions_are_run,
     right_size,
     runs_anywhere,
     numbers_have_a_source,
