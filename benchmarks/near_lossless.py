@@ -6,7 +6,8 @@
     python -m benchmarks.near_lossless conditions --json results/near_lossless_conditions.json
 
 `codec`: for tau = 0 to 5 the length of every section, the largest error, PSNR and seconds. `baselines`:
-lossless encoders, and for tau > 0 each of them behind uniform pre-quantization. `contexts`: what the
+lossless encoders, and for tau > 0 each of them behind uniform pre-quantization; JPEG-LS with its own bound;
+seconds of the processor, of which other programs take none. `contexts`: what the
 residual costs by the model's own estimate with (a) exact residuals as context, which no decoder has,
 (b) quantized ones, (c) quantized ones and the correction. `conditions`: (c) with the correction of every
 other tau, on every third picture, and what the training would have counted.
@@ -20,6 +21,7 @@ import math
 import platform
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
 
@@ -32,7 +34,7 @@ import codec_lib as cl
 from codec_lib import container, data, picture, weights
 from codec_lib.density import logistic_mixture
 from codec_lib.measure import lossless_baselines
-from codec_lib.measure.lossless_baselines import LOSSLESS, prequantize, restore
+from codec_lib.measure.lossless_baselines import LOSSLESS, NEAR, NEAR_SETTINGS, prequantize, restore
 from codec_lib.quantize import near_lossless
 
 TAUS = (0, 1, 2, 3, 4, 5)
@@ -83,21 +85,36 @@ def codec(paths: list[Path]) -> dict:
 
 
 def baselines(paths: list[Path]) -> dict:
-    """Lossless encoders on the numbers that pre-quantization leaves; tau = 0 leaves the picture."""
+    """Lossless encoders on the numbers that pre-quantization leaves; for tau > 0 also JPEG-LS with NEAR."""
     rows = []
     for path in tqdm(paths, unit="picture"):
         original = np.asarray(picture.load(path))
         for tau in TAUS:
             numbers = prequantize(original, tau)
             error = difference(original, restore(numbers, tau))
+            same = {"picture": path.name, "tau": tau}
             for name in LOSSLESS:
-                file = lossless_baselines.encode(name, numbers)
-                if not np.array_equal(lossless_baselines.decode(name, file), numbers):
+                file, encoded = timed(lossless_baselines.encode, name, numbers)
+                decoded, taken = timed(lossless_baselines.decode, name, file)
+                if not np.array_equal(decoded, numbers):
                     raise RuntimeError(f"{name} is not lossless on {path.name}")
-                row = {"picture": path.name, "codec": name, "tau": tau, "bpsp": bpsp(len(file), original)}
-                rows.append(row | error)
-    settings = {name: codec.settings for name, codec in LOSSLESS.items()}
-    return {"settings": settings, "rows": rows, "means": means(rows, ["codec", "tau"], ["bpsp", "psnr"])}
+                row = same | {"codec": name, "bpsp": bpsp(len(file), original)}
+                rows.append(row | {"encode_s": encoded, "decode_s": taken} | error)
+            if tau:
+                file, encoded = timed(lossless_baselines.encode_near, original, tau)
+                decoded, taken = timed(lossless_baselines.decode_near, file)
+                row = same | {"codec": NEAR, "bpsp": bpsp(len(file), original)}
+                rows.append(row | {"encode_s": encoded, "decode_s": taken} | difference(original, decoded))
+    settings = {name: codec.settings for name, codec in LOSSLESS.items()} | {NEAR: NEAR_SETTINGS}
+    keys = ["bpsp", "psnr", "encode_s", "decode_s"]
+    return {"settings": settings, "rows": rows, "means": means(rows, ["codec", "tau"], keys)}
+
+
+def timed(call: Callable, *arguments) -> tuple:
+    """What a call returns, and the processor's seconds that it took."""
+    start = time.process_time()
+    found = call(*arguments)
+    return found, time.process_time() - start
 
 
 @torch.no_grad()

@@ -10,7 +10,9 @@
 | jxl9   | imagecodecs (libjxl)   | lossless, effort 9                                              |
 
 Near-lossless: `prequantize` rounds every sample to a multiple of 2 tau + 1, the multiples' numbers are
-coded without loss, `restore` multiplies them out again.
+coded without loss, `restore` multiplies them out again. JPEG-LS also has a bound of its own, NEAR: it
+rounds what its prediction leaves, and predicts from what the decoder will have (`encode_near`). Planes are
+then red, green and blue, as errors of differences would add up.
 
 Source of the colour planes: HP1 of the JPEG-LS extensions (ITU-T T.870); of the quantizer: common practice.
 """
@@ -42,6 +44,10 @@ LOSSLESS = {
 }
 
 
+NEAR = "jpegls-near"  # the one rival with a bound of its own
+NEAR_SETTINGS = "imagecodecs, NEAR = tau, planes R, G, B"
+
+
 def encode(name: str, image: np.ndarray) -> bytes:
     """The bytes of a uint8 picture (H, W, 3); ValueError for a name that is not in `LOSSLESS`."""
     import imagecodecs
@@ -52,8 +58,7 @@ def encode(name: str, image: np.ndarray) -> bytes:
             Image.fromarray(image).save(buffer, "PNG", optimize=True)
             return buffer.getvalue()
         case "jpegls":
-            planes = [imagecodecs.jpegls_encode(plane) for plane in _difference_planes(image)]
-            return struct.pack("<2I", *map(len, planes[:2])) + b"".join(planes)
+            return _joined([imagecodecs.jpegls_encode(plane) for plane in _difference_planes(image)])
         case "jpeg2k":
             return bytes(imagecodecs.jpeg2k_encode(image, reversible=True, level=0, mct=True))
         case "webp":
@@ -71,10 +76,7 @@ def decode(name: str, data: bytes) -> np.ndarray:
         case "png":
             return np.asarray(Image.open(io.BytesIO(data)))
         case "jpegls":
-            first, second = struct.unpack_from("<2I", data)
-            ends = 8, 8 + first, 8 + first + second, len(data)
-            parts = [data[a:b] for a, b in pairwise(ends)]
-            return _from_difference_planes([imagecodecs.jpegls_decode(part) for part in parts])
+            return _from_difference_planes([imagecodecs.jpegls_decode(part) for part in _parts(data)])
         case "jpeg2k":
             return imagecodecs.jpeg2k_decode(data)
         case "webp":
@@ -82,6 +84,21 @@ def decode(name: str, data: bytes) -> np.ndarray:
         case "jxl7" | "jxl9":
             return imagecodecs.jpegxl_decode(data)
     raise ValueError(f"baseline: {name!r}; there are {', '.join(LOSSLESS)}")
+
+
+def encode_near(image: np.ndarray, tau: int) -> bytes:
+    """A JPEG-LS file of each colour, whose samples are off by tau at most."""
+    import imagecodecs
+
+    planes = (np.ascontiguousarray(image[..., k]) for k in range(3))
+    return _joined([imagecodecs.jpegls_encode(plane, level=tau) for plane in planes])
+
+
+def decode_near(data: bytes) -> np.ndarray:
+    """The picture (H, W, 3) in bytes that `encode_near` made."""
+    import imagecodecs
+
+    return np.stack([imagecodecs.jpegls_decode(part) for part in _parts(data)], axis=-1)
 
 
 def prequantize(image: np.ndarray, tau: int) -> np.ndarray:
@@ -92,6 +109,15 @@ def prequantize(image: np.ndarray, tau: int) -> np.ndarray:
 def restore(numbers: np.ndarray, tau: int) -> np.ndarray:
     """The samples, uint8, at most tau from those that `prequantize` was given."""
     return np.minimum(numbers.astype(int) * (2 * tau + 1), 255).astype(np.uint8)
+
+
+def _joined(planes: list[bytes]) -> bytes:
+    return struct.pack("<2I", *map(len, planes[:2])) + b"".join(planes)
+
+
+def _parts(data: bytes) -> list[bytes]:
+    first, second = struct.unpack_from("<2I", data)
+    return [data[a:b] for a, b in pairwise((8, 8 + first, 8 + first + second, len(data)))]
 
 
 def _difference_planes(image: np.ndarray) -> list[np.ndarray]:

@@ -27,6 +27,14 @@ def test_prequantized_samples_are_within_tau(tau):
     assert np.abs(restored.astype(int) - samples).max() == tau
 
 
+@pytest.mark.parametrize("tau", [0, 1, 2, 5])
+def test_near_keeps_the_bound_and_a_larger_one_makes_a_shorter_file(tau, picture):
+    file = lossless_baselines.encode_near(picture, tau)
+    error = np.abs(lossless_baselines.decode_near(file).astype(int) - picture)
+    assert error.max() == tau
+    assert len(lossless_baselines.encode_near(picture, tau + 1)) < len(file)
+
+
 def test_difference_planes_make_jpeg_ls_a_fair_opponent(picture):
     import imagecodecs
 
