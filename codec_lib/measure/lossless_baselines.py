@@ -19,6 +19,7 @@ Source of the colour planes: HP1 of the JPEG-LS extensions (ITU-T T.870); of the
 
 import io
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -111,7 +112,7 @@ def restore(numbers: np.ndarray, tau: int) -> np.ndarray:
     return np.minimum(numbers.astype(int) * (2 * tau + 1), 255).astype(np.uint8)
 
 
-def _joined(planes: list[bytes]) -> bytes:
+def _joined(planes: Sequence[bytes | bytearray]) -> bytes:
     return struct.pack("<2I", *map(len, planes[:2])) + b"".join(planes)
 
 
