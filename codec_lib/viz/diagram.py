@@ -10,8 +10,7 @@ is smaller than a phone can show.
 from __future__ import annotations
 
 import html
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +20,7 @@ from codec_lib.models import architecture as class_of
 from codec_lib.models.base import Model
 from codec_lib.models.diagrams import levels_of
 from codec_lib.models.diagrams.parts import LINE, PAD, Box, Coder, Level, Node, Step, Tensor
+from codec_lib.viz.formulas import plain, words, written
 
 WIDTH = 350  # of a drawing, about that of a phone's column: a unit is a pixel there
 LEFT, RIGHT, COLUMN = 16, 182, 152  # where the columns begin, and how wide they are
@@ -86,9 +86,9 @@ class Diagram:
         parts = []
         for level in self.levels:
             coder = level.coder
-            parts.append(f"encoder: {_said(level.down)} → {_plain(coder.before)} → file: {coder.file}")
+            parts.append(f"encoder: {_said(level.down)} → {plain(coder.before)} → file: {coder.file}")
             prior = f", given {_said([level.prior])}" if level.prior else ""
-            parts.append(f"decoder: {_plain(coder.after)}{prior} → {_said(level.up)}")
+            parts.append(f"decoder: {plain(coder.after)}{prior} → {_said(level.up)}")
         return f"{self.name}. " + "; ".join(parts)
 
     def _repr_html_(self) -> str:
@@ -101,7 +101,7 @@ class Diagram:
         )
         return (
             f'<figure class="architecture"><style>{STYLE}</style>{self.svg()}'
-            f"<figcaption>{_words(self.caption)} What parts decide: {keys}.</figcaption></figure>"
+            f"<figcaption>{words(self.caption)} What parts decide: {keys}.</figcaption></figure>"
         )
 
     def svg(self) -> str:
@@ -109,7 +109,7 @@ class Diagram:
         self._shapes = []
         bottom = self._draw()
         side = f'<rect class="side" x="175" y="0" width="175" height="{bottom}" rx="6"/>'
-        heads = [_text(x, 15, head, "head", "middle") for x, head in ((DOWN, "encoder"), (UP, "decoder"))]
+        heads = [written(x, 15, head, "head", "middle") for x, head in ((DOWN, "encoder"), (UP, "decoder"))]
         return (
             f'<svg viewBox="0 0 {WIDTH} {bottom}" role="img" aria-label="{html.escape(repr(self))}">'
             f"{side}{''.join(heads)}{''.join(self._shapes)}</svg>"
@@ -149,7 +149,7 @@ class Diagram:
                     end = y + level.prior.height // 2
                     right, far = WIDTH - LEFT, WIDTH - EDGE
                     self._arrow([(right, middle), (far, middle), (far, end), (right, end)])
-                    self._shapes.append(_text(far - 4, y - 4, level.sees, anchor="end"))
+                    self._shapes.append(written(far - 4, y - 4, level.sees, anchor="end"))
                 y += level.prior.height
                 wanted = [(UP, y)]
         return y + PAD
@@ -171,7 +171,7 @@ class Diagram:
                     at = DOWN if is_down else UP
                     self._shapes.append(f'<path class="arrow" d="M{at} {y}V{y + LINE}"/>')
                     where = (at + 6, "start") if is_down else (at - 6, "end")
-                    self._shapes.append(_text(where[0], y + 11, node.text, anchor=where[1]))
+                    self._shapes.append(written(where[0], y + 11, node.text, anchor=where[1]))
             y += node.height
             extra = rest if (k == 0 and is_first) or (k == len(nodes) - 1) else 0
             rest -= extra
@@ -192,7 +192,7 @@ class Diagram:
             self._arrow(
                 [(UP, start), (UP, middle), (x, middle), (x, y)] if x != UP else [(UP, start), (UP, y)]
             )
-        self._shapes.append(_text(UP - 8, middle - 4, label, anchor="end"))
+        self._shapes.append(written(UP - 8, middle - 4, label, anchor="end"))
 
     def _coder(self, coder: Coder, y: int) -> int:
         """The way through the file; the height of its middle."""
@@ -203,23 +203,23 @@ class Diagram:
             lines = text.split("|")
             for k, line in enumerate(lines):
                 at = middle + 4 + LINE * k - LINE * (len(lines) - 1) / 2
-                self._shapes.append(_text(x + CODER / 2, at, line, anchor="middle"))
+                self._shapes.append(written(x + CODER / 2, at, line, anchor="middle"))
         start, end = LEFT + CODER + GAP - 4, right - GAP + 4
         self._shapes.append(
             f'<rect class="box" x="{start}" y="{y}" width="{end - start}" height="{height}" rx="12" '
             f'fill="{COLOURS["bits"]}" stroke="{COLOURS["bits"]}" stroke-dasharray="4 3"/>'
         )
-        self._shapes.append(_text((start + end) / 2, middle + 4, f"file: {coder.file}", "head", "middle"))
+        self._shapes.append(written((start + end) / 2, middle + 4, f"file: {coder.file}", "head", "middle"))
         self._arrow([(LEFT + CODER, middle), (start, middle)])
         self._arrow([(end, middle), (right, middle)])
         return middle
 
     def _box(self, box: Box, x: int, y: int, width: int) -> None:
         self._rectangle(x, y, width, box.height, box.decides)
-        self._shapes.append(_text(x + 7, y + LINE, box.title, "head"))
+        self._shapes.append(written(x + 7, y + LINE, box.title, "head"))
         for k, line in enumerate(box.lines, start=2):
-            self._shapes.append(_text(x + 7, y + LINE * k, line.text))
-            self._shapes.append(_text(x + width - 7, y + LINE * k, line.channels, anchor="end"))
+            self._shapes.append(written(x + 7, y + LINE * k, line.text))
+            self._shapes.append(written(x + width - 7, y + LINE * k, line.channels, anchor="end"))
 
     def _rectangle(self, x: int, y: int, width: int, height: int, decides: str) -> None:
         self._shapes.append(
@@ -233,7 +233,7 @@ class Diagram:
             f'<rect class="tensor" x="{x}" y="{y}" width="{COLUMN}" height="{height}" rx="{height // 2}"/>'
         )
         text = f"{tensor.letter}\N{EN SPACE}{tensor.shape}".strip()
-        self._shapes.append(_text(x + COLUMN / 2, y + height - 8, text, anchor="middle"))
+        self._shapes.append(written(x + COLUMN / 2, y + height - 8, text, anchor="middle"))
 
     def _line(self, x: int, start: int, end: int, has_tip: bool) -> None:
         if has_tip:
@@ -274,40 +274,4 @@ def _said(nodes: Sequence[Node | None]) -> str:
             case Box():
                 lines = [f"{line.text} {line.channels}".strip() for line in node.lines]
                 said.append(f"{node.title} ({'; '.join(lines)})" if lines else node.title)
-    return " → ".join(map(_plain, said))
-
-
-def _plain(text: str) -> str:
-    """Words without the marks of formulas and of new lines."""
-    return re.sub(r"[${}]", "", text).replace("|", ", ")
-
-
-def _chunks(text: str) -> Iterator[tuple[str, bool, bool]]:
-    """Pieces of a text, and of each whether it is of a formula, and whether it is an index there."""
-    for k, part in enumerate(text.split("$")):
-        pieces = re.split(r"_(?:\{([^}]*)\}|(\w))", part) if k % 2 else [part]
-        for n, piece in enumerate(pieces):
-            if piece:
-                yield html.escape(piece), bool(k % 2), n % 3 > 0
-
-
-def _words(text: str) -> str:
-    """Text as HTML: formulas slanted, indices lowered."""
-    return "".join(
-        f"<em><sub>{piece}</sub></em>" if is_index else f"<em>{piece}</em>" if is_formula else piece
-        for piece, is_formula, is_index in _chunks(text)
-    )
-
-
-def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
-    """The same as text of the drawing."""
-    spans, is_low = [], False
-    for piece, is_formula, is_index in _chunks(text):
-        kinds = " ".join(["math"] * is_formula + ["index"] * is_index)
-        shift = f' dy="{3 if is_index else -3}"' if is_index != is_low else ""
-        spans.append(f'<tspan class="{kinds}"{shift}>{piece}</tspan>' if kinds or shift else piece)
-        is_low = is_index
-    style = f' class="{kind}"' if kind else ""
-    return (
-        f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}"{style}>{"".join(spans)}</text>' if spans else ""
-    )
+    return " → ".join(map(plain, said))
