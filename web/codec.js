@@ -28,7 +28,11 @@ const ERRORS = [
   "symbol out of range",
   "bytes left over",
 ];
-const IN_Y = 16;
+const IN_Y = 16,
+  MU_UNIT = 4096, // of a mean, 1
+  LAST_TABLE = 63,
+  SMALLEST = 0.11,
+  LARGEST = 256; // sigma of the first and of the last table
 const WALK_SHARE = 0.2,
   ANALYSIS_SHARE = 0.6; // of a decoder's and of an encoder's time, about
 
@@ -173,10 +177,24 @@ export class Codec {
     };
   }
 
-  /** What each place of the last picture's latents took: {values, rows, columns}. */
+  /** What each place of the last picture's latents took: {values, rows, columns}, and `hyper`, what z took. */
   bits() {
-    const [rows, columns] = this.size;
-    return { values: this.view(this.module.bit_map(), rows * columns, Float64Array).slice(), rows, columns };
+    const [rows, columns] = this.size,
+      values = this.view(this.module.bit_map(), rows * columns, Float64Array).slice();
+    return { values, rows, columns, hyper: this.module.hyper_bits() };
+  }
+
+  /** A place of the last picture (row and column of y), channel by channel: {bits, mu, sigma, symbols, tables}. */
+  price(row, column) {
+    const { module } = this,
+      before = module.mark(),
+      at = module.alloc((8 + 3 * 4) * M);
+    module.price(row * this.size[1] + column, at);
+    const [mu, symbols, tables] = [0, 1, 2].map((k) => this.view(at + (8 + 4 * k) * M, M, Int32Array).slice());
+    const bits = this.view(at, M, Float64Array).slice();
+    module.release(before);
+    const sigma = Float64Array.from(tables, (table) => SMALLEST * (LARGEST / SMALLEST) ** (table / LAST_TABLE));
+    return { bits, mu: Float64Array.from(mu, (value) => value / MU_UNIT), sigma, symbols, tables };
   }
 
   /** The file of a picture {rgba, width, height}: grey if all of it is, with alpha if any of it is transparent. */

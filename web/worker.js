@@ -87,6 +87,7 @@ const TASKS = {
     codec.forget();
     return written(data, performance.now(), tell);
   },
+  price: ({ row, column }) => codec.price(row, column),
   png: ({ picture }) => toPng(picture),
 };
 

@@ -5,6 +5,7 @@
 //     rans.c         integers <-> bytes                     codec_lib/entropy/rans.py, escape.py, pmf.py
 //     exact.c        convolutions of integers               codec_lib/exact/integer_layer.py
 //     walk.c         what follows from what is decoded      codec_lib/priors/context.py
+//     price.c        what a place cost                      codec_lib/bit_map.py
 //     convolution.c  convolutions of floats                 torch
 //     rows.c         layers through which rows stream       codec_lib/layers/bands.py, residual.py
 //     gain.c         one network, every rate                codec_lib/layers/gain.py
@@ -100,6 +101,7 @@ extern i32 *z_hat, *y_hat;  // (h / 4, w / 4, H) and (h, w, M); y_hat in multipl
 void size_of_latents(i32 rows, i32 columns);  // of a picture
 void open_latents(i32 rows, i32 columns);     // the same, and z_hat; not yet y_hat
 void start_walk(void);
+void distribution(const u32 *place, i32 now, i32 has_context, i32 *mu, u8 *row);
 typedef i32 SymbolOf(u32 at, i32 mu, u32 row, i32 *symbol);  // at: in y_hat
 i32 walk(SymbolOf *symbol_of, i32 *error);
 

@@ -86,7 +86,7 @@ static u8 table_of(double sum) {
 }
 
 // mu, in multiples of 2^-12, and the table's row of up to GROUP places: (now, M) each.
-static void distribution(const u32 *place, i32 now, i32 has_context, i32 *mu, u8 *row) {
+void distribution(const u32 *place, i32 now, i32 has_context, i32 *mu, u8 *row) {
   struct Decoder *d = &decoder;
   i32 K = n.K, M = n.M, seen = TAPS * d->context.inputs;
   u32 before = mark();
