@@ -14,7 +14,8 @@ from codec_lib.models import MODELS
 from codec_lib.models.base import Model
 from codec_lib.models.diagrams.parts import Box, Line
 from codec_lib.models.scale_hyperprior import ScaleHyperprior
-from codec_lib.viz.diagram import STYLE, WIDTH, Diagram, architecture
+from codec_lib.viz.architectures import architecture
+from codec_lib.viz.diagram import STYLE, WIDTH, Diagram
 
 CONVOLUTIONS = nn.Conv2d, nn.ConvTranspose2d, nn.Conv3d
 SMALLEST = 9  # pixels of a letter on a phone, whose column is as wide as a drawing

@@ -12,8 +12,8 @@
 What a reader sees needs no network and no script file.
 """
 
+from codec_lib.viz.architectures import architecture
 from codec_lib.viz.curves import explore_curves
-from codec_lib.viz.diagram import architecture
 from codec_lib.viz.explore import explore
 from codec_lib.viz.plots import rate_distortion, scoreboard, show_scoreboard
 from codec_lib.viz.tables import table

@@ -1,10 +1,10 @@
 """Drawings of codecs, in one visual language: the encoder down the left side, the decoder up the right one.
 
-    architecture("hyperprior")      # of weights, by their name; channels are those of the model
+    Diagram("hyperprior", "A caption.", levels)
 
-What is drawn are the parts of `codec_lib.models.diagrams`. Colours say what a part decides: pixels,
-probabilities, bits. Text and lines have the colour of the page, so light and dark pages look alike; nothing
-is smaller than a phone can show.
+What is drawn are the parts of `codec_lib.models.diagrams`; `codec_lib.viz.architecture` gets them from a
+model. Colours say what a part decides: pixels, probabilities, bits. Text and lines have the colour of the
+page, so light and dark pages look alike; nothing is smaller than a phone can show.
 """
 
 from __future__ import annotations
@@ -13,12 +13,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from pathlib import Path
 
-from codec_lib import weights
-from codec_lib.models import architecture as class_of
-from codec_lib.models.base import Model
-from codec_lib.models.diagrams import levels_of
 from codec_lib.models.diagrams.parts import LINE, PAD, Box, Coder, Level, Node, Step, Tensor
 from codec_lib.viz.formulas import plain, words, written
 
@@ -46,27 +41,6 @@ STYLE = """
 """
 
 
-def architecture(model: str | Path | Model) -> Diagram:
-    """Draw a codec.
-
-    Args:
-        model: the name of weights, or of an architecture, which then has its default widths; or a model.
-
-    Returns:
-        What displays itself as SVG, about 350 pixels wide and as high as it takes, with its parts in words.
-
-    Raises:
-        ValueError: a name that nobody knows, or a model of which there is no drawing.
-    """
-    name = type(model).__name__ if isinstance(model, Model) else Path(model).stem
-    if not isinstance(model, Model):
-        is_trained = name in weights.paths() or str(model) != name
-        model = weights.load(model).model if is_trained else class_of(name)()
-    caption, levels = levels_of(model)
-    widths = ", ".join(f"{letter} = {width}" for letter, width in model.widths.items() if len(letter) == 1)
-    return Diagram(name, f"{name}{f' ({widths})' if widths else ''}. {caption}", levels)
-
-
 @dataclass
 class Diagram:
     """A drawing of a codec: displays itself as SVG, prints itself as words.
@@ -80,7 +54,7 @@ class Diagram:
     name: str
     caption: str
     levels: Sequence[Level]
-    _shapes: list[str] = field(default_factory=list, repr=False)
+    _shapes: list[str] = field(default_factory=list, init=False, repr=False)
 
     def __repr__(self) -> str:
         parts = []
