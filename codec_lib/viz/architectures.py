@@ -1,4 +1,4 @@
-"""Codecs as drawings: `architecture("hyperprior")` reads layers and their channels from the model itself."""
+"""Codecs as drawings: `architecture("hyperprior")` reads layers and channels from the model itself."""
 
 from pathlib import Path
 
