@@ -30,6 +30,7 @@ help:
 	@echo "make web         compile the page's codec, web/src, into web/codec.wasm"
 	@echo "make execute     run the notebooks top to bottom and store their outputs"
 	@echo "make benchmark   measure everything in results/ again: hours, resumable"
+	@echo "make linkcheck   ask the network whether the book's links still lead somewhere"
 	@echo "make format      let ruff format the code"
 	@echo "make clean       remove the built book"
 

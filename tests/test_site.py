@@ -2,9 +2,11 @@
 
 import re
 import tomllib
+from unittest.mock import Mock
 
 import pytest
 import yaml
+from sphinx.builders import linkcheck
 
 from tools import build_book, setup_cell
 from tools.check_site import Site
@@ -122,6 +124,24 @@ def test_workflow_is_well_formed(path):
 
 def test_the_workflows_are_all_there():
     assert {path.stem for path in WORKFLOWS} == {"test", "deploy", "linkcheck", "colab"}
+
+
+def test_the_settings_of_the_link_check_are_those_that_sphinx_has():
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["sphinx"]["config"]
+    known, app = set(), Mock()
+    app.add_config_value = lambda name, *_, **__: known.add(name)
+    linkcheck.setup(app)
+    given = {name for name in settings if name.startswith("linkcheck_")}
+    assert given
+    assert given <= known
+    ignored = [re.compile(pattern) for pattern in settings["linkcheck_ignore"]]
+    for address, is_ignored in (
+        ("http://localhost:8000", True),
+        ("https://doi.org/10.1109/TIP.2020.1", True),
+        ("https://arxiv.org/abs/1802.01436", False),
+        ("https://github.com/", False),
+    ):
+        assert any(pattern.match(address) for pattern in ignored) == is_ignored, address
 
 
 def test_every_target_of_the_help_exists():

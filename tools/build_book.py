@@ -78,7 +78,7 @@ def build(root: Path = ROOT, builder: str = "html") -> int:
     """Run Jupyter Book over `root` and return its exit status."""
     target = root / "_build"
     # Stale pages of chapters that were renamed would pass the link check: start from nothing.
-    for folder in ("html", ".doctrees"):
+    for folder in (builder, ".doctrees"):
         shutil.rmtree(target / folder, ignore_errors=True)
     target.mkdir(exist_ok=True)
     effective = effective_config(root)
@@ -92,7 +92,9 @@ def build(root: Path = ROOT, builder: str = "html") -> int:
     toc.write_text(yaml.safe_dump(api_pages.with_pages(listed, root), sort_keys=False), encoding="utf-8")
     program = Path(sys.executable).with_name("jupyter-book")
     command = [str(program), "build", str(root), "--config", str(config), "--toc", str(toc)]
-    command += ["--builder", builder, "-n", "--keep-going"]
+    # As "linkcheck" Jupyter Book would know it and write into the folder of the built pages.
+    kind = ["html"] if builder == "html" else ["custom", "--custom-builder", builder]
+    command += ["--builder", *kind, "-n", "--keep-going"]
     if builder == "html":
         command.append("-W")
     # The root on the path: Sphinx loads the extension tools.docstrings.

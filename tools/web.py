@@ -13,13 +13,14 @@ from pathlib import Path
 
 import codec_lib as cl
 from codec_lib import data
-from tools import web_weights
+from tools import web_near_lossless, web_weights
 from tools.setup_cell import ROOT
 
 WEB = ROOT / "web"
 MODULE = WEB / "codec.wasm"
 LARGEST = 60_000  # bytes of the module
 FACE = (180, 60, 244, 124)  # left, top, right, bottom in the sample
+PORTRAIT = (128, 32, 320, 160)  # of 12 x 8 places of y
 FLAGS = [
     "-target", "wasm32-freestanding", "-O3", "-msimd128", "-mbulk-memory", "-mnontrapping-fptoint",
     "-ffreestanding", "-nostdlib", "-Wall", "-Wextra", "-Werror",
@@ -35,15 +36,17 @@ def build(output: Path) -> None:
 
 
 def publish(folder: Path) -> None:
-    """Put module, scripts, styles, weights, a sample picture and a small file into a folder of the site."""
+    """Put module, scripts, styles, weights, a sample and two small files into a folder of the site."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in WEB.iterdir():
         if path.suffix in (".js", ".css", ".wasm"):
             shutil.copy(path, folder)
-    web_weights.write(folder)
+    web_weights.write(folder, {**web_weights.files(), **web_near_lossless.files()})
     photo = data.sample("astronaut")
     photo.save(folder / "sample.png")
-    (folder / "small.clc").write_bytes(cl.encode(photo.crop(FACE), quality=2, device="cpu"))
+    for name, crop, quality in (("small", FACE, 2), ("portrait", PORTRAIT, 3)):
+        content = cl.encode(photo.crop(crop), quality=quality, device="cpu")
+        (folder / f"{name}.clc").write_bytes(content)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,11 @@ class Arrays:
         weight, bias, shape = self._integers(name)
         return integers(pointwise(weight, taps), bias, shape)
 
+    def window(self, name: str) -> bytes:
+        """A convolution of integers that sees its neighbours."""
+        weight, bias, shape = self._integers(name)
+        return integers(spatial(weight), bias, shape)
+
     def transposed(self, name: str) -> bytes:
         """One of kernel 5 and stride 2: an ordinary convolution for each phase (a, c) of the output."""
         weight, bias, shape = self._integers(name)
@@ -77,17 +82,21 @@ class Arrays:
     def tables(self, name: str) -> bytes:
         """Integer tables: rows, entries; length and offset of each row; frequencies less one."""
         frequency, length, offset = (
-            self.arrays[f"frozen.{name}.{part}"] for part in ("frequency", "length", "offset")
+            self.frozen(f"{name}.{part}") for part in ("frequency", "length", "offset")
         )
         size = struct.pack("<2I", len(length), len(frequency))
         return size + raw(length, "<i4") + raw(offset, "<i4") + raw(frequency, "<u2")
 
     def thresholds(self) -> bytes:
         """Sums from which on the next table is taken, and an infinity that no sum reaches."""
-        return raw(np.append(self.arrays["frozen.index.thresholds"].astype(np.float64), np.inf), "<f8")
+        return raw(np.append(self.frozen("index.thresholds").astype(np.float64), np.inf), "<f8")
+
+    def frozen(self, name: str) -> np.ndarray:
+        """A frozen array as it is stored."""
+        return self.arrays[f"frozen.{name}"]
 
     def _integers(self, name: str) -> tuple[np.ndarray, ...]:
-        return tuple(self.arrays[f"frozen.{name}.{part}"] for part in ("weight", "bias", "shape"))
+        return tuple(self.frozen(f"{name}.{part}") for part in ("weight", "bias", "shape"))
 
 
 def raw(values: np.ndarray, dtype: str) -> bytes:
@@ -114,7 +123,13 @@ def pointwise(weight: np.ndarray, taps: int) -> np.ndarray:
 
 
 def integers(by_tap: np.ndarray, bias: np.ndarray, shape: np.ndarray) -> bytes:
-    """A layer of integers; `shape` is its `Geometry`, of which the page needs shift and slope."""
+    """A layer of integers; `shape` is its `Geometry`, of which the page needs shift and slope.
+
+    Where the kernel's outputs are more than the layer's, those are 0.
+    """
+    missing = -by_tap.shape[2] % INTEGERS
+    by_tap, bias = np.pad(by_tap, ((0, 0), (0, 0), (0, missing))), np.pad(bias, (0, missing))
+    assert np.abs(by_tap).max() < 2**15
     size = struct.pack("<3I3i", *by_tap.shape, int(shape[4]), int(shape[5]), 0)
     return size + raw(bias.astype(np.float64), "<f8") + raw(packed(by_tap, INTEGERS), "<i2")
 
@@ -148,22 +163,27 @@ def encoder(arrays: Arrays) -> bytes:
     return b"".join([*parts, raw(costs[:, middle:], "<f4")])
 
 
+def whole(magic: bytes, name: str, sizes: tuple[int, ...], body: bytes) -> bytes:
+    """A file: its head, with the digests of the weights of that name, and its arrays."""
+    trained = weights.load(name)
+    digests = bytes.fromhex(trained.digest + trained.probabilities)
+    return magic + struct.pack("<I", 40 + len(body)) + digests + struct.pack("<4I", *sizes) + body
+
+
 def files() -> dict[str, bytes]:
-    """The two files, by what they are for."""
-    trained = weights.load(NAME)
-    assert trained.model.widths == {"N": N, "M": M}
-    arrays, made = Arrays(weights.find(NAME)), {}
-    for name, magic, body in (("decoder", b"CLD3", decoder(arrays)), ("encoder", b"CLE3", encoder(arrays))):
-        digests = bytes.fromhex(trained.digest + trained.probabilities)
-        length = 40 + len(body)
-        made[name] = magic + struct.pack("<I", length) + digests + struct.pack("<4I", N, M, H, K) + body
-    return made
+    """The two files of the flagship, by what they are for."""
+    assert weights.load(NAME).model.widths == {"N": N, "M": M}
+    arrays, sizes = Arrays(weights.find(NAME)), (N, M, H, K)
+    return {
+        "decoder": whole(b"CLD3", NAME, sizes, decoder(arrays)),
+        "encoder": whole(b"CLE3", NAME, sizes, encoder(arrays)),
+    }
 
 
-def write(folder: Path) -> None:
-    """Write both files, and weights.json with their names and lengths."""
+def write(folder: Path, made: dict[str, bytes]) -> None:
+    """Write files of weights, and weights.json with their names and lengths."""
     listed = {}
-    for name, content in files().items():
+    for name, content in made.items():
         file = f"{name}-{hashlib.sha256(content).hexdigest()[:16]}.bin"
         (folder / file).write_bytes(content)
         listed[name] = {"file": file, "bytes": len(content)}
@@ -173,4 +193,4 @@ def write(folder: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    write(parser.parse_args().folder)
+    write(parser.parse_args().folder, files())

@@ -6,56 +6,36 @@
 //     const data = await codec.encode({ rgba, width, height }, 4);
 //
 // It runs in a worker, in a page and in Node alike. Whoever passes `onProgress` hears shares from 0 to 1.
-import { FileError, hex, read, write } from "./container.js";
-import { OPTIONAL, unpack } from "./metadata.js";
-import { packPng, unpackPlane } from "./png.js";
+import { FileError, hex, write } from "./container.js";
+import { check, checkSize, finish, Instance, latentsOf } from "./instance.js";
+import { packPng } from "./png.js";
 
-const MODEL = "flagship",
-  SETTING = "quality",
-  STRIDE = 64,
+const STRIDE = 64,
   M = 320,
   H = 96;
 export const COARSEST = 1,
   FINEST = 8,
   STEP = 1 / 256;
 export const MAX_PIXELS = 1 << 24; // of this page, so that memory stays below 400 MB
-const ERRORS = [
-  "",
-  "truncated",
-  "bad header",
-  "bad state",
-  "bad escape codes",
-  "symbol out of range",
-  "bytes left over",
-];
-const IN_Y = 16;
+const MU_UNIT = 4096, // of a mean, 1
+  LAST_TABLE = 63,
+  SMALLEST = 0.11,
+  LARGEST = 256; // sigma of the first and of the last table
 const WALK_SHARE = 0.2,
   ANALYSIS_SHARE = 0.6; // of a decoder's and of an encoder's time, about
 
-// Pillow's grey of a colour, in 1/65536.
-const grey = (r, g, b) => (19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16;
+export class Codec extends Instance {
+  static model = "flagship";
+  static loader = "load_decoder";
+  static setting = "quality";
+  static stages = [["z", "y"]];
+  static limit = MAX_PIXELS;
+  hasEncoder = false;
+  analyzed = null;
 
-/** FileError for a picture above the page's limit. */
-export function checkSize(width, height) {
-  if (width * height > MAX_PIXELS)
-    throw new FileError(
-      `size: ${width} x ${height}; this page takes ${Math.floor(MAX_PIXELS / 1e6)} megapixels at most`,
-    );
-}
-
-export class Codec {
-  /** module: a WebAssembly.Module or its bytes; decoder: the bytes of decoder-....bin. */
-  static async load(module, decoder) {
-    const result = await WebAssembly.instantiate(module, {});
-    const codec = new Codec();
-    codec.module = (result.instance ?? result).exports;
-    codec.digests = hex(decoder.subarray(8, 24));
-    codec.weights = codec.digests.slice(0, 16);
-    codec.probabilities = codec.digests.slice(16);
-    codec.hasEncoder = false;
-    codec.analyzed = null;
-    codec.keep("load_decoder", decoder);
-    return codec;
+  static checkValue(quality) {
+    if (!(quality >= COARSEST && quality <= FINEST))
+      throw new FileError(`quality: ${quality}; allowed is ${COARSEST} to ${FINEST}`);
   }
 
   addEncoder(encoder) {
@@ -67,85 +47,26 @@ export class Codec {
     this.hasEncoder = true;
   }
 
-  keep(loader, file) {
-    if (this.module[loader](this.put(file), file.length))
-      throw new FileError("weights: not those of this page");
-    this.start = this.base = this.module.mark(); // all beyond is one picture's, and free again before the next
-  }
-
-  // A view of the module's memory dies when that grows: none is kept across a call.
-  view(at, length, type = Uint8Array) {
-    return new type(this.module.memory.buffer, at, length);
-  }
-  put(bytes) {
-    const at = this.module.alloc(bytes.length);
-    this.view(at, bytes.length).set(bytes);
-    return at;
-  }
-  get memory() {
-    return this.module.memory.buffer.byteLength;
-  }
-
-  /** Header and sections of a file that this codec can decode; FileError for another. */
-  open(data) {
-    const { header, sections } = read(data);
-    if (header.model !== MODEL)
-      throw new FileError(`model: ${header.model}; this page has the ${MODEL}, Python opens the others`);
-    if (header.weights !== this.weights)
-      throw new FileError(`weights: the file needs ${header.weights}, here are ${this.weights}`);
-    if (header.probabilities !== this.probabilities)
-      throw new FileError(
-        `probabilities: the file needs ${header.probabilities}, here are ${this.probabilities}`,
-      );
-    if (header.setting !== SETTING)
-      throw new FileError(`setting: ${header.setting}; ${MODEL} has ${SETTING}`);
-    if (!(header.value >= COARSEST && header.value <= FINEST))
-      throw new FileError(`${SETTING}: ${header.value}; allowed is ${COARSEST} to ${FINEST}`);
-    if (header.mode.endsWith(";16"))
-      throw new FileError(`mode: ${header.mode}; this page decodes 8 bits a sample`);
-    const needed = header.mode.endsWith("A") ? ["alpha", "y", "z"] : ["y", "z"];
-    const held = Object.keys(sections)
-      .filter((name) => !OPTIONAL.includes(name))
-      .sort();
-    if (held.join() !== needed.join()) throw new FileError(`sections: ${held}; this file has ${needed}`);
-    checkSize(header.width, header.height);
-    return { header, sections };
-  }
-
   /** {width, height, mode, rgba, profile, bits, header}: `bits` has a number for each 16 x 16 pixels. */
   async decode(data, onProgress = () => {}) {
     const { header, sections } = this.open(data),
       { width, height, mode } = header;
-    const profile = await this.metadata(sections, mode);
-    const alpha = sections.alpha && (await unpackPlane(sections.alpha, width, height, "section alpha"));
+    const { profile, alpha } = await this.beside(sections, header);
     await this.readLatents(sections, width, height, (share) => onProgress(WALK_SHARE * share));
     const rgba = await this.synthesize(header, (share) => onProgress(WALK_SHARE + (1 - WALK_SHARE) * share));
-    if (mode.startsWith("L"))
-      for (let k = 0; k < rgba.length; k += 4)
-        rgba[k] = rgba[k + 1] = rgba[k + 2] = grey(rgba[k], rgba[k + 1], rgba[k + 2]);
-    if (alpha) for (let k = 0; k < alpha.length; k++) rgba[4 * k + 3] = alpha[k];
+    finish(rgba, mode, alpha);
     return { width, height, mode, rgba, profile, bits: this.bits(), header };
   }
 
-  async metadata(sections, mode) {
-    const found = {};
-    for (const name of OPTIONAL) if (sections[name]) found[name] = await unpack(name, sections[name], mode);
-    return found.icc ?? null;
-  }
-
   async readLatents({ z, y }, width, height, onProgress) {
-    const { module } = this,
-      fail = (error) => {
-        throw new FileError(`section ${error > IN_Y ? "y" : "z"}: ${ERRORS[error % IN_Y]}`);
-      };
+    const { module } = this;
     module.release(this.base);
-    const error = module.decode_start(this.put(z), z.length, this.put(y), y.length, height, width);
-    if (error) fail(error);
+    check(module.decode_start(this.put(z), z.length, this.put(y), y.length, height, width));
     this.size = latentsOf(width, height);
     const total = this.size[0] * this.size[1];
     for (let left = total; left;) {
       left = module.decode_next();
-      if (left < 0) fail(-left);
+      if (left < 0) check(-left);
       await onProgress(1 - left / total);
     }
   }
@@ -173,10 +94,24 @@ export class Codec {
     };
   }
 
-  /** What each place of the last picture's latents took: {values, rows, columns}. */
+  /** What each place of the last picture's latents took: {values, rows, columns}, and `hyper`, what z took. */
   bits() {
-    const [rows, columns] = this.size;
-    return { values: this.view(this.module.bit_map(), rows * columns, Float64Array).slice(), rows, columns };
+    const [rows, columns] = this.size,
+      values = this.view(this.module.bit_map(), rows * columns, Float64Array).slice();
+    return { values, rows, columns, hyper: this.module.hyper_bits() };
+  }
+
+  /** A place of the last picture (row and column of y), channel by channel: {bits, mu, sigma, symbols, tables}. */
+  price(row, column) {
+    const { module } = this,
+      before = module.mark(),
+      at = module.alloc((8 + 3 * 4) * M);
+    module.price(row * this.size[1] + column, at);
+    const [mu, symbols, tables] = [0, 1, 2].map((k) => this.view(at + (8 + 4 * k) * M, M, Int32Array).slice());
+    const bits = this.view(at, M, Float64Array).slice();
+    module.release(before);
+    const sigma = Float64Array.from(tables, (table) => SMALLEST * (LARGEST / SMALLEST) ** (table / LAST_TABLE));
+    return { bits, mu: Float64Array.from(mu, (value) => value / MU_UNIT), sigma, symbols, tables };
   }
 
   /** The file of a picture {rgba, width, height}: grey if all of it is, with alpha if any of it is transparent. */
@@ -191,7 +126,7 @@ export class Codec {
 
   /** What does not depend on quality; kept until the next picture, or until `forget`. */
   async analyze({ rgba, width, height }, onProgress = () => {}) {
-    checkSize(width, height);
+    checkSize(width, height, MAX_PIXELS);
     this.forget();
     const { module } = this,
       mode = modeOf(rgba),
@@ -234,7 +169,7 @@ export class Codec {
       sections[name] = this.view(module.stream_at(k), module.stream_length(k)).slice();
     });
     return write(
-      { model: MODEL, weights, probabilities, width, height, mode, setting: SETTING, value },
+      { model: Codec.model, weights, probabilities, width, height, mode, setting: Codec.setting, value },
       sections,
     );
   }
@@ -244,9 +179,6 @@ export class Codec {
     this.analyzed = null;
   }
 }
-
-// Rows and columns of y.
-const latentsOf = (width, height) => [height, width].map((side) => Math.ceil(side / STRIDE) * 4);
 
 /** L, LA, RGB or RGBA: what says all of a picture. */
 export function modeOf(rgba) {

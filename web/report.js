@@ -21,6 +21,17 @@ export function caption({ mean, most }, original) {
     : bits;
 }
 
+/** The same of a near-lossless file. */
+export const promised = ({ promise }) =>
+  promise === null
+    ? "A preview: the file ends before its residual, and promises nothing."
+    : promise
+      ? `Every sample is within ${promise} levels of the original's.`
+      : "Lossless: every sample is the original's.";
+
+/** What the encoder was asked for. */
+export const settingOf = ({ setting, value }) => `${setting} ${number(value, setting === "quality" ? 2 : 0)}`;
+
 /** The rows of the table: codec, bytes, bits per pixel, PSNR, seconds. */
 export function rowsOf(shown, { width, height }) {
   const measured = shown.filter(({ bytes }) => bytes);

@@ -2,12 +2,13 @@
 import { MAX_PIXELS } from "./codec.js";
 import { FileError } from "./container.js";
 import { bitMap, bitsOf, onWhite, psnr, readPicture, rival } from "./picture.js";
-import { caption, number, rowsOf, secondsOf } from "./report.js";
+import { caption, number, promised, rowsOf, secondsOf, settingOf } from "./report.js";
 import { Viewer } from "./viewer.js";
 import { Stopped, Work } from "./work.js";
 
 const LARGE = 128 << 20; // bytes of memory after which the next picture gets a fresh worker
 const MAGIC = [0x89, 0x43, 0x4c, 0x43];
+const NAMES = { flagship: "Flagship", "near-lossless": "Near-lossless" };
 const KINDS = [
   ["JPEG", "image/jpeg"],
   ["WebP", "image/webp"],
@@ -146,6 +147,7 @@ async function present() {
     { picture, data } = result,
     { width, height, bits, header } = picture;
   const seen = await asSeen(picture),
+    ours = NAMES[header.model],
     shown = [];
   if (original) {
     part("quality").value = header.value;
@@ -154,7 +156,7 @@ async function present() {
     shown.push({ name: "Original", picture: () => flat });
   }
   shown.push({
-    name: "Flagship",
+    name: ours,
     picture: () => seen,
     bytes: data.length,
     psnr: flat && psnr(flat, seen),
@@ -172,11 +174,11 @@ async function present() {
       });
   }
   if (now?.result !== result) return; // a newer one is on its way
-  shown.push({ name: "Bits", picture: () => bitMap(bits, width, height) });
+  if (bits) shown.push({ name: "Bits", picture: () => bitMap(bits, width, height) });
   now.shown = shown;
-  part("caption").textContent = caption(bitsOf(bits), original);
+  part("caption").textContent = bits ? caption(bitsOf(bits), original) : promised(picture);
   const other = shown.some(({ name }) => name === "JPEG") ? "JPEG" : "Original";
-  fillChoices(shown, original ? [other, "Flagship"] : ["Flagship", "Bits"]);
+  fillChoices(shown, original ? [other, ours] : [ours, bits ? "Bits" : ours]);
   part("rows").replaceChildren(...rowsOf(shown, picture));
   part("result").hidden = false;
   part("download").onclick = () => save(new Blob([data]), `${name}.clc`);
@@ -186,7 +188,7 @@ async function present() {
     ? `The page takes ${Math.floor(MAX_PIXELS / 1e6)} megapixels at most: a smaller copy of ${original.reduced} was taken. `
     : "";
   say(
-    `${copy}Done: ${width} x ${height}, ${picture.mode}, quality ${number(header.value, 2)}. ${number(data.length)} bytes.`,
+    `${copy}Done: ${width} x ${height}, ${picture.mode}, ${settingOf(header)}. ${number(data.length)} bytes.`,
   );
 }
 
@@ -269,10 +271,9 @@ if (!WebAssembly.validate?.(Uint8Array.from(SIMD)) || typeof OffscreenCanvas ===
   listen();
   for (const button of root.querySelectorAll("button, input, select")) button.disabled = false;
   const listed = await (await fetch(new URL("weights.json", import.meta.url), { cache: "no-cache" })).json();
-  const [decoder, both] = [listed.decoder.bytes, listed.decoder.bytes + listed.encoder.bytes].map((n) =>
-    number(n / 1e6, 1),
-  );
+  const sizes = [listed.decoder.bytes, listed.decoder.bytes + listed.encoder.bytes, listed["near-lossless"].bytes];
+  const [decoder, both, near] = sizes.map((n) => number(n / 1e6, 1));
   say(
-    `The weights are fetched when you choose: ${both} megabytes, once. To open a .clc file takes ${decoder} of them.`,
+    `The weights are fetched when you choose: ${both} megabytes, once. To open a .clc file takes ${decoder} of them, or ${near} more.`,
   );
 }

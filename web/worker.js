@@ -3,10 +3,15 @@
 // digest, so what the browser has kept of them is right for ever.
 import { COARSEST, Codec, FINEST, STEP, toPng } from "./codec.js";
 import { FileError } from "./container.js";
+import { NearLossless } from "./near_lossless.js";
 import { largestWithin } from "./search.js";
 
 const address = (name) => new URL(name, import.meta.url);
-let codec = null;
+let codec = null, // the flagship's
+  nearLossless = null,
+  listed = null;
+
+const fetchModule = async () => (await fetch(address("codec.wasm"), { cache: "no-cache" })).arrayBuffer();
 
 async function fetchBytes(name, length, onProgress) {
   const answer = await fetch(address(name), { cache: "force-cache" });
@@ -24,11 +29,9 @@ async function fetchBytes(name, length, onProgress) {
   return bytes;
 }
 
-/** The codec, with its encoder if that is needed. */
-async function ready(withEncoder, tell) {
-  if (codec && (codec.hasEncoder || !withEncoder)) return codec;
-  const listed = await (await fetch(address("weights.json"), { cache: "no-cache" })).json();
-  const wanted = ["decoder", "encoder"].filter((name) => (name === "decoder" ? !codec : withEncoder));
+/** Files of weights by what they are for, one after the other: [name, bytes]. */
+async function* fetchWeights(wanted, tell) {
+  listed ??= await (await fetch(address("weights.json"), { cache: "no-cache" })).json();
   const total = wanted.reduce((sum, name) => sum + listed[name].bytes, 0);
   let before = 0;
   for (const name of wanted) {
@@ -38,26 +41,45 @@ async function ready(withEncoder, tell) {
       tell("Fetching weights", (from + share * bytes) / total),
     );
     before += bytes;
-    if (name === "encoder") codec.addEncoder(content);
-    else
-      codec = await Codec.load(
-        await (await fetch(address("codec.wasm"), { cache: "no-cache" })).arrayBuffer(),
-        content,
-      );
+    yield [name, content];
   }
+}
+
+/** The flagship's codec, with its encoder if that is needed. */
+async function ready(withEncoder, tell) {
+  if (codec && (codec.hasEncoder || !withEncoder)) return codec;
+  const wanted = ["decoder", "encoder"].filter((name) => (name === "decoder" ? !codec : withEncoder));
+  for await (const [name, content] of fetchWeights(wanted, tell))
+    if (name === "encoder") codec.addEncoder(content);
+    else codec = await Codec.load(await fetchModule(), content);
   return codec;
+}
+
+/** What decodes a file. */
+async function decoderOf(data, tell) {
+  if (!NearLossless.isFile(data)) {
+    await ready(false, tell);
+    codec.forget();
+    return codec;
+  }
+  if (!nearLossless)
+    for await (const [, content] of fetchWeights([NearLossless.model], tell))
+      nearLossless = await NearLossless.load(await fetchModule(), content);
+  return nearLossless;
 }
 
 const position = (quality) => Math.round((quality - COARSEST) / STEP);
 const LAST = position(FINEST);
 
 // A file, and the picture that it decodes to: what is shown is what the file holds.
-async function written(data, started, tell) {
+async function written(data, started, tell, decoder = codec) {
   const encoded = performance.now(),
-    picture = await codec.decode(data, (share) => tell("Decoding", share));
+    picture = await decoder.decode(data, (share) => tell("Decoding", share));
   const seconds = { encode: (encoded - started) / 1000, decode: (performance.now() - encoded) / 1000 };
-  return { data, picture, seconds, memory: codec.memory };
+  return { data, picture, seconds, memory: memory() };
 }
+
+const memory = () => (codec?.memory ?? 0) + (nearLossless?.memory ?? 0);
 
 const TASKS = {
   async picture({ picture }, tell) {
@@ -83,10 +105,10 @@ const TASKS = {
     return written(found.file, started, tell);
   },
   async open({ data }, tell) {
-    await ready(false, tell);
-    codec.forget();
-    return written(data, performance.now(), tell);
+    const decoder = await decoderOf(data, tell);
+    return written(data, performance.now(), tell, decoder);
   },
+  price: ({ row, column }) => codec.price(row, column),
   png: ({ picture }) => toPng(picture),
 };
 
@@ -97,7 +119,7 @@ async function handle({ id, task, ...message }) {
     const buffer = result.picture?.rgba.buffer;
     postMessage({ id, result }, buffer ? [buffer] : []);
   } catch (error) {
-    if (!(error instanceof FileError)) codec = null; // a module that has trapped is in no known state
+    if (!(error instanceof FileError)) codec = nearLossless = null; // a module that has trapped is in no known state
     const outOfMemory = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
     const line = outOfMemory
       ? "memory: this browser has too little left for a picture of that size"

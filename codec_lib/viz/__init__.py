@@ -7,10 +7,12 @@
     rate_distortion(axes, {"JPEG": points})
     explore_curves(kodak_curves(), shown=["flagship", "jpeg"])       # the same, to be taken apart
     scoreboard("hyperprior")                          # all codecs at equal bytes, one of them marked
+    architecture("hyperprior")                        # what it is made of, as a drawing
 
 What a reader sees needs no network and no script file.
 """
 
+from codec_lib.viz.architectures import architecture
 from codec_lib.viz.curves import explore_curves
 from codec_lib.viz.explore import explore
 from codec_lib.viz.plots import rate_distortion, scoreboard, show_scoreboard
@@ -18,6 +20,7 @@ from codec_lib.viz.tables import table
 from codec_lib.viz.viewers import compare, filmstrip
 
 __all__ = [
+    "architecture",
     "compare",
     "explore",
     "explore_curves",

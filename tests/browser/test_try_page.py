@@ -83,6 +83,22 @@ def symbols(file: bytes) -> dict[str, np.ndarray]:
     return {name: values.numpy() for name, values in read.items()}
 
 
+@pytest.mark.parametrize(("tau", "said"), [(0, "Lossless: every"), (3, "Every sample is within 3 levels")])
+def test_a_near_lossless_file_is_decoded_to_the_sample(page, tmp_path, tau, said):
+    file = cl.encode(PHOTO, "near-lossless", tau=tau)
+    give(page, "python.clc", file)
+    done(page)
+    shown = Image.open(io.BytesIO(downloaded(page, "Save as PNG", tmp_path)))
+    assert np.array_equal(np.asarray(shown), np.asarray(cl.decode(file)))
+    expect(page.locator("[data-part=caption]")).to_contain_text(said)
+    expect(page.locator("[data-part=status]")).to_contain_text(f"tau {tau}.")
+    assert int(row(page, "Near-lossless")[0]) == len(file)
+    give(page, "flagship.clc", cl.encode(PHOTO, quality=2))  # the other codec is still there
+    expect(page.locator("[data-part=status]")).to_contain_text("quality 2.00")
+    done(page)
+    expect(page.locator("[data-part=caption]")).to_contain_text("Map of bits")
+
+
 def row(page: Page, codec: str) -> list[str]:
     """The cells of a codec in the table: bytes, bits per pixel, PSNR, seconds."""
     cells = page.get_by_role("row", name=codec).get_by_role("cell").all_inner_texts()

@@ -3,12 +3,14 @@
 // {decode: file} leaves what came out beside the file, as file.y, .z, .bits, .rgba (raw) and .png;
 // {encode: {rgba, width, height}, quality, to} leaves a .clc file; with `again`, one of that quality, then decodes a
 // file and writes the first quality once more; {inspect: file} answers with its problems.
+// {decode: file, prices: true} also leaves file.prices, five float64 for each channel of each place, and says `hyper`.
 // {search: {sizes, target}} answers with the length that is found among sizes, and the positions that were tried.
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 const [site, folder] = process.argv.slice(2);
 const { Codec, toPng } = await import(pathToFileURL(`${site}/codec.js`));
+const { NearLossless } = await import(pathToFileURL(`${site}/near_lossless.js`));
 const { FileError, inspect } = await import(pathToFileURL(`${site}/container.js`));
 const { largestWithin } = await import(pathToFileURL(`${site}/search.js`));
 const bytes = (name) => new Uint8Array(readFileSync(name));
@@ -18,8 +20,21 @@ const raw = (values) => new Uint8Array(values.buffer, values.byteOffset, values.
 const weights = JSON.parse(readFileSync(`${site}/weights.json`));
 const codec = await Codec.load(bytes(`${site}/codec.wasm`), bytes(`${site}/${weights.decoder.file}`));
 codec.addEncoder(bytes(`${site}/${weights.encoder.file}`));
+const nearLossless = await NearLossless.load(
+  bytes(`${site}/codec.wasm`),
+  bytes(`${site}/${weights["near-lossless"].file}`),
+);
 
-async function decode(name) {
+async function decodeNearLossless(name) {
+  const shares = [],
+    picture = await nearLossless.decode(bytes(`${folder}/${name}`), (share) => shares.push(share));
+  const { width, height, mode, rgba, promise } = picture;
+  put(`${name}.rgba`, raw(rgba));
+  return { width, height, mode, shares, memory: nearLossless.memory, promise };
+}
+
+async function decode(name, withPrices) {
+  if (NearLossless.isFile(bytes(`${folder}/${name}`))) return decodeNearLossless(name);
   const shares = [],
     picture = await codec.decode(bytes(`${folder}/${name}`), (share) => shares.push(share));
   const { y, z } = codec.integers(),
@@ -29,7 +44,13 @@ async function decode(name) {
     put(`${name}.bits`, raw(bits.values)),
     put(`${name}.rgba`, raw(rgba)));
   put(`${name}.png`, new Uint8Array(await (await toPng(picture)).arrayBuffer()));
-  return { width, height, mode, shares, memory: codec.memory };
+  if (withPrices) {
+    const places = Array.from({ length: bits.rows * bits.columns }, (_, k) => k);
+    const all = places.map((k) => codec.price(Math.floor(k / bits.columns), k % bits.columns));
+    const parts = all.flatMap(({ bits, mu, sigma, symbols, tables }) => [bits, mu, sigma, symbols, tables]);
+    put(`${name}.prices`, raw(Float64Array.from(parts.flatMap((part) => Array.from(part)))));
+  }
+  return { width, height, mode, shares, memory: codec.memory, hyper: bits.hyper };
 }
 
 async function encode({ encode: { rgba, width, height }, quality, to, again }) {
@@ -53,7 +74,7 @@ async function search({ sizes, target }) {
 
 async function answer(job) {
   try {
-    if (job.decode) return await decode(job.decode);
+    if (job.decode) return await decode(job.decode, job.prices);
     if (job.search) return await search(job.search);
     if (job.inspect) return inspect(bytes(`${folder}/${job.inspect}`));
     return await encode(job);

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from codec_lib import container, weights
 from tests.web.page import NODE
-from tools import web, web_weights
+from tools import web, web_near_lossless, web_weights
 
 DESCRIBE = """
 const module = new WebAssembly.Module(require("fs").readFileSync(process.argv[1]));
@@ -51,10 +51,11 @@ def test_the_weights_carry_both_digests():
 
 def test_names_of_weights_change_with_their_content(site):
     listed = json.loads((site / "weights.json").read_text())
-    for name, content in web_weights.files().items():
+    for name, content in {**web_weights.files(), **web_near_lossless.files()}.items():
         assert (site / listed[name]["file"]).read_bytes() == content
         assert listed[name]["bytes"] == len(content)
-    assert len({entry["file"].split("-")[1] for entry in listed.values()}) == 2
+    digests = {entry["file"].rpartition("-")[2] for entry in listed.values()}
+    assert len(digests) == len(listed) == 3
 
 
 def test_files_of_other_weights_or_models_are_refused(page):
@@ -80,3 +81,6 @@ def test_the_page_says_how_large_it_is():
     limit = re.search(r"MAX_PIXELS = 1 << (\d+)", (web.WEB / "codec.js").read_text(encoding="utf-8"))
     assert limit
     assert f"more than {(1 << int(limit[1])) // 10**6} megapixels" in text
+    limit = re.search(r"limit = 1 << (\d+)", (web.WEB / "near_lossless.js").read_text(encoding="utf-8"))
+    assert limit
+    assert f"up to {(1 << int(limit[1])) // 10**6} megapixels" in text

@@ -1,14 +1,20 @@
-// The codec of the page: one WebAssembly module that reads and writes the flagship's files.
+// The codec of the page: one WebAssembly module that reads and writes the flagship's files, and reads near-lossless
+// ones.
 //
 //     memory.c       a stack that grows                     what an operating system gives elsewhere
 //     weights.c      two files of weights, taken apart      codec_lib/weights.py
 //     rans.c         integers <-> bytes                     codec_lib/entropy/rans.py, escape.py, pmf.py
 //     exact.c        convolutions of integers               codec_lib/exact/integer_layer.py
 //     walk.c         what follows from what is decoded      codec_lib/priors/context.py
+//     price.c        what a place cost                      codec_lib/bit_map.py
 //     convolution.c  convolutions of floats                 torch
 //     rows.c         layers through which rows stream       codec_lib/layers/bands.py, residual.py
 //     gain.c         one network, every rate                codec_lib/layers/gain.py
 //     decoder.c      streams -> y_hat -> g_s -> pixels      codec_lib/models/flagship.py
+//     enlarge.c      y_hat -> x_tilde and features, exactly codec_lib/models/near_lossless.py
+//     mixture.c      a distribution for every sample        codec_lib/entropy/mixture_density.py, mixture.py
+//     residual.c     the residual, on slanted lines         codec_lib/priors/residual_coder.py
+//     near_lossless.c  streams -> y_hat, and its pixels     codec_lib/models/near_lossless.py
 //     encoder.c      pixels -> g_a -> y -> streams          the same, and codec_lib/quantize.py
 //
 // Letters are those of the book: y and z latents, psi what h_s says, mu the mean of a latent; N channels at an
@@ -43,6 +49,10 @@ typedef struct {  // of integers; out = clamp(round(leaky(w x + bias) 2^-shift))
   i32 taps, inputs, outputs, shift, slope;
   const double *bias, *w;  // w: [outputs / 4][taps][inputs][4]
 } Exact;
+typedef struct {  // inverse GDN of integers; beta is gamma's bias, and its outputs are shifted
+  Exact gamma;
+  i32 shift;
+} Norm;
 typedef struct {  // of floats
   i32 taps, inputs, outputs;
   const float *bias, *w;  // w: [outputs / 8][taps][inputs][8]
@@ -72,10 +82,26 @@ extern struct Encoder {
   const float *costs;  // (SHAPES, REACH)
 } encoder;
 
+#define UPS 4       // layers of the near-lossless codec's g_s, each of which doubles both sides
+#define PIXELWISE 4  // layers of what looks at a pixel alone
+#define TRAINED_TAU 5
+extern struct NearLossless {
+  Tables z, y;
+  Exact h_s[2][4], scale;    // scale: 3 x 3
+  const double *thresholds;  // SHAPES - 1 and infinity
+  Exact g_s[UPS][4];
+  Norm norm[UPS - 1];
+  Exact features[4], neighbours, pixel[1 + TRAINED_TAU][PIXELWISE];  // a pixel's: for exact residuals, for each tau
+  const i32 *rate, *tanh, *exp, *logistic;  // functions of mixture.c
+} near_lossless;
+
 // rans.c
 enum { OK, TRUNCATED, BAD_HEADER, BAD_STATE, BAD_CODES, BAD_SYMBOL, LEFT_OVER };  // what codec.js has words for
 i32 rans_open(const u8 *data, u32 length);
+i32 rans_open_simple(const u8 *data, u32 length);  // one lane and no escape codes
 i32 rans_read(const Tables *t, u32 row, i32 *symbol);
+u32 rans_slot(void);  // for symbols that bring their own distribution, in a stream of one lane:
+i32 rans_pop(u32 start, u32 frequency);
 i32 rans_close(void);
 typedef struct { u8 *data; u32 length; } Stream;
 Stream rans_encode(const i32 *symbols, const u8 *indexes, u32 count, const Tables *t);
@@ -84,13 +110,18 @@ void lay_out(Tables *t, const i32 *length, const u16 *frequency, i32 entries);
 
 // exact.c
 #define FRACTION_BITS 12
+#define INPUT_LIMIT 4096
 #define ACTIVATION_LIMIT 67108864.0  // 2^26
+#define NORM_LIMIT 32768.0
 double power(i32 k);  // 2^k
 v128_t clamp64(v128_t x, double limit);
 v128_t leaky64(v128_t x, i32 slope);
 void sums(const Exact *l, const double *const *tap, i32 step, i32 count, double *out, i32 stride);
 void activate(const Exact *l, double *x, i32 count);
-void transposed_row(const Exact *phases, const double *x, i32 width, i32 row, double *out);
+void transposed_row(const Exact *phases, const double *const *row, i32 width, i32 a, double *out);
+void rows_around(const double *x, i32 width, i32 C, i32 i, const double **row);
+double *transposed(const Exact *phases, const double *x, i32 h, i32 width);
+void inverse_gdn(const Norm *norm, double *x, i32 count);
 
 // walk.c
 #define SYMBOL_LIMIT 8192
@@ -99,9 +130,30 @@ extern i32 height, width;  // of y
 extern i32 *z_hat, *y_hat;  // (h / 4, w / 4, H) and (h, w, M); y_hat in multiples of 2^-12
 void size_of_latents(i32 rows, i32 columns);  // of a picture
 void open_latents(i32 rows, i32 columns);     // the same, and z_hat; not yet y_hat
+double *hyper_input(void);
+u8 table_of(const double *thresholds, double sum);
 void start_walk(void);
+void distribution(const u32 *place, i32 now, i32 has_context, i32 *mu, u8 *row);
 typedef i32 SymbolOf(u32 at, i32 mu, u32 row, i32 *symbol);  // at: in y_hat
 i32 walk(SymbolOf *symbol_of, i32 *error);
+
+// decoder.c
+#define IN_Y 16  // added to errors of stream y
+#define IN_R 32  // and of stream r
+i32 read_hyper(const Tables *t, const u8 *z, u32 length, i32 rows, i32 columns);
+
+// enlarge.c
+void open_enlarging(i32 rows, i32 columns, i32 colours);
+void enlarge_row(const i32 *y, i32 is_last);
+#define MARGIN 3  // of canvases
+extern i16 *x_seen, *r_seen;  // x_tilde - 128 and r_hat (rows + 2 MARGIN, columns + 2 MARGIN, 3)
+extern i32 *features;         // (8 h, 8 w, N)
+i16 *place_of(i16 *canvas, i32 columns, i32 i, i32 j);
+
+// mixture.c
+#define OUTPUTS 50
+typedef struct { i32 tau, range[3][2]; } Alphabet;  // smallest and largest symbol of each colour
+i32 read_sample(const i32 *row, i32 colour, const i32 *before, i32 below, const Alphabet *a, i32 *value);
 
 // convolution.c
 void convolve(const Conv *l, const float *const *tap, i32 step, i32 count, float *out, i32 stride, i32 leak,

@@ -4,20 +4,23 @@
 //
 // A call does a piece, so that whoever calls can show how far it is.
 #include "codec.h"
-#define IN_Y 16  // added to errors of stream y
-
 static float *inverse;  // m'
 static u32 *pixels;     // 16 rows of RGBA, as wide as the padded picture
 static i32 ready;       // rows of them
 
 // Stream z whole: it is small, and before it has proved to be right nothing is allocated on a header's word.
 // Returns an error, or 0. z_hat is in channel, row, column order in the stream.
-i32 EXPORT(decode_start)(const u8 *z, u32 z_length, const u8 *y, u32 y_length, i32 rows, i32 columns) {
+i32 read_hyper(const Tables *t, const u8 *z, u32 length, i32 rows, i32 columns) {
   open_latents(rows, columns);
-  i32 error = rans_open(z, z_length), places = height * width / 16;
+  i32 error = rans_open(z, length), places = height * width / 16;
   for (i32 c = 0; c < n.H && !error; c++)
-    for (i32 p = 0; p < places && !error; p++) error = rans_read(&decoder.z, c, z_hat + p * n.H + c);
-  if (error || (error = rans_close())) return error;
+    for (i32 p = 0; p < places && !error; p++) error = rans_read(t, c, z_hat + p * n.H + c);
+  return error ? error : rans_close();
+}
+
+i32 EXPORT(decode_start)(const u8 *z, u32 z_length, const u8 *y, u32 y_length, i32 rows, i32 columns) {
+  i32 error = read_hyper(&decoder.z, z, z_length, rows, columns);
+  if (error) return error;
   if ((error = rans_open(y, y_length))) return error + IN_Y;
   y_hat = alloc(4 * height * width * n.M);
   start_walk();

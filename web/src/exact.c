@@ -53,23 +53,60 @@ void activate(const Exact *l, double *x, i32 count) {
   for (i32 i = 0; i < count; i += 2) {
     v128_t v = wasm_v128_load(x + i);
     if (l->slope > 0) v = leaky64(v, l->slope);
+    if (l->slope < 0) v = wasm_f64x2_max(v, wasm_f64x2_splat(0));
     v = wasm_f64x2_floor(wasm_f64x2_add(wasm_f64x2_mul(v, scale), half));
     wasm_v128_store(x + i, clamp64(v, ACTIVATION_LIMIT));
   }
 }
 
-// One row (2 width, outputs) of a transposed convolution, 5 x 5 with stride 2, of x (h, width, inputs) that has a
-// margin of one place. Output (2i + a, 2j + c) sees rows i - 1, i, i + 1 for a = 0 and i, i + 1 for a = 1, and
-// columns alike: an ordinary convolution for each of the four phases (a, c), of 9, 6, 6 and 4 taps.
-void transposed_row(const Exact *phases, const double *x, i32 width, i32 row, double *out) {
-  i32 i = row >> 1, a = row & 1, C = phases->inputs, outputs = phases->outputs;
-  const double *centre = x + ((i + 1) * (width + 2) + 1) * C;
+// One row (2 width, outputs) of a transposed convolution, 5 x 5 with stride 2. Output (2i + a, 2j + c) sees rows
+// i - 1, i, i + 1 for a = 0 and i, i + 1 for a = 1, and columns alike: an ordinary convolution for each of the four
+// phases (a, c), of 9, 6, 6 and 4 taps. `row` are the three rows (width, inputs), beside each a place of zeros.
+void transposed_row(const Exact *phases, const double *const *row, i32 width, i32 a, double *out) {
+  i32 C = phases->inputs, outputs = phases->outputs;
   for (i32 c = 0; c < 2; c++) {
     const double *tap[9];
     i32 taps = 0;
-    for (i32 di = a - 1; di < 2; di++)
-      for (i32 dj = c - 1; dj < 2; dj++) tap[taps++] = centre + (di * (width + 2) + dj) * C;
+    for (i32 i = a; i < 3; i++)
+      for (i32 dj = c - 1; dj < 2; dj++) tap[taps++] = row[i] + dj * C;
     sums(phases + 2 * a + c, tap, C, width, out + c * outputs, 2 * outputs);
   }
   activate(phases, out, 2 * width * outputs);
+}
+
+// Rows i - 1, i, i + 1 of a map (h, width, C) that has a margin of one place.
+void rows_around(const double *x, i32 width, i32 C, i32 i, const double **row) {
+  for (i32 k = 0; k < 3; k++) row[k] = x + ((i + k) * (width + 2) + 1) * C;
+}
+
+// The same convolution of a whole map (h, width, inputs), which has a margin as its result has one.
+double *transposed(const Exact *phases, const double *x, i32 h, i32 width) {
+  i32 outputs = phases->outputs, stride = (2 * width + 2) * outputs;
+  double *out = zeroed(8 * (2 * h + 2) * stride);
+  const double *row[3];
+  for (i32 i = 0; i < 2 * h; i++) {
+    rows_around(x, width, phases->inputs, i >> 1, row);
+    transposed_row(phases, row, width, i & 1, out + (i + 1) * stride + outputs);
+  }
+  return out;
+}
+
+// Inverse GDN, X sqrt(beta + sum gamma X^2), of places (count, C): IEEE 754 prescribes every bit of a square root.
+void inverse_gdn(const Norm *norm, double *x, i32 count) {
+  i32 C = norm->gamma.inputs;
+  u32 before = mark();
+  double *square = alloc(8 * count * C), *energy = alloc(8 * count * C);
+  const double *tap = square;
+  v128_t scale = wasm_f64x2_splat(power(-norm->shift)), half = wasm_f64x2_splat(0.5);
+  for (i32 i = 0; i < count * C; i += 2) {
+    v128_t v = clamp64(wasm_v128_load(x + i), NORM_LIMIT);
+    wasm_v128_store(x + i, v), wasm_v128_store(square + i, wasm_f64x2_mul(v, v));
+  }
+  sums(&norm->gamma, &tap, C, count, energy, C);
+  for (i32 i = 0; i < count * C; i += 2) {
+    v128_t v = wasm_f64x2_mul(wasm_f64x2_sqrt(wasm_v128_load(energy + i)), wasm_v128_load(x + i));
+    v = wasm_f64x2_floor(wasm_f64x2_add(wasm_f64x2_mul(v, scale), half));
+    wasm_v128_store(x + i, clamp64(v, ACTIVATION_LIMIT));
+  }
+  release(before);
 }

@@ -96,12 +96,10 @@ static i32 read_escape(i32 offset, i32 size, i32 *symbol) {
   return OK;
 }
 
-i32 rans_read(const Tables *t, u32 row, i32 *symbol) {
+// What is left of a state once a symbol's share is taken off; its lane has the next symbol behind all others.
+static i32 pop(u32 start, u32 frequency) {
   u64 x = r.state[r.lane];
-  u32 slot = (u32)x & 0xFFFF, j = t->bucket[row << 8 | slot >> 8];
-  u64 entry = t->entry[j];
-  while (slot - start_of(entry) > others_of(entry)) entry = t->entry[++j];
-  x = (u64)(others_of(entry) + 1) * (x >> 16) + slot - start_of(entry);
+  x = (u64)frequency * (x >> 16) + ((u32)x & 0xFFFF) - start;
   if (x < LOWEST) {
     if (r.end - r.words < 2) return TRUNCATED;
     x = x << 16 | r.words[0] | (u32)r.words[1] << 8;
@@ -109,10 +107,28 @@ i32 rans_read(const Tables *t, u32 row, i32 *symbol) {
   }
   r.state[r.lane] = x;
   r.lane = (r.lane + 1) & (r.lanes - 1);
+  return OK;
+}
+
+i32 rans_read(const Tables *t, u32 row, i32 *symbol) {
+  u32 slot = (u32)r.state[r.lane] & 0xFFFF, j = t->bucket[row << 8 | slot >> 8];
+  u64 entry = t->entry[j];
+  while (slot - start_of(entry) > others_of(entry)) entry = t->entry[++j];
+  i32 error = pop(start_of(entry), others_of(entry) + 1);
+  if (error) return error;
   *symbol = (i32)(entry >> 32);
   i32 is_escape = start_of(entry) + others_of(entry) == 0xFFFF;  // the last one of its row
   return is_escape ? read_escape(t->offset[row], t->size[row], symbol) : OK;
 }
+
+i32 rans_open_simple(const u8 *data, u32 length) {
+  i32 error = rans_open(data, length);
+  return error ? error : r.lanes > 1 || r.codes_length ? BAD_HEADER : OK;
+}
+
+u32 rans_slot(void) { return (u32)r.state[0] & 0xFFFF; }
+
+i32 rans_pop(u32 start, u32 frequency) { return pop(start, frequency); }
 
 // What an encoder wrote ends with all states where they began, and nothing left over.
 i32 rans_close(void) {

@@ -11,7 +11,6 @@
 #define GROUP 32    // places whose distributions are computed at once: of any size
 #define REACH_Y 2   // of a context, in rows and columns
 #define TAPS 12     // places of the other colour in 5 x 5
-#define INPUT_LIMIT 4096
 
 i32 height, width;
 i32 *z_hat, *y_hat;
@@ -33,19 +32,25 @@ void open_latents(i32 rows, i32 columns) {
   z_hat = alloc(4 * height / 4 * (width / 4) * n.H);
 }
 
-static void hyper_synthesis(void) {
-  i32 h = height / 4, w = width / 4, between = decoder.h_s[0]->outputs;
-  u32 before = mark();
-  double *x = zeroed(8 * (h + 2) * (w + 2) * n.H), *y = zeroed(8 * (2 * h + 2) * (2 * w + 2) * between);
-  double *row = alloc(8 * width * n.K);
+// z_hat as networks see it, with a margin.
+double *hyper_input(void) {
+  i32 h = height / 4, w = width / 4;
+  double *x = zeroed(8 * (h + 2) * (w + 2) * n.H);
   for (i32 i = 0; i < h; i++)
     for (i32 k = 0; k < w * n.H; k++)
       x[((i + 1) * (w + 2) + 1) * n.H + k] = most(-INPUT_LIMIT, least(INPUT_LIMIT, z_hat[i * w * n.H + k]));
-  for (i32 i = 0; i < 2 * h; i++)
-    transposed_row(decoder.h_s[0], x, w, i, y + ((i + 1) * (2 * w + 2) + 1) * between);
+  return x;
+}
+
+static void hyper_synthesis(void) {
+  i32 h = height / 4, w = width / 4, between = decoder.h_s[0]->outputs;
+  u32 before = mark();
+  double *y = transposed(decoder.h_s[0], hyper_input(), h, w), *out = alloc(8 * width * n.K);
+  const double *row[3];
   for (i32 i = 0; i < height; i++) {
-    transposed_row(decoder.h_s[1], y, 2 * w, i, row);
-    for (i32 k = 0; k < width * n.K; k++) psi[i * width * n.K + k] = (i32)row[k];
+    rows_around(y, 2 * w, between, i >> 1, row);
+    transposed_row(decoder.h_s[1], row, 2 * w, i & 1, out);
+    for (i32 k = 0; k < width * n.K; k++) psi[i * width * n.K + k] = (i32)out[k];
   }
   release(before);
 }
@@ -78,15 +83,15 @@ static void gather(u32 place, double *to) {
 }
 
 // How many thresholds are not above a sum.
-static u8 table_of(double sum) {
+u8 table_of(const double *thresholds, double sum) {
   u32 k = 0;
   for (u32 step = SHAPES / 2; step; step >>= 1)
-    if (decoder.thresholds[k + step - 1] <= sum) k += step;
+    if (thresholds[k + step - 1] <= sum) k += step;
   return (u8)k;
 }
 
 // mu, in multiples of 2^-12, and the table's row of up to GROUP places: (now, M) each.
-static void distribution(const u32 *place, i32 now, i32 has_context, i32 *mu, u8 *row) {
+void distribution(const u32 *place, i32 now, i32 has_context, i32 *mu, u8 *row) {
   struct Decoder *d = &decoder;
   i32 K = n.K, M = n.M, seen = TAPS * d->context.inputs;
   u32 before = mark();
@@ -115,7 +120,7 @@ static void distribution(const u32 *place, i32 now, i32 has_context, i32 *mu, u8
     mu[i] = (i32)wasm_f64x2_extract_lane(v, 0), mu[i + 1] = (i32)wasm_f64x2_extract_lane(v, 1);
   }
   sums(&d->index, tap, K, now, g, M);
-  for (i32 i = 0; i < now * M; i++) row[i] = table_of(g[i]);
+  for (i32 i = 0; i < now * M; i++) row[i] = table_of(d->thresholds, g[i]);
   release(before);
 }
 

@@ -1,4 +1,4 @@
-// Weights: two files that tools/web_weights.py writes, taken apart in the order in which it writes them.
+// Weights: files that tools/web_weights.py and web_near_lossless.py write, taken apart in the order in which they do.
 //
 // A file starts with a magic number and the widths. There are no names in it, and nothing to parse: every array
 // starts at a multiple of 8 bytes. Floats are stored as float16 and integers as int16, like in
@@ -6,10 +6,12 @@
 #include "codec.h"
 #define DECODER 0x33444C43  // "CLD3"
 #define ENCODER 0x33454C43  // "CLE3"
+#define NEAR 0x334E4C43     // "CLN3"
 
 struct Widths n;
 struct Decoder decoder;
 struct Encoder encoder;
+struct NearLossless near_lossless;
 static const u8 *next;  // what is read next
 
 static const void *take(u32 bytes) {
@@ -88,5 +90,29 @@ i32 EXPORT(load_encoder)(const u8 *file, u32 length) {
   for (i32 i = 0; i < 13; i++) e->g_a[i] = take_conv();
   for (i32 i = 0; i < 3; i++) e->h_a[i] = take_conv();
   e->costs = take(4 * SHAPES * REACH);
+  return next != file + length;
+}
+
+static const i32 *take_function(void) {
+  const i32 *size = take(8);
+  return take(4 * size[0]);
+}
+
+i32 EXPORT(load_near_lossless)(const u8 *file, u32 length) {
+  if (!starts_with(file, NEAR, length)) return 1;
+  struct NearLossless *m = &near_lossless;
+  m->z = take_tables(), m->y = take_tables();
+  for (i32 layer = 0; layer < 2; layer++)
+    for (i32 phase = 0; phase < 4; phase++) m->h_s[layer][phase] = take_exact();
+  m->scale = take_exact(), m->thresholds = take(8 * SHAPES);
+  for (i32 layer = 0; layer < UPS; layer++) {
+    for (i32 phase = 0; phase < 4; phase++) m->g_s[layer][phase] = take_exact();
+    if (layer < UPS - 1) m->norm[layer].gamma = take_exact(), m->norm[layer].shift = m->norm[layer].gamma.shift;
+  }
+  for (i32 phase = 0; phase < 4; phase++) m->features[phase] = take_exact();
+  m->neighbours = take_exact();
+  for (i32 k = 0; k <= TRAINED_TAU; k++)
+    for (i32 layer = 0; layer < PIXELWISE; layer++) m->pixel[k][layer] = take_exact();
+  m->rate = take_function(), m->tanh = take_function(), m->exp = take_function(), m->logistic = take_function();
   return next != file + length;
 }
