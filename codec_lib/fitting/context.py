@@ -9,11 +9,7 @@ of the scale of a Laplace density:
 
 A framework would keep a tensor of all places for each of these steps, and memory would set the pace. Here
 a block of columns goes through forward and backward while it stays in the first cache; what is read and
-written are the latents. With u = y - mu, A = exp(-|1/2 - |u|| / b), B = exp(-(1/2 + |u|) / b) all
-derivatives come from two exponentials, on both sides of |u| = 1/2:
-
-    P = 1 - (A + B) / 2 inside, (A - B) / 2 outside
-    dP/d|u| = -(A - B) / 2b,    dP/ds = -((1/2 - |u|) A + (1/2 + |u|) B) / 2b
+written are the latents. P and its derivatives are in `codec_lib.fitting.laplace`.
 
 Source: Ladune et al., "COOL-CHIC", ICCV 2023 (the network); the loops are this library's.
 """
@@ -26,12 +22,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy import float32
 
-from codec_lib.fitting.vector import BLOCK, exp, fast, log
+from codec_lib.fitting.laplace import laplace
+from codec_lib.fitting.vector import BLOCK, fast
 
 C = 16  # values that a place sees; a constant, so that loops over them are unrolled
 MARGIN = 4  # zeros around a grid: above, left and below
 PLANES = 3  # a grid, the next coarser one and the one after that, both enlarged to its size
-LOG_SCALE = -4.0, 5.0  # range of s: 0.018 to 148
 # plane, rows down, columns right. In coarser grids all is known, also what lies below and to the right.
 NEIGHBOURS = np.array(
     [
@@ -41,8 +37,6 @@ NEIGHBOURS = np.array(
     ],
     dtype=np.int64,
 )  # fmt: skip
-CENTRE, BOUND = float32(0.5), float32(1e-30)
-BITS = float32(1.4426950408889634)  # in a nat
 
 
 class Network(NamedTuple):
@@ -55,6 +49,15 @@ class Network(NamedTuple):
     wo: np.ndarray  # (2 * C,)
     ws: np.ndarray  # (2 * C,)
     bo: np.ndarray  # (2,)
+
+
+@fast
+def look(planes, row, left, x):
+    """Copy what a block of places sees, C rows, out of planes float32 (3, rows, columns)."""
+    for k in range(C):
+        p, r, c = (NEIGHBOURS[k, 0], row + MARGIN + NEIGHBOURS[k, 1], left + MARGIN + NEIGHBOURS[k, 2])
+        for j in range(BLOCK):
+            x[k * BLOCK + j] = planes[p, r, c + j]
 
 
 @fast
@@ -192,35 +195,6 @@ def outputs_back(x, h2, net, gmu, gs, grad, g2, g0):
 
 
 @fast
-def laplace(y, mu, s, count, gmu, gs):
-    """Bits of the first `count` places of a block, and their derivatives by mu and by s."""
-    low, high = float32(LOG_SCALE[0]), float32(LOG_SCALE[1])
-    bits = float32(0)
-    for j in range(BLOCK):
-        t = min(max(s[j], low), high)
-        u = y[j] - mu[j]
-        au, r = abs(u), exp(-t)  # r = 1 / b
-        near = exp(-abs(CENTRE - au) * r)
-        far = exp(-(CENTRE + au) * r)
-        inside = au < CENTRE
-        unit = exp(-r)
-        p = float32(1) - CENTRE * (near + far) if inside else CENTRE * (float32(1) - unit)
-        p = max(p, BOUND)
-        ratio = CENTRE * r / p
-        cost = -log(p) + (float32(0) if inside else (au - CENTRE) * r)
-        # outside p is P / A, so A is 1 and B is unit
-        d = ratio * (near - far) if inside else r
-        e = ratio * ((CENTRE - au) * near + (CENTRE + au) * far if inside else unit)
-        e = e if inside else float32(2) * CENTRE * e - (au - CENTRE) * r
-        kept = j < count
-        bits += cost if kept else float32(0)
-        d = d if u > float32(0) else -d
-        gmu[j] = -d * BITS if kept else float32(0)
-        gs[j] = e * BITS if kept and s[j] == t else float32(0)
-    return bits * BITS
-
-
-@fast
 def sweep(planes, top, bottom, width, net, grad, gplanes, is_forward):
     """Bits of the rows `top` to `bottom` of a grid; gradients are added to `grad` and `gplanes`.
 
@@ -243,14 +217,7 @@ def sweep(planes, top, bottom, width, net, grad, gplanes, is_forward):
     for row in range(top, bottom):
         for left in range(0, width, BLOCK):
             count = min(BLOCK, width - left)
-            for k in range(C):
-                p, r, c = (
-                    NEIGHBOURS[k, 0],
-                    row + MARGIN + NEIGHBOURS[k, 1],
-                    left + MARGIN + NEIGHBOURS[k, 2],
-                )
-                for j in range(BLOCK):
-                    x[k * BLOCK + j] = planes[p, r, c + j]
+            look(planes, row, left, x)
             for j in range(BLOCK):
                 y[j] = planes[0, row + MARGIN, left + MARGIN + j]
             hidden(x, net.w1, net.b1, h1)
@@ -281,3 +248,22 @@ def sweep(planes, top, bottom, width, net, grad, gplanes, is_forward):
             for j in range(BLOCK):
                 gplanes[0, row - top + MARGIN, left + MARGIN + j] -= gmu[j]
     return total
+
+
+@fast
+def predict(planes, top, bottom, width, net, mu_map, s_map):
+    """Means and log-scales of the rows `top` to `bottom` of a grid, into maps of its size."""
+    x, h1, h2 = (
+        np.empty(C * BLOCK, np.float32),
+        np.empty(C * BLOCK, np.float32),
+        np.empty(C * BLOCK, np.float32),
+    )
+    mu, s = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    for row in range(top, bottom):
+        for left in range(0, width, BLOCK):
+            look(planes, row, left, x)
+            hidden(x, net.w1, net.b1, h1)
+            hidden(h1, net.w2, net.b2, h2)
+            outputs(x, h2, net, mu, s)
+            for j in range(min(BLOCK, width - left)):
+                mu_map[row, left + j], s_map[row, left + j] = mu[j], s[j]

@@ -3,7 +3,8 @@ r"""The loop that fits grids and networks to one picture.
 What is minimized is bits + w sum (x_hat - x)^2, the file's length and its error in one currency. First both
 grids and networks move, while rounding gets harder (`grids.soften`); then the grids stay integers and the
 networks get used to them. Every so often the loss of the really rounded grids is taken, and the best state
-so far is kept: it is what comes back, also from a fit that is interrupted.
+so far is kept: it is what comes back, also from a fit that is interrupted. In the end single latents take
+steps that were tried (`codec_lib.fitting.descent`), and the networks get used to those.
 """
 
 import math
@@ -14,15 +15,19 @@ import numpy as np
 from numpy import float32
 
 from codec_lib.fitting import grids
-from codec_lib.fitting.parameters import COUNT, GRIDS
+from codec_lib.fitting.descent import Descent
+from codec_lib.fitting.parameters import COUNT, GRIDS, matrices
 from codec_lib.fitting.passes import Passes
+from codec_lib.fitting.soap import Soap
 
 CHECK = 50  # iterations between two looks at the rounded grids
-GRID_RATE, NETWORK_RATE, LAST_RATE = 0.16, 0.005, 0.001
+GRID_RATE, NETWORK_RATE, LAST_RATE = 0.16, 0.01, 0.002
 TEMPERATURE, SIGMA = (0.35, 0.08), (0.22, 0.15)  # from the first iteration to the last
-GRID_DECAY, NETWORK_DECAY = (0.8, 0.97), (0.95, 0.95)
-LAST_SHARE = 0.04  # of all iterations, with grids that stay
-WARM = 30  # iterations until the networks move at full rate
+GRID_DECAY, NETWORK_DECAY = (0.8, 0.97), 0.95
+LAST_SHARE = 0.06  # of all iterations, with grids that stay
+DESCENTS = 2
+DESCENT_FROM = 500  # iterations: shorter fits gain more from iterations than from a descent of that time
+WARM = 100  # iterations until the networks move at full rate
 
 # iterations done, all iterations, bits, squared error
 Report = Callable[[int, int, float, float], None]
@@ -46,10 +51,10 @@ class Fit:
 
     def __init__(self, x: np.ndarray, weight: float, start: np.ndarray, seed: int = 0):
         self.passes, self.weight = Passes(x), weight
-        self.vector = start.astype(np.float32)
+        self.start, self.vector = start, start.astype(np.float32)
         self.latents = [np.zeros(size, np.float32) for size in self.passes.sizes]
         self.moments = [[np.zeros_like(latent) for latent in self.latents] for _ in range(2)]
-        self.network_moments = np.zeros((2, COUNT), np.float32)
+        self.soap = Soap(COUNT, matrices(), NETWORK_DECAY)
         self.random = np.random.default_rng(seed)
         count = self.latents[0].size
         self.noise = self.random.standard_normal(count + max(4096, count // 2), dtype=np.float32)
@@ -58,11 +63,18 @@ class Fit:
 
     def run(self, iterations: int, report: Report | None = None) -> State:
         """Fit for some iterations, and return the best state; Ctrl-C ends it early."""
-        last = round(iterations * LAST_SHARE)
+        descents = DESCENTS if iterations >= DESCENT_FROM else 0
+        last = round(iterations * LAST_SHARE / (1 + descents))
+        done = iterations - last * (1 + descents)
         try:
-            self.move(iterations - last, lambda done: self.check(report, done, iterations))
-            self.restore()
-            self.settle(last, lambda done: self.check(report, iterations - last + done, iterations))
+            self.move(done, lambda count: self.check(report, count, iterations))
+            for turn in range(1 + descents):
+                self.restore()
+                if turn:
+                    Descent(self.passes, self.latents, self.vector, self.weight).run(self.random)
+                    self.check(report, done, iterations)
+                self.settle(last, lambda count, done=done: self.check(report, done + count, iterations))
+                done += last
         except KeyboardInterrupt:
             pass
         self.restore()
@@ -84,11 +96,8 @@ class Fit:
 
     def settle(self, count: int, check: Callable[[int], None]) -> None:
         """Fit the networks to the rounded grids, which stay."""
-        self.network_moments[:] = 0
-        self.steps = 0
         for i in range(count):
             self._gradients()
-            self.steps += 1
             self._move_networks(LAST_RATE * (0.5 + 0.5 * math.cos(math.pi * i / count)))
             if (i + 1) % CHECK == 0 or i + 1 == count:
                 check(i + 1)
@@ -133,8 +142,7 @@ class Fit:
         return [self.noise[s : s + latent.size] for s, latent in zip(starts, self.latents, strict=True)]
 
     def _move_grids(self, rate: float) -> None:
-        decay1, decay2 = GRID_DECAY
-        factors = [float32(v) for v in (rate, decay1, decay2, *self._corrections(GRID_DECAY))]
+        factors = [float32(v) for v in (rate, *GRID_DECAY, *self._corrections())]
 
         def work(piece: tuple[int, int, int]) -> None:
             k, top, bottom = piece
@@ -152,13 +160,7 @@ class Fit:
         self.passes.each(work, self.passes.pieces)
 
     def _move_networks(self, rate: float) -> None:
-        decay1, decay2 = NETWORK_DECAY
-        first, second = self.network_moments
-        g = self.passes.gradient
-        first += (1 - decay1) * (g - first)
-        second += (1 - decay2) * (g * g - second)
-        correction1, correction2 = self._corrections(NETWORK_DECAY)
-        self.vector -= rate * first * correction1 / (np.sqrt(second * correction2) + 1e-8)
+        self.vector -= rate * self.soap.step(self.passes.gradient)
 
-    def _corrections(self, decays: tuple[float, float]) -> list[float]:
-        return [1 / (1 - decay**self.steps) for decay in decays]
+    def _corrections(self) -> list[float]:
+        return [1 / (1 - decay**self.steps) for decay in GRID_DECAY]

@@ -4,6 +4,7 @@ The vector has five groups. Weights and biases of the probability network and of
 groups of their own, since each group is written in one step size, a power of two.
 """
 
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -13,17 +14,18 @@ from codec_lib.fitting.synthesis import COLOURS, HIDDEN, INPUTS, Synthesis
 from codec_lib.fitting.upsampling import BICUBIC, TAPS
 
 GRIDS = INPUTS  # resolutions, each half of the one before
-GROUPS = {
-    "context weights": {"w1": C * C, "w2": C * C, "wo": 2 * C, "ws": 2 * C},
-    "context biases": {"b1": C, "b2": C, "bo": 2},
-    "taps": {"taps": TAPS * (GRIDS - 1)},
+GROUPS: dict[str, dict[str, tuple[int, ...]]] = {
+    "context weights": {"w1": (C, C), "w2": (C, C), "wo": (2, C), "ws": (2, C)},
+    "context biases": {"b1": (C,), "b2": (C,), "bo": (2,)},
+    "taps": {"taps": (TAPS * (GRIDS - 1),)},
     "synthesis weights": {
-        "v1": HIDDEN * INPUTS, "v2": COLOURS * HIDDEN, "s": COLOURS * INPUTS,
-        "k1": 27 * COLOURS, "k2": 27 * COLOURS,
+        "v1": (HIDDEN, INPUTS), "v2": (COLOURS, HIDDEN), "s": (COLOURS, INPUTS),
+        "k1": (COLOURS, 9 * COLOURS), "k2": (COLOURS, 9 * COLOURS),
     },
-    "synthesis biases": {"d1": HIDDEN, "d2": COLOURS, "c1": COLOURS, "c2": COLOURS},
+    "synthesis biases": {"d1": (HIDDEN,), "d2": (COLOURS,), "c1": (COLOURS,), "c2": (COLOURS,)},
 }  # fmt: skip
-SIZES = {name: size for group in GROUPS.values() for name, size in group.items()}
+SHAPES = {name: shape for group in GROUPS.values() for name, shape in group.items()}
+SIZES = {name: prod(shape) for name, shape in SHAPES.items()}
 COUNT = sum(SIZES.values())
 
 
@@ -37,8 +39,7 @@ class Parts(NamedTuple):
 
 def parts(vector: np.ndarray) -> Parts:
     """Views of a vector (COUNT,)."""
-    ends = np.cumsum(list(SIZES.values()))
-    views = {name: vector[end - size : end] for (name, size), end in zip(SIZES.items(), ends, strict=True)}
+    views = {name: vector[where] for name, where in places().items()}
     return Parts(
         Network(*(views[name] for name in ("w1", "b1", "w2", "b2", "wo", "ws", "bo"))),
         views["taps"].reshape(GRIDS - 1, TAPS),
@@ -46,11 +47,22 @@ def parts(vector: np.ndarray) -> Parts:
     )
 
 
+def places() -> dict[str, slice]:
+    """Where each member of a group lies in the vector."""
+    ends = np.cumsum(list(SIZES.values())).tolist()
+    return {name: slice(end - size, end) for (name, size), end in zip(SIZES.items(), ends, strict=True)}
+
+
+def matrices() -> list[tuple[slice, tuple[int, int]]]:
+    """Where the weights of layers lie in the vector, and their shapes."""
+    return [(places()[name], (shape[0], shape[1])) for name, shape in SHAPES.items() if len(shape) == 2]
+
+
 def groups() -> dict[str, slice]:
     """Where each group lies in the vector."""
     found, start = {}, 0
     for name, members in GROUPS.items():
-        found[name] = slice(start, start + sum(members.values()))
+        found[name] = slice(start, start + sum(SIZES[member] for member in members))
         start = found[name].stop
     return found
 

@@ -40,7 +40,7 @@ from codec_lib.training.objectives import Objective
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
 
-ITERATIONS = (100, 200, 400, 700, 1200, 2500, 5000, 10_000, 20_000, 40_000)  # of each effort
+ITERATIONS = (100, 200, 400, 700, 1600, 4000, 8000, 12_000, 20_000, 40_000)  # of each effort
 
 
 class Fitted(Model):
@@ -85,9 +85,7 @@ class Fitted(Model):
     def write(self, fit: Fit, state: State) -> Sections:
         """The sections of a state that a fit has found, the last one or one on its way; it can go on."""
         fit.passes.harden(state.grids)
-        vector, n = rounding.choose(
-            state.vector, self.start_vector, self.frozen.tables("n"), partial(_cost, fit)
-        )
+        vector, n = rounding.choose(state.vector, fit.start, self.frozen.tables("n"), partial(_cost, fit))
         fit.passes.harden(fit.latents)
         y = coder.encode(state.grids, parts(vector).network, self.frozen.laplace_tables("y"))
         return {"n": n, "y": y}

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from codec_lib.fitting import context, grids, residual, synthesis, upsampling
+from codec_lib.fitting import context, grids, laplace, residual, synthesis, upsampling
 from codec_lib.fitting.context import BLOCK, MARGIN, NEIGHBOURS, C, Network
 from codec_lib.fitting.parameters import COUNT, GRIDS, fresh, parts
 from codec_lib.fitting.passes import Passes
@@ -48,7 +48,7 @@ def test_the_probability_network(height, width):
     h1 = (w1 @ x + b1[:, None] + x).relu()
     h2 = (w2 @ h1 + b2[:, None] + h1).relu()
     mu, s = wo @ h2 + ws @ x + bo[:, None]
-    b, distance = s.clamp(*context.LOG_SCALE).exp(), -(y - mu).abs()
+    b, distance = s.clamp(*laplace.LOG_SCALE).exp(), -(y - mu).abs()
 
     def below(t):  # the cumulative function of a Laplace density
         half = 0.5 * torch.exp(-t.abs())
