@@ -16,6 +16,7 @@ from codec_lib.models.diagrams.parts import Box, Line
 from codec_lib.models.scale_hyperprior import ScaleHyperprior
 from codec_lib.viz.architectures import architecture
 from codec_lib.viz.diagram import STYLE, WIDTH, Diagram
+from codec_lib.viz.formulas import plain
 
 CONVOLUTIONS = nn.Conv2d, nn.ConvTranspose2d, nn.Conv3d
 SMALLEST = 9  # pixels of a letter on a phone, whose column is as wide as a drawing
@@ -75,9 +76,14 @@ def test_every_line_is_in_the_drawing_and_in_its_words(drawn):
     words = svg(diagram).get("aria-label")
     assert words == repr(diagram)
     for line in lines(diagram):
-        plain = re.sub(r"[$_{}]", "", line.text)
-        assert any(plain.strip() == text.strip() for text in texts), line.text
+        shown = re.sub(r"[$_{}]", "", line.text)
+        assert any(shown.strip() == text.strip() for text in texts), line.text
         assert line.text.replace("$", "").strip() in words
+
+
+def test_words_have_no_marks_and_keep_the_bars_of_formulas():
+    assert plain("Q of $y - μ$,|AE") == "Q of y - μ, AE"
+    assert plain("$h_a$ of $|y|$, bits $t$, $x̂_{t-1}$") == "h_a of |y|, bits t, x̂_t-1"
 
 
 def test_other_widths_give_another_drawing():

@@ -60,7 +60,8 @@ class Diagram:
         parts = []
         for level in self.levels:
             coder = level.coder
-            parts.append(f"encoder: {_said(level.down)} → {plain(coder.before)} → file: {coder.file}")
+            sent = f"{plain(coder.before)} → file: {plain(coder.file)}"
+            parts.append(f"encoder: {_said(level.down)} → {sent}")
             prior = f", given {_said([level.prior])}" if level.prior else ""
             parts.append(f"decoder: {plain(coder.after)}{prior} → {_said(level.up)}")
         return f"{self.name}. " + "; ".join(parts)

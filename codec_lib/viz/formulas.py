@@ -9,8 +9,12 @@ from collections.abc import Iterator
 
 
 def plain(text: str) -> str:
-    """Words without the marks of formulas and of new lines."""
-    return re.sub(r"[${}]", "", text).replace("|", ", ")
+    """Words without the marks of formulas and of new lines; a bar of a formula stays."""
+    pieces = [
+        re.sub("[{}]", "", part) if k % 2 else re.sub(r",?\|", ", ", part)
+        for k, part in enumerate(text.split("$"))
+    ]
+    return "".join(pieces)
 
 
 def _chunks(text: str) -> Iterator[tuple[str, bool, bool]]:

@@ -15,13 +15,13 @@ from codec_lib.models.recurrent import Gain
 @levels_of.register
 def _(model: IterativeCodec) -> tuple[str, Sequence[Level]]:
     encoder, decoder = model.encoder, model.decoder
-    down: list[Node] = [Tensor("$r_t$", "$= x - x̂_{t-1}$")]
+    down: list[Node] = [Tensor("$r_{t-1}$", "$= x - x̂_{t-1}$")]
     is_scaled = model.gain is not None
     if isinstance(model.gain, Gain):
         lines = lines_of(model.gain.layers)
-        down.append(Box("$g_t = G(x̂_{t-1})$", lines, of=("gain",)))
+        down.append(Box("$g_{t-1} = G(x̂_{t-1})$", lines, of=("gain",)))
     if is_scaled:
-        down.append(Step("× $g_t$", () if isinstance(model.gain, Gain) else ("gain",)))
+        down.append(Step("× $g_{t-1}$", () if isinstance(model.gain, Gain) else ("gain",)))
     first, firsts = (encoder.get_submodule("first"), decoder.get_submodule("firsts"))
     activations = [network.get_submodule("activation") for network in (encoder, decoder)]
     down += [
@@ -37,7 +37,7 @@ def _(model: IterativeCodec) -> tuple[str, Sequence[Level]]:
     up: list[Node] = [
         Tensor("$b_t$", size(BITS, STRIDE)),
         Box("$D$, remembers", lines, of=("decoder",)),
-        Step("÷ $g_t$, $+ x̂_{t-1}$" if is_scaled else "$+ x̂_{t-1}$"),
+        Step("÷ $g_{t-1}$, $+ x̂_{t-1}$" if is_scaled else "$+ x̂_{t-1}$"),
         Tensor("$x̂_t$", "3 × H × W"),
     ]
     if model.scheme == "one-shot":
