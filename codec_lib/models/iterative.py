@@ -1,11 +1,11 @@
 r"""Codecs that send a picture again and again, each time what is still missing.
 
-    r_t = x - x_hat_(t-1)  --> E --> B --> b_t      BITS bits at each 16 x 16 pixels: 1/8 bit a pixel
+    r_(t-1) = x - x_hat_(t-1)  --> E --> B --> b_t      BITS bits at each 16 x 16 pixels: 1/8 bit a pixel
     b_t --> D --> x_hat_t                           from b_1 to b_t, by one of four schemes
 
 Both networks remember: their layers are recurrent cells. A file holds the bits of each iteration in a
 section of its own and may be cut behind any of them: every iteration is a stage. How bits are coded,
-`BitsPrior` knows. The encoder runs the decoder to find r_t. Should another machine's floats differ, it
+`BitsPrior` knows. The encoder runs the decoder to find r_(t-1). Should another machine's floats differ, it
 shows other pixels, but it reads the same bits. A large picture is coded window by window, so that memory
 does not grow with it.
 

@@ -4,8 +4,8 @@ Priming: before the first iteration counts, both networks run k times on its inp
 picture, the decoder on the first bits. What they put out is thrown away, what they remember is kept. It
 costs time and no bits. Diffusion does the same before every iteration.
 
-    iteration 1    E(r_1) k + 1 times   -->  b_1   -->  D(b_1) k + 1 times
-    iteration t    E(r_t) once, with diffusion k + 1 times  -->  b_t  -->  D(b_t) as often
+    iteration 1    E(r_0) k + 1 times   -->  b_1   -->  D(b_1) k + 1 times
+    iteration t    E(r_(t-1)) once, with diffusion k + 1 times  -->  b_t  -->  D(b_t) as often
 
 Spatially adaptive bit rate: a tile that is good enough sends no more bits. A map, coded in the first
 stage, says how many iterations each tile has. (The paper stops tiles after training. Here both networks are
