@@ -97,7 +97,8 @@ def _end(rows: list[Row], place: str) -> int:
     wrong = [row for row in rows if row.get("error")]
     skipped = sum(bool(row.get("skipped")) for row in rows)
     total = sum(row.get("bytes", 0) for row in rows if not row.get("error"))
-    print(f"pictures  {len(rows) - len(wrong)}, {skipped} of them done before")
+    before = f", {skipped} of them done before" if skipped else ""
+    print(f"pictures  {len(rows) - len(wrong)}{before}")
     print(f"bytes     {total}")
     if not wrong:
         return 0
