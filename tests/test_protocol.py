@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +149,13 @@ def test_it_goes_through_the_command_line(toy, tmp_path):
     assert np.array_equal(cl.decode(file.read_bytes()), np.asarray(PHOTO))
     assert "planes        8" in done[4].stdout.splitlines()
     assert json.loads((tmp_path / "toy.json").read_text())["rows"][1]["psnr"] == float("inf")
+
+
+def test_every_package_of_the_library_is_installed(repository):
+    """What is listed is what is there; results lie elsewhere."""
+    listed = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = {
+        ".".join(path.parent.relative_to(repository).parts)
+        for path in (repository / "codec_lib").rglob("__init__.py")
+    }
+    assert set(listed) == found | {"codec_lib.results"}

@@ -17,6 +17,7 @@ neighbours in coarser grids are this library's.
 """
 
 import math
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -71,8 +72,12 @@ class Fitted(Model):
         """The sections of a picture. Ctrl-C ends the fit early; what it has found by then is written."""
         fit = self.begin(levels, setting)
         try:
-            state = fit.run(ITERATIONS[effort], partial(_report, fit.passes.x.size))
-            return self.write(fit, state)
+            told = partial(_report, fit.passes.x.size)
+            state = fit.run(ITERATIONS[effort], told)
+            sections = self.write(fit, state)
+            with suppress(KeyboardInterrupt):  # the file is there
+                told(ITERATIONS[effort], ITERATIONS[effort], *self._ends(fit, state, sections))
+            return sections
         finally:
             fit.passes.close()
 
@@ -89,6 +94,13 @@ class Fitted(Model):
         fit.passes.harden(fit.latents)
         y = coder.encode(state.grids, parts(vector).network, self.frozen.laplace_tables("y"))
         return {"n": n, "y": y}
+
+    def _ends(self, fit: Fit, state: State, sections: Sections) -> tuple[float, float]:
+        """Bits and squared error of what was written, with parameters as a decoder has them."""
+        vector = rounding.decode(sections["n"], fit.start, self.frozen.tables("n"))
+        fit.passes.harden(state.grids)
+        fit.passes.picture(vector)
+        return 8 * sum(map(len, sections.values())), fit.passes.error()
 
     def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:
         """The integers of the grids, by level, and the parameters in units of 2^-12.
