@@ -10,6 +10,10 @@ turned back:
 The bases follow their averages by one power iteration and an orthogonalization every few steps. Parameters
 that are no matrix are left to Adam.
 
+With equal decays a step of Adam is at most 1, since a mean is no larger than the root of the mean square. A
+basis that has just moved breaks that: squares were averaged along the old directions, and where these were
+empty, the step would be without bound, above all in a picture of a few pixels. So 1 is its limit.
+
 Source: Vyas et al., "SOAP: Improving and stabilizing Shampoo using Adam", ICLR 2025.
 """
 
@@ -68,6 +72,7 @@ class Soap:
         self.second += (1 - self.decay) * (gradient**2 - self.second)
         correction = 1 / (1 - self.decay**self.steps)
         step = mean * correction / (np.sqrt(self.second * correction) + TINY)
+        step = step.clip(-1, 1)
         for where, shape, basis in self.matrices:
             step[where] = basis.turn_back(step[where].reshape(shape)).ravel()
         return step

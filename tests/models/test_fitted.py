@@ -190,6 +190,13 @@ def test_an_interrupted_fit_keeps_the_best_so_far(model):
     assert model.decompress(sections, 6.0, 48, 48).shape == (1, 3, 48, 48)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 3)])
+def test_parameters_do_not_run_away_in_a_tiny_picture(model, size):
+    """Its gradients have few directions, and nothing holds parameters along the others."""
+    state = model.begin(levels(*size[::-1]), 8.0).run(600)
+    assert np.abs(state.vector).max() < 4
+
+
 def test_threads_do_not_change_a_fit(monkeypatch):
     x = levels(72, 80)[0].numpy().astype(np.float32) / 255
     found = []

@@ -65,3 +65,19 @@ class Page:
     def rgba(self, name: str, width: int, height: int) -> np.ndarray:
         """The pixels of a decoded file, uint8 (height, width, 4)."""
         return np.fromfile(self.folder / f"{name}.rgba", np.uint8).reshape(height, width, 4)
+
+
+def turned(content: bytes, layer: bytes, head: int) -> bytes:
+    """Published weights with one weight of a layer turned round; the int16 of the layer begin at `head`."""
+    assert content.count(layer) == 1
+    values = np.frombuffer(layer[head:], "<i2").copy()
+    values[np.abs(values.astype(int)).argmax()] *= -1
+    return content.replace(layer, layer[:head] + values.tobytes())
+
+
+def copied(site: Path, target: Path, **changed: bytes) -> Path:
+    """The published files in another folder, some of them changed."""
+    target.mkdir()
+    for path in site.iterdir():
+        (target / path.name).write_bytes(changed.get(path.name, path.read_bytes()))
+    return target

@@ -13,7 +13,7 @@ from codec_lib import container, weights
 from codec_lib.models.base import TransformCodec
 from tests import icc
 from tests.web.conftest import PICTURES
-from tests.web.page import Page
+from tests.web.page import Page, copied, turned
 from tools import web_weights
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "files"
@@ -106,17 +106,9 @@ def test_a_colour_profile_goes_into_the_png(page):
 def test_one_changed_weight_is_seen(site, tmp_path):
     """The control: were the comparison blind, this would pass."""
     listed = json.loads((site / "weights.json").read_text())["decoder"]["file"]
-    intact = (site / listed).read_bytes()
-    arrays = web_weights.Arrays(weights.find(web_weights.NAME))
-    layer = arrays.exact("parameters.0")
-    assert intact.count(layer) == 1
-    values = np.frombuffer(layer[24 + 8 * web_weights.K :], "<i2").copy()
-    values[np.abs(values.astype(int)).argmax()] *= -1
-    changed = intact.replace(layer, layer[: 24 + 8 * web_weights.K] + values.tobytes())
-    other = tmp_path / "site"
-    other.mkdir()
-    for path in site.iterdir():
-        (other / path.name).write_bytes(changed if path.name == listed else path.read_bytes())
+    layer = web_weights.Arrays(weights.find(web_weights.NAME)).exact("parameters.0")
+    changed = turned((site / listed).read_bytes(), layer, 24 + 8 * web_weights.K)
+    other = copied(site, tmp_path / "site", **{listed: changed})
     image, quality = PICTURES["colour"]
     data = cl.encode(image, quality=quality)
     page = Page(other, tmp_path)

@@ -7,7 +7,7 @@ from PIL import Image
 import codec_lib as cl
 from codec_lib import container, data, weights
 from tests.web.conftest import PICTURES
-from tests.web.page import Page
+from tests.web.page import Page, copied, turned
 from tests.web.test_damage import verdict
 from tools import damage, web_near_lossless, web_weights
 from tools.setup_cell import ROOT
@@ -118,15 +118,8 @@ def test_one_changed_weight_is_seen(site, tmp_path, decoded):
     """The control: were the comparison blind, this would pass."""
     (path,) = site.glob(f"{web_near_lossless.NAME}-*.bin")
     layer = web_weights.Arrays(weights.find(web_near_lossless.NAME)).exact("corrected.5.0")
-    intact = path.read_bytes()
-    assert intact.count(layer) == 1
-    values = np.frombuffer(layer[24 + 8 * web_near_lossless.C :], "<i2").copy()
-    values[np.abs(values.astype(int)).argmax()] *= -1
-    changed = intact.replace(layer, layer[: 24 + 8 * web_near_lossless.C] + values.tobytes())
-    other = tmp_path / "site"
-    other.mkdir()
-    for file in site.iterdir():
-        (other / file.name).write_bytes(changed if file == path else file.read_bytes())
+    changed = turned(path.read_bytes(), layer, 24 + 8 * web_near_lossless.C)
+    other = copied(site, tmp_path / "site", **{path.name: changed})
     page, files = Page(other, tmp_path), {name: decoded[0][name] for name in ("narrow", "odd")}
     answers = dict(zip(files, page.decode(**files), strict=True))
     expected = {name: np.asarray(cl.decode(content).convert("RGBA")) for name, content in files.items()}
