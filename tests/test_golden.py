@@ -42,6 +42,13 @@ def test_a_golden_file_decodes_to_its_symbols_on_a_gpu(name):
     assert all(torch.equal(here[key], there[key].cpu()) for key in here)
 
 
+def test_files_from_before_the_coder_learned_decode_as_ever():
+    earlier = (FOLDER.parent / "earlier" / "near-lossless-2.clc").read_bytes()
+    now = (FOLDER / "near-lossless-2.clc").read_bytes()
+    assert len(now) < 0.95 * len(earlier)
+    assert symbols_of(earlier) == EXPECTED["near-lossless-2.clc"]
+
+
 @files
 def test_a_golden_file_is_the_picture(name):
     original = data.sample("astronaut").crop((130, 0, 386, 200))

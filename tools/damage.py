@@ -17,6 +17,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from unittest.mock import patch
 
@@ -26,7 +27,9 @@ from PIL import Image
 
 import codec_lib as cl
 from codec_lib import container, data, guard, header, planes, weights
-from codec_lib.entropy import mixture, rans
+from codec_lib.entropy import rans
+from codec_lib.entropy.adaptive import Adaptive
+from codec_lib.entropy.mixture import Fixed
 from tools.damaged_bytes import BYTES
 
 VALUES = {"quality": (2.0, 6.5), "tau": (0, 2), "iterations": (2, 5)}  # of each setting
@@ -194,19 +197,23 @@ def hostile_symbols(original: Original, random: Generator, other: Original) -> b
             symbols[places] = random.choice(extremes, size=places.size)
         return honest(symbols, *arguments, **options)
 
-    def entries(*arguments):
-        honest = honest_entries(*arguments)
-        places = random.integers(honest.size, size=random.integers(9))
-        start = random.integers(1 << 16, size=places.size)
-        honest[places] = start | ((1 << 16) - 1 - start) << 16
-        return honest
+    def dishonest(entries_of: Callable) -> Callable:
+        def entries(*arguments):
+            entries = entries_of(*arguments)
+            places = random.integers(max(1, entries.size), size=random.integers(9) * (entries.size > 0))
+            start = random.integers(1 << 16, size=places.size)
+            entries[places] = start | ((1 << 16) - 1 - start) << 16
+            return entries
 
-    honest_entries = mixture.entries
+        return entries
+
     if "r" in parts_of(original.data)[1]:  # its encoder decodes the lossy layer itself
-        tampered = patch.object(mixture, "entries", entries)
+        tampered = [patch.object(coder, "entries", dishonest(coder.entries)) for coder in (Adaptive, Fixed)]
     else:
-        tampered = patch.object(rans, "encode", encode)
-    with tampered, patch.object(guard, "is_suspicious", return_value=False):  # who would notice
+        tampered = [patch.object(rans, "encode", encode)]
+    with ExitStack() as stack:
+        for change in [*tampered, patch.object(guard, "is_suspicious", return_value=False)]:
+            stack.enter_context(change)  # the last: who would notice
         return cl.encode(original.image, original.model, effort=0, **original.setting)
 
 

@@ -10,7 +10,8 @@ import { check, finish, Instance, latentsOf } from "./instance.js";
 const COARSEST = 20; // tau, the largest error of a sample
 const LOSSY_SHARE = 0.15; // of a decoder's time, about
 const GREY = 1,
-  COLOUR = 3;
+  COLOUR = 3,
+  LEARNS = 4; // in the same byte of section r
 
 export class NearLossless extends Instance {
   static model = "near-lossless";
@@ -49,7 +50,7 @@ export class NearLossless extends Instance {
 
   async readLossy({ z, y, r }, width, height, onProgress) {
     const { module } = this,
-      colours = r?.[0] === GREY ? GREY : COLOUR,
+      colours = (r?.[0] & ~LEARNS) === GREY ? GREY : COLOUR,
       [rows] = latentsOf(width, height);
     module.release(this.base);
     check(module.near_start(this.put(z), z.length, this.put(y), y.length, height, width, colours));

@@ -5,6 +5,9 @@ Every sample has a distribution of its own, made while it is coded from what a n
 distribution, and `codec_lib.entropy.rans_entries` makes bytes of that. The decoder takes a pixel's colours
 off the stream one after the other, since the second depends on the first; for each it halves the range
 low .. high until one symbol is left, with one value of the cumulative function a step.
+
+Here a distribution is what the network says, fixed when the network was trained; `adaptive` codes the same
+residuals with distributions that learn from the picture, and has the same verbs.
 """
 
 # pyright: reportMissingParameterType=false
@@ -18,45 +21,48 @@ from codec_lib.entropy.compiled import compiled
 from codec_lib.entropy.mixture_density import Alphabet, K, MixtureTables, components, cumulative, limits
 from codec_lib.entropy.rans_loops import PADDING, pop
 
-
-def entries(
-    values: np.ndarray, x_tilde: np.ndarray, outputs: np.ndarray, alphabet: Alphabet, tables: MixtureTables
-) -> np.ndarray:
-    """Where each symbol lies in its own distribution: start + 2^16 (frequency - 1), uint32.
-
-    Args:
-        values: int32 (P, C), quantized residuals in levels, of one colour (grey) or three.
-        x_tilde: uint8 (P, 3), the pixels that they are added to.
-        outputs: int32 (P, 50), what the parameter network says.
-        alphabet, tables: as the decoder will have them.
-    Returns:
-        One entry for each symbol, pixel by pixel, (P * C,).
-    """
-    out = np.empty(values.size, dtype=np.uint32)
-    _find_entries(values, x_tilde, outputs, alphabet, tables, out)
-    return out
+EMPTY = rans_entries.encode(np.empty(0, dtype=np.uint32))  # a message of nothing
 
 
-class Decoder:
-    """Decodes a message of `entries` pixel by pixel; bytes that follow it are left alone.
+class Fixed:
+    """Codes the pixels of a picture, each under what the network says of it and nothing else.
 
     Args:
-        data: what `rans_entries.encode` made of the entries.
-        alphabet, tables: as the encoder had them.
+        x_tilde: uint8 (3, H, W), the picture that residuals are added to.
+        alphabet, tables: the same on both sides.
+        data: for decoding, what `rans_entries.encode` made of the entries; what follows is left alone.
     Raises:
         BitstreamError: data starts with a header that no encoder writes.
     """
 
-    def __init__(self, data: bytes, alphabet: Alphabet, tables: MixtureTables):
-        self.stream, self.alphabet, self.tables = rans_entries.Decoder(data), alphabet, tables
+    def __init__(self, x_tilde: np.ndarray, alphabet: Alphabet, tables: MixtureTables, data: bytes = EMPTY):
+        self.x_tilde, self.given = x_tilde, (alphabet, tables)
+        self.stream = rans_entries.Decoder(data)
 
-    def read(self, values: np.ndarray, x_tilde: np.ndarray, outputs: np.ndarray) -> None:
+    def entries(self, values: np.ndarray, places: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """Where each symbol lies in its own distribution: start + 2^16 (frequency - 1), uint32 (P * C,).
+
+        Args:
+            values: int32 (P, C), quantized residuals in levels, of one colour (grey) or three.
+            places: int64 (P,), positions of the pixels in the raster of the picture.
+            outputs: int32 (P, 50), what the parameter network says.
+        """
+        out = np.empty(values.size, dtype=np.uint32)
+        _find_entries(values, self._below(places), outputs, *self.given, out)
+        return out
+
+    def read(self, values: np.ndarray, places: np.ndarray, outputs: np.ndarray) -> None:
         """Fill `values`, int32 (P, C), with the next P pixels' residuals; BitstreamError at the end."""
-        self.stream.run(_pop_pixels, values, x_tilde, outputs, self.alphabet, self.tables)
+        self.stream.run(_pop_pixels, values, self._below(places), outputs, *self.given)
 
     def finish(self) -> int:
         """How many bytes the message took; BitstreamError unless it ends here."""
         return self.stream.finish()
+
+    def _below(self, places: np.ndarray) -> np.ndarray:
+        """x_tilde (P, 3) of some pixels."""
+        width = self.x_tilde.shape[2]
+        return np.ascontiguousarray(self.x_tilde[:, places // width, places % width].T)
 
 
 @compiled

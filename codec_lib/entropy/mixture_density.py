@@ -141,12 +141,26 @@ def cumulative(q, low, high, tau, mean, rate, weight, total, logistic):
         return int64(0)
     if q > high:
         return int64(1 << 16)
-    edge, mass = (2 * q - 1) * (2 * tau + 1) << (LEVEL - 1), int64(0)
-    limit = int64(LOGISTIC_LIMIT << LOGISTIC_BITS)
-    for k in range(K):
-        t = (edge - mean[k]) * rate[k] >> int64(LEVEL + 16 - LOGISTIC_BITS)
-        mass += weight[k] * logistic[_clamp(t, -limit, limit) + limit]
+    edge = (2 * q - 1) * (2 * tau + 1) << (LEVEL - 1)
+    mass = mass_before(edge, mean, rate, weight, logistic)
     return mass * ((1 << 16) - (high - low + 1)) // (total << LOGISTIC_PRECISION) + q - low
+
+
+@inline
+def mass_before(edge, mean, rate, weight, logistic):
+    """sum_k w_k S((edge - mu_k) / sigma_k), with LOGISTIC_PRECISION bits beside those of the weights."""
+    mass = int64(0)
+    for k in range(K):
+        mass += weight[k] * logistic_at(edge, mean[k], rate[k], logistic)
+    return mass
+
+
+@inline
+def logistic_at(edge, mean, rate, logistic):
+    """S((edge - mu) / sigma) from the table, for 2^16 / sigma."""
+    limit = int64(LOGISTIC_LIMIT << LOGISTIC_BITS)
+    t = (edge - mean) * rate >> int64(LEVEL + 16 - LOGISTIC_BITS)
+    return logistic[_clamp(t, -limit, limit) + limit]
 
 
 @inline

@@ -182,12 +182,12 @@ class ResidualPrior(nn.Module):
 
     def colours(self, data: bytes) -> int:
         """How many colours a section holds: 1 for grey, else 3; BitstreamError for what is none."""
-        return residual_coder.read_head(data, tau=0)[1]
+        return residual_coder.read_head(data, tau=0).colours
 
     def decode(
         self, data: bytes, x_tilde: Tensor, features: Tensor, tau: int, size: tuple[int, int]
     ) -> Tensor:
         """Quantized residuals int32 (3, rows, columns) from a section; BitstreamError unless it fits."""
-        alphabet, colours = residual_coder.read_head(data, tau)
-        coder = residual_coder.ResidualCoder(self.frozen, x_tilde, features, size, alphabet)
-        return coder.decode(data[residual_coder.HEAD :], colours)
+        head = residual_coder.read_head(data, tau)
+        coder = residual_coder.ResidualCoder(self.frozen, x_tilde, features, size, head.alphabet)
+        return coder.decode(data[residual_coder.HEAD :], head.colours, head.learns)

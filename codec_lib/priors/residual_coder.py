@@ -11,19 +11,25 @@ see what the other part has decoded so far, so here the encoder goes step by ste
 
 Section `r` of a file, all numbers single bytes:
 
-    colours (1 for grey, else 3);  for each of three colours -smallest and largest symbol
-    then the stream of `codec_lib.entropy.mixture`
+    colours (1 for grey, else 3), and 4 more where the coder learns;  for each of three colours
+    -smallest and largest symbol;  then the stream of `codec_lib.entropy.adaptive`, which learns, or of
+    `codec_lib.entropy.mixture`
+
+Of a small picture, in which there is little to learn from, the encoder takes the shorter stream.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from codec_lib.entropy import mixture, rans_entries
-from codec_lib.entropy.mixture_density import Alphabet
+from codec_lib.entropy import rans_entries
+from codec_lib.entropy.adaptive import Adaptive
+from codec_lib.entropy.mixture import Fixed
+from codec_lib.entropy.mixture_density import Alphabet, MixtureTables
 from codec_lib.errors import BitstreamError
 from codec_lib.exact.canvas import Canvas
 from codec_lib.exact.fixed_point import ACTIVATION_LIMIT, leaky
@@ -32,6 +38,8 @@ from codec_lib.exact.integer_layer import LEAK
 from codec_lib.exact.order import SLANTED
 
 HEAD = 7  # bytes before the stream
+LEARNS = 4  # in the first of them
+SMALL = 1 << 16  # pixels: in more, the coder that learns is always better
 TILE = 512, 768  # rows and columns; more take more memory and fewer steps a pixel
 THIN, LONG = 64, 256  # a picture less than THIN wide or high and more than LONG the other way
 PART = 64, 64  # rows and columns of the parts of its tiles
@@ -101,9 +109,14 @@ class ResidualCoder:
         self.neighbours = neighbours(self.canvas)
 
     @torch.inference_mode()
-    def encode(self, r_hat: Tensor, colours: int) -> bytes:
-        """The bytes of quantized residuals int32 (3, H, W), of which the first `colours` count."""
-        flat, entries = r_hat.flatten(1), []
+    def encode(self, r_hat: Tensor, colours: int) -> tuple[bytes, bool]:
+        """The bytes of quantized residuals int32 (3, H, W), of which the first `colours` count.
+
+        Also whether the coder learns that wrote them.
+        """
+        flat, is_small = r_hat.flatten(1), self.height * self.width <= SMALL
+        coders = [coder(*self.known()) for coder in ((Adaptive, Fixed) if is_small else (Adaptive,))]
+        entries: list[list[np.ndarray]] = [[] for _ in coders]
         for tile in self.tiles():
             if not tile.is_in_parts:
                 places = tile.places(torch.cat(tile.steps))  # the next tile stays zero, as a decoder has it
@@ -111,31 +124,40 @@ class ResidualCoder:
             for pixels in tile.batches():
                 places = tile.places(pixels)
                 values = flat[:colours, places].T.contiguous().cpu().numpy()
-                given = self.given(tile, pixels, places)
-                entries.append(mixture.entries(values, *given, self.alphabet, self.tables))
+                given = values, places.cpu().numpy(), self.outputs(tile, pixels, places)
+                for coder, own in zip(coders, entries, strict=True):
+                    own.append(coder.entries(*given))
                 if tile.is_in_parts:
                     self.canvas.put(places, flat[:, places])
-        message = np.concatenate(entries)
-        data = rans_entries.encode(message)
-        rans_entries.check(data, message)
-        return data
+        streams = []
+        for own in entries:
+            message = np.concatenate(own)
+            streams.append(rans_entries.encode(message))
+            rans_entries.check(streams[-1], message)
+        shortest = min(streams, key=len)
+        return shortest, shortest is streams[0]
 
     @torch.inference_mode()
-    def decode(self, data: bytes, colours: int) -> Tensor:
+    def decode(self, data: bytes, colours: int, learns: bool) -> Tensor:
         """Quantized residuals int32 (3, H, W) from the bytes; BitstreamError unless they fit exactly."""
-        decoder = mixture.Decoder(data, self.alphabet, self.tables)
+        decoder = (Adaptive if learns else Fixed)(*self.known(), data)
         r_hat = torch.empty(3, self.height * self.width, dtype=torch.int32, device=self.x_tilde.device)
         for tile in self.tiles():
             for step in tile.steps:
                 for pixels in step.split(CHUNK) if tile.is_in_parts else [step]:
                     places = tile.places(pixels)
                     values = np.empty((len(pixels), colours), dtype=np.int32)
-                    decoder.read(values, *self.given(tile, pixels, places))
+                    decoder.read(values, places.cpu().numpy(), self.outputs(tile, pixels, places))
                     r_hat[:, places] = torch.from_numpy(values).to(r_hat.device).T.expand(3, -1)
                     self.canvas.put(places, r_hat[:, places])
         if decoder.finish() != len(data):
             raise BitstreamError(f"residual: {len(data)} bytes, expected {decoder.finish()}")
         return r_hat.view(3, self.height, self.width)
+
+    def known(self) -> tuple[np.ndarray, Alphabet, MixtureTables]:
+        """What a coder of samples has to know of the picture."""
+        x_tilde = self.x_tilde[:, : self.height, : self.width].contiguous().cpu().numpy()
+        return x_tilde, self.alphabet, self.tables
 
     def tiles(self) -> Iterator[Tile]:
         """The tiles of the picture, with what their features say."""
@@ -152,17 +174,16 @@ class ResidualCoder:
                 u = self._features_in(top, left, bottom, right)
                 yield Tile(top, left, right - left, self.width, steps, is_thin, u)
 
-    def given(self, tile: Tile, pixels: Tensor, places: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """x_tilde (P, 3) and the parameter network's outputs (P, 50) for some pixels of a tile."""
+    def outputs(self, tile: Tile, pixels: Tensor, places: Tensor) -> np.ndarray:
+        """The parameter network's outputs, int32 (P, 50), for some pixels of a tile."""
         seen = self.canvas.planes.take(self.canvas.bases(places) + self.neighbours[:, None])
         h = self.frozen.network("neighbours")(seen[None, :, None])[0, :, 0]
         u = tile.features_of(pixels)
         h[: len(u)] += u
         outputs = self.pixel_network(leaky(h[None, : len(u), None], LEAK))[0, :, 0]
         outputs[: len(h) - len(u)] += h[len(u) :]
-        outputs = outputs.clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT).to(torch.int32).T.contiguous()
-        below = self.x_tilde[:, places // self.width, places % self.width].T.contiguous()
-        return below.cpu().numpy(), outputs.cpu().numpy()
+        outputs = outputs.clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT).to(torch.int32)
+        return outputs.T.contiguous().cpu().numpy()
 
     def _features_in(self, top: int, left: int, bottom: int, right: int) -> Tensor:
         halves = self.features[None, :, top // 2 : -(-bottom // 2), left // 2 : -(-right // 2)]
@@ -193,16 +214,24 @@ def encode(
     ends = torch.stack((symbols.amin(1).clamp(max=0), symbols.amax(1).clamp(min=0)), 1)
     alphabet = Alphabet(tau, ends.long().cpu().numpy())
     coder = ResidualCoder(frozen, x_tilde, features, (r_hat.shape[1], r_hat.shape[2]), alphabet)
-    head = bytes([colours, *np.abs(alphabet.ranges).flatten().tolist()])
-    return head + coder.encode(r_hat, colours)
+    stream, learns = coder.encode(r_hat, colours)
+    return bytes([colours + LEARNS * learns, *np.abs(alphabet.ranges).flatten().tolist()]) + stream
 
 
-def read_head(data: bytes, tau: int) -> tuple[Alphabet, int]:
-    """Alphabet and colours of section `r`; BitstreamError for what `encode` does not write."""
+class Head(NamedTuple):
+    """What a section says before its stream."""
+
+    alphabet: Alphabet
+    colours: int
+    learns: bool
+
+
+def read_head(data: bytes, tau: int) -> Head:
+    """The head of section `r`; BitstreamError for what `encode` does not write."""
     if len(data) < HEAD:
         raise BitstreamError(f"residual: {len(data)} bytes, expected {HEAD} at least")
-    colours = data[0]
+    colours, learns = data[0] & ~LEARNS, bool(data[0] & LEARNS)
     if colours not in (1, 3):
-        raise BitstreamError(f"residual: {colours} colours, allowed are 1 and 3")
+        raise BitstreamError(f"residual: first byte {data[0]}, allowed are 1, 3, 5 and 7")
     ranges = np.array(list(data[1:HEAD]), dtype=np.int64).reshape(3, 2) * (-1, 1)
-    return Alphabet(tau, ranges), colours
+    return Head(Alphabet(tau, ranges), colours, learns)

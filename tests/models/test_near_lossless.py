@@ -6,6 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codec_lib.entropy.adaptive import Adaptive
+from codec_lib.entropy.mixture import Fixed
 from codec_lib.errors import BitstreamError
 from codec_lib.models.near_lossless import NearLossless, reconstruct
 from codec_lib.priors import residual, residual_coder
@@ -84,18 +86,37 @@ def coder(model, x, tau):
 @pytest.mark.parametrize("tau", [0, 3])
 @pytest.mark.parametrize("tile", [(512, 768), (16, 10), (6, 64)])
 @pytest.mark.parametrize("chunk", [1, 7, 4096])
-def test_the_encoder_writes_the_same_whatever_it_treats_at_once(model, tau, tile, chunk, monkeypatch):
+@pytest.mark.parametrize("learns", [True, False])
+def test_the_encoder_writes_the_same_whatever_it_treats_at_once(
+    model, tau, tile, chunk, learns, monkeypatch
+):
     """Serial (one pixel at a time), in chunks, in parallel; the decoder always goes step by step."""
     x = picture("soft", 21, 26)
     monkeypatch.setattr(residual_coder, "TILE", tile)
+    monkeypatch.setattr(residual_coder, "SMALL", 0)  # only one of both coders is tried
+    if not learns:
+        monkeypatch.setattr(residual_coder, "Adaptive", Fixed)
     expected = None
     for size in (chunk, 64):
         monkeypatch.setattr(residual_coder, "CHUNK", size)
         one, r_hat = coder(model, x, tau)
-        data = one.encode(r_hat, 3)
+        data, _ = one.encode(r_hat, 3)
         assert data == (expected or data)
         expected = data
-    assert torch.equal(coder(model, x, tau)[0].decode(data, 3), r_hat)
+    assert torch.equal(coder(model, x, tau)[0].decode(data, 3, learns), r_hat)
+
+
+def test_of_a_small_picture_the_shorter_stream_is_taken(model, monkeypatch):
+    one, r_hat = coder(model, picture("soft", 21, 26), 0)
+    data, learns = one.encode(r_hat, 3)
+    lengths = {}
+    for name, kind in (("learns", Adaptive), ("fixed", Fixed)):
+        monkeypatch.setattr(residual_coder, "Adaptive", kind)
+        monkeypatch.setattr(residual_coder, "Fixed", kind)
+        lengths[name] = len(coder(model, picture("soft", 21, 26), 0)[0].encode(r_hat, 3)[0])
+    assert len(set(lengths.values())) == 2
+    assert len(data) == min(lengths.values())
+    assert learns == (len(data) == lengths["learns"])
 
 
 def test_tiles_cover_every_pixel_once(model, monkeypatch):
@@ -115,7 +136,7 @@ def test_parameters_do_not_depend_on_later_pixels(model):
     @torch.inference_mode()
     def outputs():
         one.canvas.put(torch.arange(12 * 17), r_hat.flatten(1))
-        return one.given(tile, order, tile.places(order))[1]
+        return one.outputs(tile, order, tile.places(order))
 
     before = outputs()
     changed = 6 * 17 + 8
@@ -155,14 +176,14 @@ def same(a: dict, b: dict) -> bool:
 
 @pytest.mark.parametrize(
     "damage",
-    ["empty", "head only", "truncated", "longer", "colours"],
+    ["empty", "head only", "truncated", "longer", "colours", "colours and more"],
 )
 def test_damaged_residuals_are_refused(model, damage):
     streams = model.compress(picture("soft", 30, 40), 1)
     r = streams["r"]
     streams["r"] = {
         "empty": b"", "head only": r[:7], "truncated": r[:-30], "longer": r + b"\0\0",
-        "colours": b"\x02" + r[1:],
+        "colours": b"\x02" + r[1:], "colours and more": b"\x0b" + r[1:],
     }[damage]  # fmt: skip
     with pytest.raises(BitstreamError, match="section r"):
         model.decompress(streams, 1, 30, 40)
@@ -178,13 +199,17 @@ def test_the_fixed_point_layer_is_close_to_the_float_one(model):
 
 
 @pytest.mark.parametrize("tau", [0, 2])
-def test_estimated_bits_are_close_to_the_stream(model, tau):
+def test_estimated_bits_are_close_to_the_stream(model, tau, monkeypatch):
+    """Those of a coder that learns nothing; one that does needs less."""
     x = picture("soft", 128, 192)
     with torch.no_grad():
         estimated = model(x, tau).bits
+    learned = model.compress(x, tau)
+    monkeypatch.setattr(residual_coder, "Adaptive", Fixed)
     real = model.compress(x, tau)
     for name, bits in estimated.items():
         assert abs(8 * len(real[name]) - bits.item()) <= 0.02 * bits.item() + 8 * 64, name
+    assert len(learned["r"]) < 0.9 * len(real["r"])
 
 
 def test_training_reaches_every_parameter():

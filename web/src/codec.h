@@ -13,6 +13,8 @@
 //     decoder.c      streams -> y_hat -> g_s -> pixels      codec_lib/models/flagship.py
 //     enlarge.c      y_hat -> x_tilde and features, exactly codec_lib/models/near_lossless.py
 //     mixture.c      a distribution for every sample        codec_lib/entropy/mixture_density.py, mixture.py
+//     learning.c     a regression, weights of opinions      codec_lib/entropy/least_squares.py, logistic_mixing.py
+//     adaptive.c     distributions that learn               codec_lib/entropy/adaptive.py and its parts
 //     residual.c     the residual, on slanted lines         codec_lib/priors/residual_coder.py
 //     near_lossless.c  streams -> y_hat, and its pixels     codec_lib/models/near_lossless.py
 //     encoder.c      pixels -> g_a -> y -> streams          the same, and codec_lib/quantize.py
@@ -152,8 +154,37 @@ i16 *place_of(i16 *canvas, i32 columns, i32 i, i32 j);
 
 // mixture.c
 #define OUTPUTS 50
+#define COMPONENTS 5           // of a mixture
+#define LEVEL 8                // bits of fraction of means and edges
+#define LOGISTIC_LIMIT 16384   // of the logistic function's argument, with 10 bits of fraction
+#define LOGISTIC_BITS 10
+#define LOGISTIC_PRECISION 22  // bits of the logistic function
 typedef struct { i32 tau, range[3][2]; } Alphabet;  // smallest and largest symbol of each colour
+struct Ends { i32 low, high; };
+extern struct Mixture {  // of the sample at hand
+  i64 mean[COMPONENTS], rate[COMPONENTS], weight[COMPONENTS], total;
+} mixture;
+void read_mixture(const i32 *row, i32 colour, const i32 *before);  // of a pixel whose residuals so far are `before`
+i64 logistic_at(i64 edge, i64 mean, i64 rate);
+i64 mass_before(i64 edge);
+struct Ends possible_symbols(const Alphabet *a, i32 colour, i32 below);  // `below` is the sample's x_tilde
 i32 read_sample(const i32 *row, i32 colour, const i32 *before, i32 below, const Alphabet *a, i32 *value);
+
+// learning.c
+#define FEATURES 32
+#define WEIGHT_BITS 12  // of fraction, of the regression's weights
+#define EXPERTS 4
+void open_learning(i32 strips);
+double predict(const double *x, i32 strip, i32 colour);
+void learn(const double *x, double e, i32 strip, i32 colour);
+i32 odds_of(i32 k);  // of the probability k / 4096, in 1/256
+i32 opinion(i64 above, i64 span);
+i32 mix(const i32 *s, const i64 *first, const i64 *second);
+void update(const i32 *s, i64 *first, i64 *second, i32 p, i32 bit);
+
+// adaptive.c
+void open_adaptive(i32 rows, i32 columns, i32 colours, const Alphabet *a);
+i32 read_learning(const i32 *row, i32 colour, i32 i, i32 j, i32 *value);
 
 // convolution.c
 void convolve(const Conv *l, const float *const *tap, i32 step, i32 count, float *out, i32 stride, i32 leak,

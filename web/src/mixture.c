@@ -5,9 +5,7 @@
 // Parameters are a network's outputs, 2^12 for 1: mu 15, log sigma 15, beta 15, logits 5; five components for each of
 // three colours. exp, tanh and the logistic function are tables. What is right-shifted may be negative: it rounds down.
 #include "codec.h"
-#define K 5
 #define FRACTION 12
-#define LEVEL 8        // bits of fraction of means and edges
 #define RATES 161      // of log sigma from -4 to 6 in 16 steps
 #define SIGMA_STEPS 16
 #define TANHS 513      // from -4 to 4 in 64 steps
@@ -15,11 +13,8 @@
 #define EXPS 769       // from 0 to 12 in 64 steps
 #define EXP_STEPS 64
 #define LIMIT 16384    // of the logistic function's argument, with 10 bits of fraction
-#define LOGISTIC_BITS 10
-#define PRECISION 22   // bits of the logistic function
 
-static i64 mean[K], rate[K], weight[K], total;
-static i32 low, high, tau;
+struct Mixture mixture;
 
 static i64 step(i64 x, i32 steps) { return (x * steps + (1 << (FRACTION - 1))) >> FRACTION; }
 static i64 within(i64 x, i64 from, i64 to) { return x < from ? from : x > to ? to : x; }
@@ -27,45 +22,55 @@ static i64 slope(i32 output) {
   return near_lossless.tanh[within(step((i64)output + (4 << FRACTION), TANH_STEPS), 0, TANHS - 1)];
 }
 
-// Of one colour of a pixel, whose residuals of earlier colours are `before`.
-static void components(const i32 *row, i32 colour, const i32 *before) {
-  i64 top = row[9 * K];
-  for (i32 k = 1; k < K; k++) top = row[9 * K + k] > top ? row[9 * K + k] : top;
-  total = 0;
-  for (i32 k = 0; k < K; k++) {
-    i64 moved = colour == 1 ? slope(row[6 * K + k]) * before[0] : 0;
-    if (colour == 2) moved = slope(row[7 * K + k]) * before[0] + slope(row[8 * K + k]) * before[1];
-    mean[k] = row[colour * K + k] + (moved >> (FRACTION - LEVEL));
-    i64 log_sigma = step((i64)row[(3 + colour) * K + k] + (4 << FRACTION), SIGMA_STEPS);
-    rate[k] = near_lossless.rate[within(log_sigma, 0, RATES - 1)];
-    weight[k] = near_lossless.exp[within(step(top - row[9 * K + k], EXP_STEPS), 0, EXPS - 1)];
-    total += weight[k];
+void read_mixture(const i32 *row, i32 colour, const i32 *before) {
+  struct Mixture *m = &mixture;
+  i64 top = row[9 * COMPONENTS];
+  for (i32 k = 1; k < COMPONENTS; k++) top = row[9 * COMPONENTS + k] > top ? row[9 * COMPONENTS + k] : top;
+  m->total = 0;
+  for (i32 k = 0; k < COMPONENTS; k++) {
+    i64 moved = colour == 1 ? slope(row[6 * COMPONENTS + k]) * before[0] : 0;
+    if (colour == 2) moved = slope(row[7 * COMPONENTS + k]) * before[0] + slope(row[8 * COMPONENTS + k]) * before[1];
+    m->mean[k] = row[colour * COMPONENTS + k] + (moved >> (FRACTION - LEVEL));
+    i64 log_sigma = step((i64)row[(3 + colour) * COMPONENTS + k] + (4 << FRACTION), SIGMA_STEPS);
+    m->rate[k] = near_lossless.rate[within(log_sigma, 0, RATES - 1)];
+    m->weight[k] = near_lossless.exp[within(step(top - row[9 * COMPONENTS + k], EXP_STEPS), 0, EXPS - 1)];
+    m->total += m->weight[k];
   }
 }
 
-static i64 cumulative(i32 q) {
-  if (q == low) return 0;
-  if (q > high) return 1 << 16;
-  i64 edge = ((i64)(2 * q - 1) * (2 * tau + 1)) * (1 << (LEVEL - 1)), mass = 0;
-  for (i32 k = 0; k < K; k++) {
-    i64 t = ((edge - mean[k]) * rate[k]) >> (LEVEL + 16 - LOGISTIC_BITS);
-    mass += weight[k] * near_lossless.logistic[within(t, -LIMIT, LIMIT) + LIMIT];
-  }
-  return mass * ((1 << 16) - (high - low + 1)) / (total << PRECISION) + q - low;
+i64 logistic_at(i64 edge, i64 mean, i64 rate) {
+  i64 t = ((edge - mean) * rate) >> (LEVEL + 16 - LOGISTIC_BITS);
+  return near_lossless.logistic[within(t, -LIMIT, LIMIT) + LIMIT];
 }
 
-// The next sample of the stream: the last symbol q with c(q) <= slot. `below` is its x_tilde.
-i32 read_sample(const i32 *row, i32 colour, const i32 *before, i32 below, const Alphabet *a, i32 *value) {
+i64 mass_before(i64 edge) {
+  i64 mass = 0;
+  for (i32 k = 0; k < COMPONENTS; k++) mass += mixture.weight[k] * logistic_at(edge, mixture.mean[k], mixture.rate[k]);
+  return mass;
+}
+
+struct Ends possible_symbols(const Alphabet *a, i32 colour, i32 below) {
   i32 size = 2 * a->tau + 1;
-  tau = a->tau;
-  low = most(a->range[colour][0], -((below + tau) / size));
-  high = least(a->range[colour][1], (255 - below + tau) / size);
-  components(row, colour, before);
+  i32 low = -((below + a->tau) / size), high = (255 - below + a->tau) / size;
+  return (struct Ends){most(a->range[colour][0], low), least(a->range[colour][1], high)};
+}
+
+static i64 cumulative(i32 q, struct Ends ends, i32 size) {
+  if (q == ends.low) return 0;
+  if (q > ends.high) return 1 << 16;
+  i64 mass = mass_before(((i64)(2 * q - 1) * size) * (1 << (LEVEL - 1)));
+  return mass * ((1 << 16) - (ends.high - ends.low + 1)) / (mixture.total << LOGISTIC_PRECISION) + q - ends.low;
+}
+
+// The last symbol q with c(q) <= slot.
+i32 read_sample(const i32 *row, i32 colour, const i32 *before, i32 below, const Alphabet *a, i32 *value) {
+  struct Ends ends = possible_symbols(a, colour, below);
+  i32 size = 2 * a->tau + 1, left = ends.low, right = ends.high;
+  read_mixture(row, colour, before);
   i64 slot = rans_slot(), start = 0, end = 1 << 16;
-  i32 left = low, right = high;
   while (left < right) {
     i32 middle = (left + right + 1) >> 1;
-    i64 c = cumulative(middle);
+    i64 c = cumulative(middle, ends, size);
     if (c <= slot) left = middle, start = c;
     else right = middle - 1, end = c;
   }

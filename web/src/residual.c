@@ -6,6 +6,7 @@
 // Pixels of one step do not see each other: their networks are applied to groups of them.
 #include "codec.h"
 #define HEAD 7                   // bytes before the stream
+#define LEARNS 4                 // in the first of them, beside the number of colours
 #define TILE_ROWS 512
 #define TILE_COLUMNS 768
 #define THIN 64                  // a picture less than it one way, and more than LONG the other
@@ -19,7 +20,7 @@
 #define AT_ONCE 4096             // pixels of a call, about
 static const i32 CAUSAL[4][2] = {{-3, 3}, {-3, 3}, {-3, 1}, {-3, -1}};  // columns of the rows above, and of its own
 
-static struct { i32 rows, columns, colours, tile_rows, tile_columns, part_rows, part_columns; } picture;
+static struct { i32 rows, columns, colours, learns, tile_rows, tile_columns, part_rows, part_columns; } picture;
 static struct { i32 top, left, h, w, step; } tile;
 static Alphabet alphabet;
 static const Exact *pixel_network;
@@ -33,7 +34,8 @@ static void open_tile(i32 top, i32 left) {
 // Section r of a picture whose x_tilde is known. Returns an error, or 0.
 i32 EXPORT(residual_start)(const u8 *data, u32 length, i32 rows, i32 columns, i32 tau) {
   if (length < HEAD) return TRUNCATED;
-  if (data[0] != 1 && data[0] != 3) return BAD_HEADER;
+  i32 learns = data[0] & LEARNS, colours = data[0] & ~LEARNS;
+  if (colours != 1 && colours != 3) return BAD_HEADER;
   alphabet.tau = tau;
   for (i32 c = 0; c < 3; c++) alphabet.range[c][0] = -data[1 + 2 * c], alphabet.range[c][1] = data[2 + 2 * c];
   pixel_network = near_lossless.pixel[least(tau, TRAINED_TAU)];
@@ -42,7 +44,8 @@ i32 EXPORT(residual_start)(const u8 *data, u32 length, i32 rows, i32 columns, i3
     w = least(TILE_ROWS * TILE_COLUMNS / least(rows, TILE_ROWS), 1 << 16);
     h = TILE_ROWS * TILE_COLUMNS / least(columns, w);
   }
-  picture = (typeof(picture)){rows, columns, data[0], h, w, is_thin ? PART : h, is_thin ? PART : w};
+  picture = (typeof(picture)){rows, columns, colours, learns, h, w, is_thin ? PART : h, is_thin ? PART : w};
+  if (learns) open_adaptive(rows, columns, colours, &alphabet);
   left_over = rows * columns;
   open_tile(0, 0);
   return rans_open_simple(data + HEAD, length - HEAD);
@@ -122,8 +125,11 @@ static i32 read_pixels(const i32 (*pixel)[2], i32 now) {
     i32 i = tile.top + pixel[p][0], j = tile.left + pixel[p][1], value[3] = {0, 0, 0};
     const i16 *below = place_of(x_seen, picture.columns, i, j);
     i16 *to = place_of(r_seen, picture.columns, i, j);
-    for (i32 c = 0; c < picture.colours && !error; c++)
-      error = read_sample(outputs + p * OUTPUTS, c, value, below[c] + 128, &alphabet, value + c);
+    for (i32 c = 0; c < picture.colours && !error; c++) {
+      const i32 *row = outputs + p * OUTPUTS;
+      error = picture.learns ? read_learning(row, c, i, j, value)
+                             : read_sample(row, c, value, below[c] + 128, &alphabet, value + c);
+    }
     for (i32 c = 0; c < 3; c++) to[c] = (i16)value[picture.colours == 1 ? 0 : c];
   }
   left_over -= now;
