@@ -29,9 +29,9 @@ class Experts(NamedTuple):
     rate: np.ndarray
     weight: np.ndarray
     total: np.int64
-    correction: np.int64
-    centre: np.int64
-    narrow: np.int64
+    correction: int
+    centre: int
+    narrow: int
 
 
 @inline
