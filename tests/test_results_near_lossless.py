@@ -44,12 +44,12 @@ def test_means_are_the_means_of_the_rows():
         assert mean["bpsp"] == pytest.approx(np.mean([row["bpsp"] for row in rows]))
 
 
-def test_lossless_files_are_at_most_as_long_as_the_target_and_than_jpeg_ls_and_webp():
-    ours = data.results("near_lossless")["means"][0]
-    assert ours["tau"] == 0
-    assert ours["bpsp"] <= 3.15
-    theirs = best_by_codec(0)
-    assert ours["bpsp"] < min(theirs[name] for name in ("png", "jpegls", "jpeg2k", "webp"))
+def test_files_are_at_most_as_long_as_the_target_and_than_those_of_every_rival():
+    ours = {mean["tau"]: mean["bpsp"] for mean in data.results("near_lossless")["means"]}
+    assert ours[0] <= 2.85
+    for tau, bpsp in ours.items():
+        best = min(best_by_codec(tau).values())
+        assert bpsp < (0.99 if tau == 0 else 0.95 if tau == 1 else 0.92) * best
 
 
 def best_by_codec(tau):

@@ -18,7 +18,7 @@ export class NearLossless extends Instance {
   static loader = "load_near_lossless";
   static setting = "tau";
   static stages = [["z", "y"], ["r"]];
-  static limit = 1 << 21; // pixels: 100 bytes of memory each, and about 12 microseconds
+  static limit = 1 << 21; // pixels: 140 bytes of memory each, and about 13 microseconds
 
   static checkValue(tau) {
     if (!(Number.isInteger(tau) && tau >= 0 && tau <= COARSEST))

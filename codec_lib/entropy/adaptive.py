@@ -16,8 +16,9 @@ Of a question, an expert with the cumulative function F knows the answer's proba
 Encoder and decoder run the same loop, so that both learn the same. The stream is that of `rans_entries`,
 with an entry for each answer.
 
-Sources: Mahoney, PAQ (see `logistic_mixing`); Meyer and Tischer, "TMW - a new method for lossless image
-compression", Picture Coding Symposium 1997 (a blend of local predictors' distributions).
+Sources: Mahoney, "Data compression explained", 2013 (answers coded with mixed opinions); Meyer and Tischer,
+"TMW - a new method for lossless image compression", Picture Coding Symposium 1997 (distributions of local
+predictors, blended).
 """
 
 # pyright: reportMissingParameterType=false
@@ -136,7 +137,7 @@ def _code(values, places, outputs, known, entries, decoding, x, words, position)
     mean, rate, weight = np.empty(K, np.int64), np.empty(K, np.int64), np.empty(K, np.int64)
     cumulative = np.empty((3, EXPERTS), np.int64)  # of each expert: at the ends of what is possible, at t
     under, upto, here = cumulative[0], cumulative[1], cumulative[2]
-    opinions, seen, missed = np.empty(EXPERTS + 1, np.int64), np.empty(FEATURES), np.empty(3, np.int64)
+    opinions, features, missed = np.empty(EXPERTS + 1, np.int64), np.empty(FEATURES), np.empty(3, np.int64)
     opinions[EXPERTS] = CONSTANT
     colours, size, count = values.shape[1], int64(2 * known.alphabet.tau + 1), 0
     position, data_end = uint64(position), uint64(words.size - PADDING)
@@ -148,7 +149,8 @@ def _code(values, places, outputs, known, entries, decoding, x, words, position)
             total = components(outputs[p], c, first, second, tables, mean, rate, weight)
             expected, spread = moments(mean, rate, weight, total)
             below, scale = int64(around.below[c, i, j]), local_scale(around, c, i, j)
-            look(seen, c, colours, i, j, expected + (below << int64(LEVEL)), missed, scale, around)
+            value = expected + (below << int64(LEVEL))
+            seen = features[: look(features, c, colours, i, j, value, missed, scale, around)]
             moved = unscaled(predict(seen, regression, strip, c), scale, WEIGHT)
             moved = min(max(moved, -FURTHEST), FURTHEST)
             centre, sigma = expected + moved, sigma_of(scale)

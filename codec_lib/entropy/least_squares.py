@@ -17,10 +17,10 @@ same in whatever order it is added up, and on every machine:
 
     |x|, |e| <= 2^12   -->   C <= 2^(24 + MEMORY), C' <= 2^(26 + MEMORY)   -->   sum_b C'_ab w_b < 2^53
 
-Sources: Ye and Hou, "A least squares based edge-look-ahead predictor", IEEE Transactions on Image
-Processing 2005 (least squares from coded neighbours); Zakharov, White and Liu, "Low-complexity RLS
-algorithms using dichotomous coordinate descent iterations", IEEE Transactions on Signal Processing 2008
-(coordinates instead of an inverse).
+Sources: Li and Orchard, "Edge-directed prediction for lossless compression of natural images", IEEE
+Transactions on Image Processing 2001 (least squares from coded neighbours); Zakharov, White and Liu,
+"Low-complexity RLS algorithms using dichotomous coordinate descent iterations", IEEE Transactions on Signal
+Processing 2008 (coordinates instead of an inverse).
 """
 
 # pyright: reportMissingParameterType=false
@@ -32,7 +32,7 @@ import numpy as np
 
 from codec_lib.entropy.compiled import compiled_exact
 
-FEATURES = 32  # room for so many
+FEATURES = 32  # at most
 LIMIT = 2**12 - 1  # of the size of a feature and of a target
 MEMORY = 8
 RIDGE = 2.0**12
@@ -55,20 +55,23 @@ class Regression(NamedTuple):
 
 @compiled_exact
 def predict(x, regression, strip, target):
-    """w^T x with WEIGHT bits of fraction, for features x float64 (FEATURES,) of a sample in a strip."""
+    """w^T x with WEIGHT bits of fraction, for features x float64 (F,) of a sample in a strip.
+
+    A target has the same F <= FEATURES for all its samples.
+    """
     before, after = max(strip - 1, 0), min(strip + 1, regression.weights.shape[0] - 1)
     squares = regression.squares[strip, target]
     left, right = regression.squares[before, target], regression.squares[after, target]
     products, w = regression.products, regression.weights[strip, target]
-    for a in range(FEATURES):
+    for a in range(x.size):
         explained, size = 0.0, 2 * squares[a, a] + left[a, a] + right[a, a] + RIDGE
-        for b in range(FEATURES):
+        for b in range(x.size):
             explained += (2 * squares[a, b] + left[a, b] + right[a, b]) * w[b]
         sums = 2 * products[strip, target, a] + products[before, target, a] + products[after, target, a]
         step = np.floor((sums * 2.0**WEIGHT - explained - RIDGE * w[a]) / size + 0.5)
         w[a] = min(max(w[a] + step, 1 - 2.0 ** (WEIGHT + 1)), 2.0 ** (WEIGHT + 1) - 1)
     total = 0.0
-    for a in range(FEATURES):
+    for a in range(x.size):
         total += w[a] * x[a]
     return total
 
@@ -77,7 +80,7 @@ def predict(x, regression, strip, target):
 def learn(x, e, regression, strip, target):
     """Add a sample of a strip, whose target turned out to be e."""
     squares, products = regression.squares[strip, target], regression.products[strip, target]
-    for a in range(FEATURES):
-        for b in range(FEATURES):
+    for a in range(x.size):
+        for b in range(x.size):
             squares[a, b] += x[a] * x[b] - np.floor(squares[a, b] * 2.0**-MEMORY)
         products[a] += x[a] * e - np.floor(products[a] * 2.0**-MEMORY)

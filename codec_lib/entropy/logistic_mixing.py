@@ -14,8 +14,8 @@ the mean of both sets. The last input is no expert but a constant, an opinion of
 All in integers: p with 16 bits, s and z in 1/256, w with 16 bits of fraction. squash is the logistic
 function of `MixtureTables`; stretch is its inverse, looked up in it.
 
-Source: Mahoney, "Adaptive weighing of context models for lossless data compression", Florida Institute of
-Technology CS-2005-16 (PAQ).
+Sources: Mahoney, "Fast text compression with neural networks", FLAIRS 2000, and "Data compression
+explained", 2013, on the mixing of PAQ.
 """
 
 # pyright: reportMissingParameterType=false

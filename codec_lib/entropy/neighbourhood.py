@@ -17,7 +17,7 @@ import numpy as np
 from numba import int64
 
 from codec_lib.entropy.compiled import inline
-from codec_lib.entropy.least_squares import FEATURES, LIMIT
+from codec_lib.entropy.least_squares import LIMIT
 from codec_lib.entropy.mixture_density import LEVEL
 
 MARGIN = 2
@@ -77,7 +77,7 @@ def unscaled(prediction, scale, bits):
 
 @inline
 def look(x, colour, colours, i, j, expected, missed, scale, around):
-    """Fill x float64 (FEATURES,) for a sample whose value is expected, in 1/256 level.
+    """Fill x float64 (FEATURES,) for a sample whose value is expected, in 1/256 level; returns how many.
 
     `missed` holds by how much the means of earlier colours of the pixel were wrong, in 1/256 level.
     """
@@ -104,7 +104,7 @@ def look(x, colour, colours, i, j, expected, missed, scale, around):
             for di, dj in CROSSED:
                 x[n] = scaled(int64(around.errors[other, i + di, j + dj]) << int64(LEVEL - KEPT), scale)
                 n += 1
-    x[n:FEATURES] = 0.0
+    return n
 
 
 @inline

@@ -65,28 +65,31 @@ def entries_of(symbols: Numbers, cdf: Numbers) -> np.ndarray:
     return (start | (end - start - 1) << 16).astype(np.uint32)
 
 
-def encode(entries: Numbers) -> bytes:
-    """Encode a message.
+def encode(*parts: Numbers) -> bytes:
+    """Encode a message, as one array or as parts that follow each other.
 
     Args:
-        entries: integers (N,), start + 2**16 (frequency - 1) for each symbol.
+        parts: integers (N,) each, start + 2**16 (frequency - 1) for each symbol.
     Returns:
         The bytes; neither N nor the distributions are in them.
     Raises:
         TypeError, ValueError: wrong dtype or shape, an entry that does not lie within the 2**16 slots.
     """
-    entries = _check_entries(entries)
-    words = np.empty(entries.size + 1, dtype="<u2")
-    state, position = _push_all(entries, words)
+    checked = [_check_entries(part) for part in parts]
+    words = np.empty(sum(part.size for part in checked) + 1, dtype="<u2")
+    state, position = np.uint64(LOWEST), np.uint64(words.size)
+    for part in reversed(checked):  # a stack: the last symbol first
+        state, position = _push_all(part, words, state, position)
     return header(1, b"") + pack_states(np.array([state])) + words[int(position) :].tobytes()
 
 
-def check(data: bytes, entries: Numbers) -> None:
+def check(data: bytes, *parts: Numbers) -> None:
     """Decode a message again, beside the entries it was made from; RuntimeError unless they agree."""
-    entries = _check_entries(entries)
+    checked = [_check_entries(part) for part in parts]
     try:
         decoder = Decoder(data)
-        decoder.run(_follow, entries)
+        for part in checked:
+            decoder.run(_follow, part)
         agrees = decoder.finish() == len(data)
     except BitstreamError:
         agrees = False
@@ -190,8 +193,8 @@ def _first_bad(cdf):
 
 
 @compiled
-def _push_all(entries, words):
-    x, position = uint64(LOWEST), uint64(words.size)
+def _push_all(entries, words, x, position):
+    x, position = uint64(x), uint64(position)
     for i in range(entries.size):
         entry = uint64(entries[entries.size - 1 - i])
         frequency = np.float64(np.int64(entry >> uint64(16))) + 1

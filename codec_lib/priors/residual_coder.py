@@ -131,9 +131,8 @@ class ResidualCoder:
                     self.canvas.put(places, flat[:, places])
         streams = []
         for own in entries:
-            message = np.concatenate(own)
-            streams.append(rans_entries.encode(message))
-            rans_entries.check(streams[-1], message)
+            streams.append(rans_entries.encode(*own))
+            rans_entries.check(streams[-1], *own)
         shortest = min(streams, key=len)
         return shortest, shortest is streams[0]
 

@@ -78,8 +78,9 @@ static double scaled(i64 value, i32 scale) {
   return x < -FEATURE_LIMIT ? -FEATURE_LIMIT : x > FEATURE_LIMIT ? FEATURE_LIMIT : (double)x;
 }
 
-static void look(double *x, i32 c, i32 i, i32 j, i64 expected, i32 scale) {
-  const double *end = x + FEATURES;
+// Returns how many features there are, with a zero if that is odd.
+static i32 look(double *x, i32 c, i32 i, i32 j, i64 expected, i32 scale) {
+  const double *first = x;
   for (i32 k = 0; k < ERRORS; k++) *x++ = scaled(error_at(c, i + SAMPLES[k][0], j + SAMPLES[k][1]), scale);
   for (i32 k = 0; k < 8; k++)
     *x++ = scaled(((i64)sample(c, i + SAMPLES[k][0], j + SAMPLES[k][1]) << LEVEL) - expected, scale);
@@ -95,7 +96,8 @@ static void look(double *x, i32 c, i32 i, i32 j, i64 expected, i32 scale) {
   for (i32 other = 0; other < colours; other++)
     for (i32 k = 0; k < CROSSED && other != c; k++)
       *x++ = scaled(error_at(other, i + SAMPLES[k][0], j + SAMPLES[k][1]), scale);
-  while (x < end) *x++ = 0;
+  if ((x - first) & 1) *x++ = 0;
+  return x - first;
 }
 
 static i32 class_of(i32 scale) {
@@ -144,8 +146,9 @@ i32 read_learning(const i32 *row, i32 c, i32 i, i32 j, i32 *value) {
   spread /= m->total;
 
   double seen[FEATURES] __attribute__((aligned(16)));
-  look(seen, c, i, j, expected + ((i64)below << LEVEL), scale);
-  i64 moved = (i64)__builtin_floor(predict(seen, strip, c) * (scale + (1 << LEVEL)) * power(-UNIT - WEIGHT_BITS));
+  i32 n_seen = look(seen, c, i, j, expected + ((i64)below << LEVEL), scale);
+  double unit = (scale + (1 << LEVEL)) * power(-UNIT - WEIGHT_BITS);
+  i64 moved = (i64)__builtin_floor(predict(seen, n_seen, strip, c) * unit);
   moved = moved < -FURTHEST ? -FURTHEST : moved > FURTHEST ? FURTHEST : moved;
   i64 centre = expected + moved, sigma = SHARPEST + (scale >> 1), narrow = (1 << (16 + LEVEL)) / sigma;
 
@@ -175,7 +178,7 @@ i32 read_learning(const i32 *row, i32 c, i32 i, i32 j, i32 *value) {
   value[c] = (i32)low * size;
   i64 error = low * size * (1 << LEVEL) - expected, deviation = error - moved;
   missed[c] = (i32)error;
-  learn(seen, scaled(error, scale), strip, c);
+  learn(seen, n_seen, scaled(error, scale), strip, c);
   place_of(r_seen, columns, i, j)[c] = (i16)value[c];
   error >>= LEVEL - KEPT, deviation = (deviation < 0 ? -deviation : deviation) >> (LEVEL - KEPT);
   place_of(errors, columns, i, j)[c] = (i16)(error < -OUTERMOST ? -OUTERMOST : error > OUTERMOST ? OUTERMOST : error);

@@ -175,8 +175,8 @@ i32 read_sample(const i32 *row, i32 colour, const i32 *before, i32 below, const 
 #define WEIGHT_BITS 12  // of fraction, of the regression's weights
 #define EXPERTS 4
 void open_learning(i32 strips);
-double predict(const double *x, i32 strip, i32 colour);
-void learn(const double *x, double e, i32 strip, i32 colour);
+double predict(const double *x, i32 n, i32 strip, i32 colour);
+void learn(const double *x, i32 n, double e, i32 strip, i32 colour);
 i32 odds_of(i32 k);  // of the probability k / 4096, in 1/256
 i32 opinion(i64 above, i64 span);
 i32 mix(const i32 *s, const i64 *first, const i64 *second);

@@ -30,17 +30,17 @@ void open_learning(i32 count) {
   }
 }
 
-// One step of each weight, then w x with WEIGHT_BITS of fraction.
-double predict(const double *x, i32 strip, i32 colour) {
+// One step of each weight, then w x with WEIGHT_BITS of fraction, for an even number n of features.
+double predict(const double *x, i32 n, i32 strip, i32 colour) {
   i32 at = strip * 3 + colour;
   i32 before = most(strip - 1, 0) * 3 + colour, after = least(strip + 1, strips - 1) * 3 + colour;
   const double *own = squares + at * FEATURES * FEATURES, *c = products + at * FEATURES;
   const double *left = squares + before * FEATURES * FEATURES, *c_left = products + before * FEATURES;
   const double *right = squares + after * FEATURES * FEATURES, *c_right = products + after * FEATURES;
   double *w = weights + at * FEATURES;
-  for (i32 a = 0; a < FEATURES; a++, own += FEATURES, left += FEATURES, right += FEATURES) {
+  for (i32 a = 0; a < n; a++, own += FEATURES, left += FEATURES, right += FEATURES) {
     v128_t sum = wasm_f64x2_splat(0);
-    for (i32 b = 0; b < FEATURES; b += 2) {
+    for (i32 b = 0; b < n; b += 2) {
       v128_t o = wasm_v128_load(own + b), sides = wasm_f64x2_add(wasm_v128_load(left + b), wasm_v128_load(right + b));
       v128_t all = wasm_f64x2_add(wasm_f64x2_add(o, o), sides);
       sum = wasm_f64x2_add(sum, wasm_f64x2_mul(all, wasm_v128_load(w + b)));
@@ -51,17 +51,17 @@ double predict(const double *x, i32 strip, i32 colour) {
     w[a] = moved < -BOUND ? -BOUND : moved > BOUND ? BOUND : moved;
   }
   double total = 0;
-  for (i32 a = 0; a < FEATURES; a++) total += w[a] * x[a];
+  for (i32 a = 0; a < n; a++) total += w[a] * x[a];
   return total;
 }
 
-void learn(const double *x, double e, i32 strip, i32 colour) {
+void learn(const double *x, i32 n, double e, i32 strip, i32 colour) {
   i32 at = strip * 3 + colour;
   double *own = squares + at * FEATURES * FEATURES, *c = products + at * FEATURES;
   v128_t memory = wasm_f64x2_splat(power(-MEMORY));
-  for (i32 a = 0; a < FEATURES; a++, own += FEATURES) {
+  for (i32 a = 0; a < n; a++, own += FEATURES) {
     v128_t xa = wasm_f64x2_splat(x[a]);
-    for (i32 b = 0; b < FEATURES; b += 2) {
+    for (i32 b = 0; b < n; b += 2) {
       v128_t old = wasm_v128_load(own + b), forgotten = wasm_f64x2_floor(wasm_f64x2_mul(old, memory));
       v128_t new = wasm_f64x2_sub(wasm_f64x2_mul(xa, wasm_v128_load(x + b)), forgotten);
       wasm_v128_store(own + b, wasm_f64x2_add(old, new));

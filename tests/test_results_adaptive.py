@@ -1,0 +1,41 @@
+"""What learning saves is measured on two sets, and every part of it is worth something."""
+
+from pathlib import Path
+
+from benchmarks.adaptive import TAUS, VARIANTS
+from codec_lib import data
+
+SAVED = data.results("adaptive")["saved_percent"]
+
+
+def test_every_variant_was_measured_on_the_same_pictures():
+    rows = data.results("adaptive")["rows"]
+    assert set(rows) == set(VARIANTS)
+    keys = [[(row["set"], row["picture"], row["tau"]) for row in found] for found in rows.values()]
+    assert all(each == keys[0] for each in keys)
+    assert len(keys[0]) == 2 * 8 * len(TAUS)
+    fixed = [[row["bytes"]["fixed"] for row in found] for found in rows.values()]
+    assert all(each == fixed[0] for each in fixed), "no variant changes the coder that learns nothing"
+
+
+def test_learning_saves_on_every_picture():
+    for row in data.results("adaptive")["rows"]["complete"]:
+        assert row["bytes"]["complete"] < row["bytes"]["fixed"], row
+
+
+def test_every_part_is_worth_something_on_both_sets():
+    for of in ("kodak", "validation"):
+        for tau in map(str, TAUS):
+            complete = SAVED["complete"][of][tau]
+            assert complete > 2.5
+            for variant in set(VARIANTS) - {"complete"}:
+                assert SAVED[variant][of][tau] < complete, (variant, of, tau)
+
+
+def test_kodak_rows_are_those_of_the_files():
+    """The same pictures in results/near_lossless.json: there with the coder's state, here by the count."""
+    files = {(row["picture"], row["tau"]): row["bytes_r"] for row in data.results("near_lossless")["rows"]}
+    for row in data.results("adaptive")["rows"]["complete"]:
+        if row["set"] == "kodak":
+            name = Path(row["picture"]).name
+            assert 0 < files[name, row["tau"]] - row["bytes"]["complete"] < 100, row
