@@ -24,7 +24,7 @@ import numpy as np
 
 VARIANTS: dict[str, tuple[str, str, int] | None] = {  # module, constant, value
     "no correction": ("adaptive", "FURTHEST", 0),
-    "opinions weigh the same": ("logistic_mixing", "RATE", 62),
+    "opinions weigh the same": ("logistic_mixing", "RATE_SHIFT", 62),
     "one strip": ("adaptive", "STRIP", 1 << 20),
     "complete": None,
 }

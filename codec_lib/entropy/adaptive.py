@@ -9,9 +9,10 @@ pictures. While a picture is coded, both sides learn how this one differs. The p
     questions          a symbol as answers to "is it t or more?"
     logistic_mixing    one probability for each answer, from what the four experts say of it
 
-Of a question, an expert with the cumulative function F knows the answer's probability,
+Of a question, an expert with the cumulative function F knows the answer's probability. Symbol q stands for
+s q levels, s = 2 tau + 1; beyond the first and the last possible symbol F counts as 0 and 1:
 
-    P(t or more) = (F(high + 1/2) - F(t - 1/2)) / (F(high + 1/2) - F(low - 1/2)),         low < t <= high.
+    P(t or more) = (F(s high + s/2) - F(s t - s/2)) / (F(s high + s/2) - F(s low - s/2)),    low < t <= high
 
 Encoder and decoder run the same loop, so that both learn the same. The stream is that of `rans_entries`,
 with an entry for each answer.
@@ -87,11 +88,13 @@ class Known(NamedTuple):
 
     @classmethod
     def start(cls, x_tilde: np.ndarray, alphabet: Alphabet, tables: MixtureTables) -> "Known":
-        """Nothing learned: no corrections, all experts count the same."""
+        """Nothing learned: no corrections, all experts count the same, and the constant nothing."""
         width, odds = x_tilde.shape[2], stretch_table(tables.logistic)
         strips = -(-width // STRIP)
         shapes = [(3, situations, QUESTIONS, EXPERTS + 1) for situations in (strips, ROUGHNESS)]
         equal = [np.full(shape, (1 << 16) // EXPERTS, dtype=np.int64) for shape in shapes]
+        for weights in equal:
+            weights[..., EXPERTS] = 0
         around, regression = Neighbourhood.around(x_tilde), Regression.start(strips, 3)
         return cls(width, alphabet, tables, odds, halving_odds(odds), around, regression, *equal)
 
@@ -184,7 +187,8 @@ def _code(values, places, outputs, known, entries, decoding, x, words, position)
                 else:
                     high, upto[:] = t - 1, here
 
-            values[p, c] = low * size
+            if decoding:
+                values[p, c] = low * size
             missed[c] = (low * size << int64(LEVEL)) - expected
             learn(seen, scaled(missed[c], scale), regression, strip, c)
             level = min(max(below + low * size, 0), 255)

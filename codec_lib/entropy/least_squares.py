@@ -15,7 +15,9 @@ This is one sweep of the method of Gauss and Seidel; the sums change so little f
 it keeps up. All numbers are integers held in float64, and every sum stays below 2^53, so that it is the
 same in whatever order it is added up, and on every machine:
 
-    |x|, |e| <= 2^12   -->   C <= 2^(24 + MEMORY), C' <= 2^(26 + MEMORY)   -->   sum_b C'_ab w_b < 2^53
+    |x|, |e| < 2^12,  |w| < 2^13,  at most 32 features   -->   C < 2^(24 + MEMORY),  sum_b C'_ab w_b < 2^52
+
+Both other terms of the numerator stay below 2^47.
 
 Sources: Li and Orchard, "Edge-directed prediction for lossless compression of natural images", IEEE
 Transactions on Image Processing 2001 (least squares from coded neighbours); Zakharov, White and Liu,

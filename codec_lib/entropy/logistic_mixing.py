@@ -9,7 +9,8 @@ and the weights follow the bits, by gradient descent on the code length -log2 p(
     w_k  <--  w_k + rate (bit - p) s_k
 
 Weights come in sets, one for each situation. A bit belongs to two situations at a time, and its weights are
-the mean of both sets. The last input is no expert but a constant, an opinion of its own.
+the mean of both sets. The last input is no expert but a constant, whose weight begins at zero. A bit that
+came as surely as any can teaches nothing: else weights would grow without end where a picture is flat.
 
 All in integers: p with 16 bits, s and z in 1/256, w with 16 bits of fraction. squash is the logistic
 function of `MixtureTables`; stretch is its inverse, looked up in it.
@@ -34,7 +35,7 @@ OPINION = 12  # bits of an expert's probability, as stretch takes it
 RAREST = 32  # no bit is coded with less than this share of 2^16
 CONSTANT = 77  # the last input
 WEIGHT = 16  # bits of fraction of a weight
-RATE = 15  # bits that (bit - p) s are shifted by
+RATE_SHIFT = 15  # bits that (bit - p) s is shifted by
 _CENTRE = LOGISTIC_LIMIT << LOGISTIC_BITS  # of the table of the logistic function
 
 
@@ -68,7 +69,8 @@ def mix(s, first, second, logistic):
 def update(s, first, second, p, bit):
     """Let both sets of weights learn from a bit that was given the probability p."""
     error = (int64(bit) << int64(BITS)) - p
-    for k in range(s.size):
-        step = (error * s[k] + (1 << (RATE - 1))) >> int64(RATE)
-        first[k] += step
-        second[k] += step
+    if abs(error) > RAREST:
+        for k in range(s.size):
+            step = (error * s[k] + (1 << (RATE_SHIFT - 1))) >> int64(RATE_SHIFT)
+            first[k] += step
+            second[k] += step

@@ -81,6 +81,8 @@ class MixtureTables(NamedTuple):
             given = arrays[name]
             if (given.dtype, given.shape) != (table.dtype, table.shape) or np.abs(given - table).max() > 1:
                 raise ValueError(f"{name}: not the table of the function that it is named for")
+        if (np.diff(arrays["logistic"]) < 0).any():
+            raise ValueError("logistic: falls, a cumulative function does not")
         return cls(*(arrays[name] for name in cls._fields))
 
 

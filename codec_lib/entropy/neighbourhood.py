@@ -25,7 +25,7 @@ KEPT = 6  # bits of fraction of errors that are kept
 UNIT = 6  # bits of a feature that is as large as the local scale
 LEAST = 1 << LEVEL  # is added to the local scale: one level
 
-# Rows and columns from a sample. A slanted line (codec_lib/exact/order.py) has passed all of them.
+# Rows and columns from a sample. Within a tile, slanted lines (codec_lib/exact/order.py) have passed them.
 ERRORS = np.array([(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0)])
 SAMPLES = np.array([(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, 1), (-1, -2)])
 BELOW = np.array([(0, 0), (0, 1), (1, 0)])  # x_tilde is known everywhere

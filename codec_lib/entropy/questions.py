@@ -22,7 +22,7 @@ from codec_lib.entropy.mixture_density import LEVEL
 HALVINGS = 8  # nodes are numbered from 1, the root; those below n are 2 n and 2 n + 1
 QUESTIONS = HALVINGS + 2  # beyond the tree: among few symbols, among many
 FEW = 4
-ANSWERS = 24  # at most, for a sample: 3 of the tree, 9 doublings to 511, halvings of the last
+ANSWERS = 24  # more than any sample takes: 3 of the tree, then doublings and halvings of at most 511
 
 
 def halving_odds(odds: np.ndarray) -> np.ndarray:
@@ -34,12 +34,12 @@ def halving_odds(odds: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def ask(node, known, possible, centre, spread, size, tail, halving):
-    """The next question about a symbol known to be within two ends: t, question, node, next step of a tail.
+def ask(node, ends, possible, centre, spread, size, tail, halving):
+    """The next question about a symbol between two ends: t, question, node, next step of a tail.
 
     `centre` and `spread` say where its sample is likely to be, in 1/256 level; a symbol has `size` levels.
     """
-    low, high = known
+    low, high = ends
     while node < HALVINGS:
         likely = centre + (spread * halving[node] >> int64(ODDS))
         t = (likely + (size << int64(LEVEL - 1))) // (size << int64(LEVEL))

@@ -39,7 +39,7 @@ from codec_lib.exact.order import SLANTED
 
 HEAD = 7  # bytes before the stream
 LEARNS = 4  # in the first of them
-SMALL = 1 << 16  # pixels: in more, the coder that learns is always better
+SMALL = 1 << 16  # pixels: with more, the coder that learns was better on every picture tried
 TILE = 512, 768  # rows and columns; more take more memory and fewer steps a pixel
 THIN, LONG = 64, 256  # a picture less than THIN wide or high and more than LONG the other way
 PART = 64, 64  # rows and columns of the parts of its tiles
@@ -187,8 +187,8 @@ class ResidualCoder:
     def _features_in(self, top: int, left: int, bottom: int, right: int) -> Tensor:
         halves = self.features[None, :, top // 2 : -(-bottom // 2), left // 2 : -(-right // 2)]
         network = self.frozen.network("features")
-        strips = [network(strip)[0] for strip in halves.split(FEATURE_ROWS, dim=2)]
-        u = torch.cat([strip.to(torch.int32).flatten(1).T.contiguous() for strip in strips])
+        bands = [network(band)[0] for band in halves.split(FEATURE_ROWS, dim=2)]
+        u = torch.cat([band.to(torch.int32).flatten(1).T.contiguous() for band in bands])
         return u.view(4 * len(u), -1)
 
 

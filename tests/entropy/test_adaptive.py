@@ -152,3 +152,14 @@ def test_what_a_colour_tells_of_the_next_is_learned():
     r = np.rint(np.random.default_rng(4).normal(0, 6, (1, 60, 80))).repeat(3, 0)
     fixed, adaptive = coded(r, flat(4800))
     assert adaptive < 0.5 * fixed
+
+
+def test_weights_stay_where_all_is_certain_already():
+    """A flat area, however large, does not make a coder deaf to what comes after it."""
+    s = np.array([640, 640, 640, 640, logistic_mixing.CONSTANT])
+    first, second = (np.array([1 << 14] * 4 + [0]) for _ in range(2))
+    for _ in range(100_000):
+        p = logistic_mixing.mix(s, first, second, TABLES.logistic)
+        logistic_mixing.update(s, first, second, p, True)
+    assert p > (1 << 16) - 2 * logistic_mixing.RAREST
+    assert first.max() < 1 << 16, "less than a weight of one"

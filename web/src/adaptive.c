@@ -32,7 +32,7 @@ static const Alphabet *alphabet;
 static Weights *equal(i32 situations) {
   Weights *w = alloc(situations * 3 * QUESTIONS * sizeof(Weights));
   for (i32 i = 0; i < situations * 3 * QUESTIONS; i++)
-    for (i32 k = 0; k < OPINIONS; k++) w[i][k] = (1 << 16) / EXPERTS;
+    for (i32 k = 0; k < OPINIONS; k++) w[i][k] = k < EXPERTS ? (1 << 16) / EXPERTS : 0;
   return w;
 }
 

@@ -8,7 +8,7 @@
 #define BITS 16        // of a probability
 #define RAREST 32
 #define MIX_SHIFT 17   // 16 bits of fraction of a weight, and the mean of two
-#define RATE 15
+#define RATE_SHIFT 15
 #define BOUND 8191.0   // of a weight of the regression
 
 static double *squares, *products, *weights;  // (strips, 3, FEATURES, FEATURES), (strips, 3, FEATURES) twice
@@ -88,8 +88,9 @@ i32 mix(const i32 *s, const i64 *first, const i64 *second) {
 
 void update(const i32 *s, i64 *first, i64 *second, i32 p, i32 bit) {
   i64 error = (bit << BITS) - p;
+  if (-RAREST <= error && error <= RAREST) return;  // as surely as any can
   for (i32 k = 0; k <= EXPERTS; k++) {
-    i64 step = (error * s[k] + (1 << (RATE - 1))) >> RATE;
+    i64 step = (error * s[k] + (1 << (RATE_SHIFT - 1))) >> RATE_SHIFT;
     first[k] += step, second[k] += step;
   }
 }
