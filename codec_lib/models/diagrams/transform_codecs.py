@@ -81,7 +81,8 @@ def _(model: NearLossless) -> tuple[str, Sequence[Level]]:
     ]
     said = (
         "The lossy layer, a hyperprior codec at one quality, is decoded in integers, because residuals are "
-        "relative to it. $|x - x̂| ≤ τ$."
+        "relative to it. $|x - x̂| ≤ τ$. The coder of $r̂$ starts from the mixture and learns from the "
+        "picture."
     )
     return said, [
         residual,
