@@ -1,6 +1,6 @@
 """The codec for one picture on pictures that no camera took, beside PNG, WebP and the flagship.
 
-    python -m benchmarks.graphics --json results/graphics.json --effort 5 --quality 5
+    python -m benchmarks.graphics --json results/graphics.json --effort 4 --quality 5
 
 Nine pictures of `benchmarks.graphics_pictures`: text, drawings, screenshots. Without loss PNG, WebP and the
 near-lossless codec, in bytes; with loss the fitted codec's bytes and PSNR, and the PSNR of WebP, AVIF and

@@ -1,11 +1,12 @@
 """Nine pictures that no camera took, 384 x 256: three of text, three drawings, three screenshots.
 
 Text is set by Pillow in the font that comes with matplotlib, drawings are matplotlib's, screenshots are
-of the pages in benchmarks/pages, by Chromium. Other versions draw other pixels; results name the digest
-of each picture.
+of the pages in benchmarks/pages, by Chromium: an installed one, else Playwright's. Other versions draw
+other pixels; results name the digest of each picture.
 """
 
 import io
+import shutil
 from pathlib import Path
 
 import matplotlib
@@ -18,7 +19,6 @@ from playwright.sync_api import sync_playwright
 
 WIDTH, HEIGHT = 384, 256
 PAGES = Path(__file__).parent / "pages"
-CHROMIUM = "/usr/bin/chromium"
 PARAGRAPH = (
     "A codec for one picture has nothing to forget. It sees no other photograph, learns no "
     "average sky, and what it cannot say with its few thousand numbers it does not say. Whoever "
@@ -95,7 +95,9 @@ def screenshots() -> dict[str, Image.Image]:
     """The pages, as a browser shows them."""
     found = {}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         for path in sorted(PAGES.glob("*.html")):
             page.goto(path.as_uri())
