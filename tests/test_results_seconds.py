@@ -19,7 +19,7 @@ def test_they_were_measured_with_the_shipped_weights_on_a_quiet_machine(measured
     ("model", "encode", "decode"),
     [
         ("flagship", None, 0.15),
-        ("near-lossless", 3.0, 8.0),
+        ("near-lossless", 4.0, 8.0),  # 3.0 before its coder learned: 5 % fewer bytes for 1.7 s
         ("context", None, 1.0),
         ("conditional-probability", None, 10.0),
     ],
