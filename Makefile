@@ -92,11 +92,12 @@ linkcheck: $(STAMP)
 check-site: $(STAMP)
 	$(BIN)/python -m tools.check_site _build/html
 
-# Debian's own Chromium, where it may be installed. Without a browser the tests skip, but not where CI is set.
+# Debian's own browsers, where they may be installed. Without one its tests skip, but not where CI is set.
+BROWSERS := chromium firefox-esr webkit2gtk-driver xvfb
 test-browser: $(STAMP)
-	@if [[ -z "$$(type -P chromium chromium-browser google-chrome)" && $$EUID -eq 0 ]] \
-		&& grep -qx ID=debian /etc/os-release; then \
-		apt-get update -qq && apt-get install -y -qq chromium || echo "Chromium could not be installed."; \
+	@if [[ $$EUID -eq 0 ]] && grep -qx ID=debian /etc/os-release && ! dpkg -s $(BROWSERS) &> /dev/null; then \
+		apt-get update -qq; \
+		for name in $(BROWSERS); do apt-get install -y -qq $$name || echo "$$name could not be installed."; done; \
 	fi
 	$(BIN)/python -m pytest tests/browser -q -m browser -rs -n 2 --dist loadgroup
 

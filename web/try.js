@@ -273,7 +273,8 @@ if (!WebAssembly.validate?.(Uint8Array.from(SIMD)) || typeof OffscreenCanvas ===
   const listed = await (await fetch(new URL("weights.json", import.meta.url), { cache: "no-cache" })).json();
   const sizes = [listed.decoder.bytes, listed.decoder.bytes + listed.encoder.bytes, listed["near-lossless"].bytes];
   const [decoder, both, near] = sizes.map((n) => number(n / 1e6, 1));
-  say(
-    `The weights are fetched when you choose: ${both} megabytes, once. To open a .clc file takes ${decoder} of them, or ${near} more.`,
-  );
+  if (!taken)
+    say(
+      `The weights are fetched when you choose: ${both} megabytes, once. To open a .clc file takes ${decoder} of them, or ${near} more.`,
+    ); // else somebody was faster, and has another line to read
 }
