@@ -8,68 +8,28 @@ same outputs of the network. A variant changes a constant before the loops are c
 process, and a cache of machine code, of its own. Variants that are in the results are not measured again.
 """
 
-import argparse
-import importlib
-import json
-import os
-import platform
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
-VARIANTS: dict[str, tuple[str, str, int] | None] = {  # module, constant, value
-    "no correction": ("adaptive", "FURTHEST", 0),
-    "opinions weigh the same": ("logistic_mixing", "RATE_SHIFT", 62),
-    "one strip": ("adaptive", "STRIP", 1 << 20),
-    "complete": None,
+from benchmarks import variants
+from benchmarks.variants import Change
+
+VARIANTS: dict[str, list[Change]] = {
+    "no correction": [("codec_lib.entropy.adaptive", "FURTHEST", 0)],
+    "opinions weigh the same": [("codec_lib.entropy.logistic_mixing", "RATE_SHIFT", 62)],
+    "one strip": [("codec_lib.entropy.adaptive", "STRIP", 1 << 20)],
+    "complete": [],
 }
 TAUS = 0, 2
 EVERY = 3  # pictures
 MODEL = "near-lossless"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, required=True)
-    parser.add_argument("--validation", type=Path, required=True)
-    parser.add_argument("--variant", choices=VARIANTS, help="print its rows; what the others are run with")
-    options = parser.parse_args()
-    if options.variant:
-        print(json.dumps(measure(options.variant, options.validation)))
-        return
-    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else {}
-    for variant in VARIANTS:
-        if variant not in rows:
-            rows[variant] = json.loads(in_its_own_process(variant))
-            report = {
-                "command": f"python -m benchmarks.adaptive {' '.join(sys.argv[1:])}",
-                "machine": platform.machine(),
-                "every": EVERY,
-                "saved_percent": {name: saved(found) for name, found in rows.items()},
-                "rows": rows,
-            }
-            options.json.write_text(json.dumps(report, indent=1) + "\n")
-
-
-def in_its_own_process(variant: str) -> bytes:
-    """What this program prints for a variant."""
-    command = [sys.executable, "-m", "benchmarks.adaptive", *sys.argv[1:], "--variant", variant]
-    with tempfile.TemporaryDirectory() as folder:
-        changed = os.environ | {"NUMBA_CACHE_DIR": folder}
-        return subprocess.run(command, env=changed, check=True, stdout=subprocess.PIPE).stdout
-
-
 def measure(variant: str, validation: Path) -> list[dict]:
     """Bytes of section r of each picture and tau, by a coder that learns nothing and by a variant."""
-    if change := VARIANTS[variant]:
-        module, constant, value = change
-        setattr(importlib.import_module(f"codec_lib.entropy.{module}"), constant, value)
-
     import codec_lib as cl  # compiles nothing before this
     from codec_lib import data
     from codec_lib.entropy.adaptive import Adaptive
@@ -116,5 +76,10 @@ def saved(rows: list[dict]) -> dict[str, dict[str, float]]:
     return found
 
 
+def report(rows: dict[str, list[dict]]) -> dict:
+    """What the results say of all rows."""
+    return {"every": EVERY, "saved_percent": {name: saved(found) for name, found in rows.items()}}
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    variants.main("adaptive", VARIANTS, measure, report)

@@ -4,10 +4,12 @@
     python -m benchmarks.kodak baselines --json results/kodak_baselines.json
     python -m benchmarks.kodak summary   --json results/kodak_summary.json
 
+The same on other photographs, `--folder ../shared/data/validation`, is in results/photographs*.json.
+
 Rates are lengths of complete files; PSNR and MS-SSIM are of 8-bit RGB pictures. Every figure
 is the mean over pictures. For models the bits that the densities estimate are recorded beside the file's.
 The summary has the BD-rates of all curves against JPEG and WebP, from the two other files, and what every
-model's decoder costs.
+model's decoder costs; `--of photographs` is one of the other pictures.
 """
 
 import argparse
@@ -40,14 +42,21 @@ def main() -> None:
     parser.add_argument("what", choices=("models", "baselines", "summary"))
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--folder", type=Path, help="pictures to measure instead of Kodak's")
+    parser.add_argument("--of", default="kodak", help="first word of the files that a summary is of")
     parser.add_argument("--note", help="kept in the results, for instance what else ran on the machine")
     parser.add_argument("--only", action="append", metavar="NAME", help="measure this again, keep the rest")
     options = parser.parse_args()
     command = f"python -m benchmarks.kodak {options.what} --json {options.json.as_posix()}"
+    command += f" --folder {options.folder.as_posix()}" if options.folder else ""
     if options.what == "summary":
+        command += f" --of {options.of}" if options.of != "kodak" else ""
         report = {"command": command, "method": "akima over log-rate, where both curves overlap"}
+        curves = data.results(options.of)["curves"] | data.results(f"{options.of}_baselines")["curves"]
         for rival in ("jpeg", "webp"):
-            report |= {f"bd_rate_{figure}_vs_{rival}": bd_rates(figure, rival) for figure in FIGURES}
+            report |= {
+                f"bd_rate_{figure}_vs_{rival}": bd_rates(curves, figure, rival) for figure in FIGURES
+            }
         report["decoders"] = {name: decoder(name) for name in MODELS}
     else:
         report = {"command": command, "note": options.note} | measure(options)
@@ -56,7 +65,7 @@ def main() -> None:
 
 def measure(options: argparse.Namespace) -> dict:
     """The curves of all models, or of all baselines, and what they were measured with."""
-    paths = data.kodak()
+    paths = sorted(options.folder.glob("*.png")) if options.folder else data.kodak()
     curves = json.loads(options.json.read_text())["curves"] if options.only else {}
     for name in options.only or (MODELS if options.what == "models" else BASELINES):
         if options.what == "models":
@@ -84,9 +93,8 @@ def add_estimates(rows: list[dict], name: str, paths: dict[str, Path]) -> None:
         row["estimated_bytes"] = sum(bits.item() for bits in out.bits.values()) / 8
 
 
-def bd_rates(figure: str, rival: str) -> dict[str, float]:
+def bd_rates(curves: dict[str, dict], figure: str, rival: str) -> dict[str, float]:
     """BD-rate in percent of every measured curve against a rival's, by one of `FIGURES`."""
-    curves = data.results("kodak")["curves"] | data.results("kodak_baselines")["curves"]
     points = {name: [point(mean, figure) for mean in c["means"]] for name, c in curves.items()}
     return {name: metrics.bd_rate(points[rival], p) for name, p in points.items() if name != rival}
 

@@ -26,7 +26,8 @@ MINUTES = {  # about; quick ones first, and those before others that read their 
     "encoder_decisions": 10, "context": 20, "determinism": 25, "progressive": 30, "content_weighted": 20,
     "near_lossless_baselines": 10, "near_lossless": 25, "near_lossless_contexts": 10,
     "near_lossless_conditions": 10, "adaptive": 16, "perception": 12, "speed": 12, "effort": 25,
-    "graphics": 10, "fitted": 90,
+    "graphics": 10, "fitted": 90, "fitted_ablations": 40, "photographs": 45,
+    "photographs_baselines": 30, "photographs_summary": 1,
 }  # fmt: skip
 TRAINING = {
     "training": 15, "variable_rate": 20, "codec_ablations": 60, "codec_in_the_loop": 30,

@@ -130,7 +130,7 @@ def _rgb(path):
     return Image.open(path).convert("RGB")
 
 
-@pytest.mark.parametrize("name", ["published_kodak", "published_codecs"])
+@pytest.mark.parametrize("name", ["published_kodak", "published_codecs", "published_overfitted"])
 def test_published_curves_name_their_source_and_rise_with_the_rate(name):
     published = data.results(name)
     assert "commit" in published["source"]

@@ -1,0 +1,53 @@
+"""Ablations of compiled loops: a constant is another one, in a process that compiles all anew."""
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+Change = tuple[str, str, object]  # a module, a constant, its value
+Rows = list[dict]
+
+
+def main(
+    name: str,
+    variants: dict[str, list[Change]],
+    measure: Callable[[str, Path], Rows],
+    report: Callable[[dict[str, Rows]], dict],
+) -> None:
+    """The command of the benchmark of this name, with --json and --validation, a folder of photographs.
+
+    `measure` makes the rows of a variant whose changes were applied, `report` what the results say of all
+    rows. Variants that are in the results are not measured again.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--validation", type=Path, required=True)
+    parser.add_argument("--variant", choices=variants, help="print its rows; what the others are run with")
+    options = parser.parse_args()
+    if options.variant:
+        for module, constant, value in variants[options.variant]:
+            setattr(importlib.import_module(module), constant, value)
+        print(json.dumps(measure(options.variant, options.validation)))
+        return
+    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else {}
+    for variant in variants:
+        if variant not in rows:
+            rows[variant] = json.loads(_in_its_own_process(name, variant))
+            command = f"python -m benchmarks.{name} {' '.join(sys.argv[1:])}"
+            found = {"command": command, "machine": platform.machine()} | report(rows) | {"rows": rows}
+            options.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _in_its_own_process(name: str, variant: str) -> bytes:
+    """What the benchmark prints for a variant; the machine code is thrown away."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", *sys.argv[1:], "--variant", variant]
+    with tempfile.TemporaryDirectory() as folder:
+        changed = os.environ | {"NUMBA_CACHE_DIR": folder}
+        return subprocess.run(command, env=changed, check=True, stdout=subprocess.PIPE).stdout
