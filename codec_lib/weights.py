@@ -91,14 +91,19 @@ def card_of(path: Path) -> dict[str, Any]:
 def minutes_of_training(card: dict[str, Any]) -> dict[str, float]:
     """Minutes on each kind of device, "cpu" or "cuda", of all runs that led to some weights.
 
+    A run whose card has no "before" may count what led to it as "minutes_before", on its own device.
+
     >>> minutes_of_training({"training": {"minutes": 7.5, "device": "cuda:0"}})
     {'cuda': 7.5}
+    >>> minutes_of_training({"training": {"minutes": 75, "minutes_before": 82.5}})
+    {'cpu': 157.5}
     """
     spent: dict[str, float] = {}
     for run in (*card.get("before", []), card):
         training = run["training"]
         device = training.get("device", "cpu").partition(":")[0]
-        spent[device] = spent.get(device, 0.0) + training["minutes"]
+        minutes = training["minutes"] + training.get("minutes_before", 0.0)
+        spent[device] = spent.get(device, 0.0) + minutes
     return spent
 
 

@@ -99,3 +99,16 @@ def test_a_card_says_what_the_model_takes_and_whether_it_promises(tmp_path):
     cards = weights.available()
     assert cards["near-lossless"]["setting"] == "tau"
     assert [name for name, card in cards.items() if card["promises"]] == ["near-lossless"]
+
+
+def test_the_minutes_of_all_runs_are_counted_by_device_those_before_the_first_card_included():
+    early = {"training": {"minutes": 10, "minutes_before": 80, "device": "cpu"}}
+    card = {"before": [early], "training": {"minutes": 5, "device": "cuda:0"}}
+    assert weights.minutes_of_training(card) == {"cpu": 90, "cuda": 5}
+
+
+def test_weights_that_began_as_others_were_not_trained_for_less_than_these():
+    cards = weights.available()
+    begun = weights.minutes_of_training(cards["hyperprior"])["cpu"]
+    for name in ("context", "checkerboard", "tucodec", "near-lossless"):
+        assert weights.minutes_of_training(cards[name])["cpu"] > begun
