@@ -36,7 +36,7 @@ BATCH = 8
 WHOLE = (
     "near-lossless", "flagship", "context", "checkerboard", "recurrent", "primed", "recurrent-gdn",
     "importance-map", "conditional-probability", "pyramid", "tucodec",
-    "around-jpeg", "around-webp", "flagship-ms-ssim",
+    "around-jpeg", "around-webp", "flagship-ms-ssim", "fitted",
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ MODELS = ("flagship", "hyperprior", "factorized", "autoencoder")
 STEPWISE = (
     "near-lossless", "flagship", "context", "checkerboard", "recurrent", "primed", "recurrent-gdn",
     "importance-map", "conditional-probability", "pyramid", "tucodec",
-    "around-jpeg", "around-webp", "flagship-ms-ssim",
+    "around-jpeg", "around-webp", "flagship-ms-ssim", "fitted",
 )  # fmt: skip
 KODAK = data.results("kodak")
 CODERS = data.results("entropy_coders")["coders"]
@@ -104,8 +104,7 @@ def test_files_that_are_read_step_by_step_hold_the_same_integers_in_every_way(na
 
 def test_every_shipped_model_was_checked_for_determinism():
     measured = data.results("determinism")
-    fitted = {"fitted"}  # its encoder takes minutes a picture; golden files and its own tests see to it
-    assert {"hyperprior", *measured["channel_priors"], *STEPWISE} | fitted == set(weights.available())
+    assert {"hyperprior", *measured["channel_priors"], *STEPWISE} == set(weights.available())
     for row in measured["channel_priors"].values():
         assert row["symbols"] > 0
         assert row["indexes_that_differ"] == 0
