@@ -3,11 +3,13 @@
 import pytest
 
 from benchmarks.fitted import rival_bytes
+from benchmarks.fitted_ablations import REFERENCE, VARIANTS
 from codec_lib import data, weights
 from codec_lib.models.fitted import ITERATIONS
 
 MEASURED = data.results("fitted")
 ROWS = MEASURED["rows"]
+ABLATIONS = data.results("fitted_ablations")
 
 
 def test_results_are_of_the_shipped_weights():
@@ -30,3 +32,21 @@ def test_a_fit_takes_minutes_and_its_file_a_fraction_of_a_second():
     assert all(row["processor_seconds"] < 1200 for row in ROWS)  # ten minutes of two cores
     assert all(row["decode_seconds"] < 1 for row in ROWS)
     assert all(sum(row["sections"].values()) < row["bytes"] for row in ROWS)
+
+
+def test_every_ablation_is_of_the_same_three_crops():
+    assert set(ABLATIONS["rows"]) == set(VARIANTS)
+    pictures = [[row["picture"] for row in rows] for rows in ABLATIONS["rows"].values()]
+    assert all(each == pictures[0] for each in pictures)
+    assert len(set(pictures[0])) == 3
+
+
+def test_a_start_and_coarser_grids_pay_and_a_larger_network_is_paid_for():
+    """What the chapter says of its table."""
+    means = ABLATIONS["means"]
+    assert means[REFERENCE]["cost"] == 0
+    assert means["shipped start"]["cost"] < -1
+    assert means["16 neighbours, none in coarser grids"]["cost"] > 1
+    assert means["24 neighbours"]["grid_bytes"] < means[REFERENCE]["grid_bytes"]
+    assert means["24 neighbours"]["cost"] > 0 > means["8 neighbours"]["cost"]
+    assert means["16 hidden values"]["cost"] < means["64 hidden values"]["cost"]
