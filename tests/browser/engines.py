@@ -4,7 +4,6 @@ Playwright drives copies of these two that it would download; what is installed 
 same three things, so that a test is written once: open a page, run a script in it, wait for one.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from http.server import SimpleHTTPRequestHandler
 from importlib.util import find_spec
 from pathlib import Path
 from subprocess import PIPE, Popen
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from selenium import webdriver
@@ -62,18 +62,18 @@ def firefox() -> Iterator[Engine]:
     """Firefox through Marionette, its own protocol."""
     from marionette_driver.marionette import Marionette  # exists for Python before 3.13
 
-    marionette = Marionette(bin=installed(*FIREFOX), headless=True, gecko_log=os.devnull)
-    marionette.start_session()
-    marionette.timeout.script = SECONDS
-
     def script(execute: Callable, text: str, *arguments) -> Any:
         return execute(text, script_args=arguments, sandbox=None)
 
-    try:
-        run, wait = marionette.execute_script, marionette.execute_async_script
-        yield Engine(marionette.navigate, partial(script, run), partial(script, wait))
-    finally:
-        marionette.quit(in_app=False)
+    with TemporaryDirectory() as folder:  # a path instead, were it a device, would be removed first
+        marionette = Marionette(bin=installed(*FIREFOX), headless=True, gecko_log=folder)
+        marionette.start_session()
+        marionette.timeout.script = SECONDS
+        try:
+            run, wait = marionette.execute_script, marionette.execute_async_script
+            yield Engine(marionette.navigate, partial(script, run), partial(script, wait))
+        finally:
+            marionette.quit(in_app=False)
 
 
 @contextmanager
