@@ -22,6 +22,7 @@ CARRIERS = {
     "RGB": ("RGB",),
     "RGBA": ("RGBA",),
 }  # in order of choice
+PAGES = {"EPS"}  # drawn by Ghostscript, which some machines have: no samples, and not the same everywhere
 SIXTEEN_BITS = {"PNG": "imagecodecs", "TIFF": "tifffile"}  # and who writes colours of 16 bits
 CLOSEST = {  # what comes closest to the samples, of formats that can also be lossy
     "AVIF": {"quality": 100, "subsampling": "4:4:4"},
@@ -85,7 +86,7 @@ def to_bytes(
 def _format_of(ending: str) -> str:
     Image.init()
     format = Image.registered_extensions().get(ending.lower())
-    if format not in Image.SAVE or not (_holds(format, "RGB") or _holds(format, "L")):
+    if format in PAGES or format not in Image.SAVE or not (_holds(format, "RGB") or _holds(format, "L")):
         raise ValueError(f"ending: {ending!r} is none that can be written; .png, .tif, .webp, .jpg are")
     return format
 

@@ -76,6 +76,12 @@ def test_readers_stubs_and_formats_of_other_sizes_are_not_writable():
     assert {".eps", ".pdf", ".psd", ".h5", ".xbm", ".ico", ".icns"} <= set(REGISTERED) - set(WRITABLE)
 
 
+def test_a_page_is_no_picture_whether_or_not_ghostscript_is_there(monkeypatch):
+    monkeypatch.setattr(export, "_holds", lambda format, mode: True)
+    with pytest.raises(ValueError, match=r"^ending: '\.eps' is none that can be written"):
+        export.check_ending(".eps")
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 @pytest.mark.parametrize("shape", [(21, 33), (1, 1), (2, 1)])
 @pytest.mark.parametrize("ending", WRITABLE)
