@@ -5,6 +5,7 @@ same three things, so that a test is written once: open a page, run a script in 
 """
 
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -66,7 +67,7 @@ def firefox() -> Iterator[Engine]:
         return execute(text, script_args=arguments, sandbox=None)
 
     with TemporaryDirectory() as folder:  # a path instead, were it a device, would be removed first
-        marionette = Marionette(bin=installed(*FIREFOX), headless=True, gecko_log=folder)
+        marionette = Marionette(bin=installed(*FIREFOX), headless=True, port=free_port(), gecko_log=folder)
         marionette.start_session()
         marionette.timeout.script = SECONDS
         try:
@@ -95,6 +96,13 @@ def webkit() -> Iterator[Engine]:
         finally:
             remote.quit()
             screen.terminate()
+
+
+def free_port() -> int:
+    """A port that nobody listens on: two browsers on the same one would take each other's orders."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
 
 
 def installed(*names: str) -> str:

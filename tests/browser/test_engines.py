@@ -95,10 +95,7 @@ def watched(repository: Path) -> Iterator[str]:
         server.shutdown()
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ENGINES],
-)
+@pytest.fixture(scope="module", params=ENGINES)
 def engine(request) -> Iterator[Engine]:
     if package := missing(request.param):
         give_up = pytest.fail if os.environ.get("CI") else pytest.skip
