@@ -20,11 +20,12 @@ TEST_STEPS := lint test-unit lint-notebooks test-notebooks test-docstrings book 
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED ?= 0
 
-.PHONY: help setup book serve web execute format benchmark linkcheck clean test test-long $(TEST_STEPS)
+.PHONY: help setup book pdf serve web execute format benchmark linkcheck clean test test-long $(TEST_STEPS)
 
 help:
 	@echo "make book        build the book into _build/html, warnings are errors"
 	@echo "make serve       build it, then serve it on http://localhost:8000"
+	@echo "make pdf         print the built book into _build/book.pdf"
 	@echo "make test        $(TEST_STEPS)"
 	@echo "make test-long   the tests that take minutes each"
 	@echo "make web         compile the page's codec, web/src, into web/codec.wasm"
@@ -46,6 +47,9 @@ $(STAMP): requirements.txt pyproject.toml
 
 book: $(STAMP)
 	$(BIN)/python -m tools.build_book
+
+pdf: book
+	$(BIN)/python -m tools.print_book
 
 serve: book
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
