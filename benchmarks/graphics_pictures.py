@@ -6,7 +6,6 @@ other pixels; results name the digest of each picture.
 """
 
 import io
-import shutil
 from pathlib import Path
 
 import matplotlib
@@ -16,6 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Polygon
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import sync_playwright
+
+from tools.built_site import ARGUMENTS, find_chromium
 
 WIDTH, HEIGHT = 384, 256
 PAGES = Path(__file__).parent / "pages"
@@ -95,9 +96,7 @@ def screenshots() -> dict[str, Image.Image]:
     """The pages, as a browser shows them."""
     found = {}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         for path in sorted(PAGES.glob("*.html")):
             page.goto(path.as_uri())

@@ -7,21 +7,17 @@ and every page of the book is a bookmark. Needs the built book and the browser o
 import argparse
 import html
 import io
-import shutil
 import sys
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import yaml
 from playwright.sync_api import Page, sync_playwright
 from pypdf import PdfReader, PdfWriter
 
+from tools.built_site import ARGUMENTS, CHROMIUMS, find_chromium, served
 from tools.setup_cell import ROOT
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PAPER = "A4"
 CONTENTS = """<style>
 body {{ font: 12pt/1.7 sans-serif; margin: 15mm }} ul {{ padding: 0 }}
@@ -30,13 +26,6 @@ li {{ display: flex; justify-content: space-between }}
 # A heading without the link to itself: its number, if it has one, and its words.
 TITLE = """h1 => [...h1.childNodes].filter(node => node.className !== 'headerlink')
 .map(node => node.textContent).join('')"""
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves files and says nothing."""
-
-    def log_message(self, *arguments) -> None:
-        pass
 
 
 def names() -> Iterator[str]:
@@ -69,21 +58,17 @@ def contents(page: Page, title: str, chapters: list[tuple[str, PdfReader]], firs
 
 def print_book(folder: Path, pages: list[str]) -> PdfWriter:
     """The PDF of some pages of a built book."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    path = find_chromium()
     if path is None:
-        sys.exit(f"none of {', '.join(BROWSERS)} is installed")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        sys.exit(f"none of {', '.join(CHROMIUMS)} is installed")
+    with served(folder) as site, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         page = browser.new_page(reduced_motion="reduce")
-        site = f"http://127.0.0.1:{server.server_port}"
         chapters = [printed(page, f"{site}/{name}.html") for name in pages]
         title = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["title"]
         length = len(contents(page, title, chapters, 1).pages)
         front = contents(page, title, chapters, length + 1)
         browser.close()
-        server.shutdown()
     book = PdfWriter()
     book.append(front, outline_item="Contents")
     for name, reader in chapters:

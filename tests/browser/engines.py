@@ -9,7 +9,6 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from http.server import SimpleHTTPRequestHandler
 from importlib.util import find_spec
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -17,6 +16,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from selenium import webdriver
+
+from tools.built_site import Quiet
 
 SECONDS = 120  # that a script may take, on a busy machine
 FIREFOX = ("firefox-esr", "firefox")
@@ -32,7 +33,7 @@ HTMLAnchorElement.prototype.click = () => {};
 </script>"""
 
 
-class Watched(SimpleHTTPRequestHandler):
+class Watched(Quiet):
     """Serves the built book, each page with WATCH in its head."""
 
     def do_GET(self) -> None:
@@ -45,9 +46,6 @@ class Watched(SimpleHTTPRequestHandler):
         self.send_header("Content-Length", str(len(page)))
         self.end_headers()
         self.wfile.write(page)
-
-    def log_message(self, *arguments) -> None:
-        pass
 
 
 class Engine(NamedTuple):

@@ -3,10 +3,7 @@
 import base64
 import io
 import os
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +14,7 @@ import codec_lib as cl
 from codec_lib import container, data
 from tests.browser.engines import ENGINES, Engine, Watched, missing
 from tests.browser.pages import PAGES
+from tools.built_site import served
 
 pytestmark = pytest.mark.browser
 PHOTO = data.sample("astronaut").crop((150, 30, 310, 130))
@@ -87,12 +85,8 @@ const timer = setInterval(() => {
 @pytest.fixture(scope="module")
 def watched(repository: Path) -> Iterator[str]:
     """The address of the built book, whose pages note their errors."""
-    folder = repository / "_build" / "html"
-    assert (folder / "index.html").exists(), "the book is not built: `make book`"
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Watched, directory=folder)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with served(repository / "_build" / "html", Watched) as address:
+        yield address
 
 
 @pytest.fixture(scope="module", params=ENGINES)
