@@ -20,6 +20,9 @@ FORMULA = re.compile(
     r"(?:\\\((?P<inline>.*?)\\\)|\\\[(?P<display>.*?)\\\])(?=\s*</)",
     re.DOTALL,
 )
+# A short one and the mark behind it: they go to the next line together.
+ENDING = re.compile(r'(<span class="math [^>]*>\\\([^<]{1,24}\\\)</span>[.,:;!?])')
+TOGETHER = ".unbroken { white-space: nowrap }"
 ANY = re.compile(r'<(?:span|div) class="(?:amsmath )?math ')
 SHEET = "formulas.css"
 
@@ -68,6 +71,7 @@ def typeset(site: Path, macros: dict[str, str]) -> int:
     count = 0
     for path, page in pages.items():
         expected = len(ANY.findall(page))
+        page = ENDING.sub(r'<span class="unbroken">\1</span>', page)
         page, found = FORMULA.subn(lambda match: match["before"] + by_formula[key(match)], page)
         if found != expected:
             raise SystemExit(f"formulas: {path.name} has {expected}, and {found} were understood")
@@ -77,7 +81,7 @@ def typeset(site: Path, macros: dict[str, str]) -> int:
         count += found
     fonts = site / "_static" / "mathjax"
     fonts.mkdir(exist_ok=True)
-    (fonts.parent / SHEET).write_text(style, encoding="utf-8")
+    (fonts.parent / SHEET).write_text(f"{style}\n{TOGETHER}\n", encoding="utf-8")
     for font in (mathjax_folder() / "output/chtml/fonts/woff-v2").iterdir():
         if font.name in style:
             shutil.copy(font, fonts)

@@ -100,3 +100,20 @@ def swipe_up(page, box) -> None:
         point = {"x": x, "y": y - 10 * step}
         cdp.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
     cdp.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+LONELY = """() => [...document.querySelectorAll('.bd-article span.math:not(.scrolls)')].filter(math => {
+  const mark = math.nextSibling;
+  if (mark?.nodeType !== Node.TEXT_NODE || !/^[.,:;!?]/.test(mark.data)) return false;
+  const range = document.createRange();
+  range.setStart(mark, 0);
+  range.setEnd(mark, 1);
+  return range.getBoundingClientRect().left < math.getBoundingClientRect().right - 5;
+}).map(math => math.parentNode.parentNode.textContent)"""
+
+
+@pytest.mark.parametrize("name", ["book/rate-control", "book/near-lossless"])
+def test_no_line_begins_with_the_mark_behind_a_formula(phone, name):
+    phone.goto(f"/{name}.html")
+    assert phone.locator(".bd-article .unbroken").count() > 10
+    assert phone.evaluate(LONELY) == []
