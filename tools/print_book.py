@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from pypdf import PdfReader, PdfWriter
 
 from tools.built_site import ARGUMENTS, CHROMIUMS, find_chromium, served
@@ -56,19 +56,14 @@ def contents(page: Page, title: str, chapters: list[tuple[str, PdfReader]], firs
     return PdfReader(io.BytesIO(page.pdf(format=PAPER)))
 
 
-def print_book(folder: Path, pages: list[str]) -> PdfWriter:
-    """The PDF of some pages of a built book."""
-    path = find_chromium()
-    if path is None:
-        sys.exit(f"none of {', '.join(CHROMIUMS)} is installed")
-    with served(folder) as site, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        page = browser.new_page(reduced_motion="reduce")
-        chapters = [printed(page, f"{site}/{name}.html") for name in pages]
-        title = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["title"]
-        length = len(contents(page, title, chapters, 1).pages)
-        front = contents(page, title, chapters, length + 1)
-        browser.close()
+def print_book(browser: Browser, site: str, pages: list[str]) -> PdfWriter:
+    """The PDF of some pages of a book that is served at an address."""
+    page = browser.new_page(reduced_motion="reduce")
+    chapters = [printed(page, f"{site}/{name}.html") for name in pages]
+    title = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["title"]
+    length = len(contents(page, title, chapters, 1).pages)
+    front = contents(page, title, chapters, length + 1)
+    page.close()
     book = PdfWriter()
     book.append(front, outline_item="Contents")
     for name, reader in chapters:
@@ -82,7 +77,13 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=ROOT / "_build" / "html", help="the built book")
     parser.add_argument("--out", type=Path, default=ROOT / "_build" / "book.pdf")
     options = parser.parse_args()
-    book = print_book(options.folder, list(names()))
+    path = find_chromium()
+    if path is None:
+        sys.exit(f"none of {', '.join(CHROMIUMS)} is installed")
+    with served(options.folder) as site, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        book = print_book(browser, site, list(names()))
+        browser.close()
     book.write(options.out)
     print(f"{options.out}: {len(book.pages)} pages, {options.out.stat().st_size / 1e6:.0f} MB")
 

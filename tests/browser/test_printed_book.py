@@ -15,8 +15,8 @@ def test_the_names_are_those_of_the_table_of_contents():
     assert list(names())[1:] == CHAPTERS
 
 
-def test_contents_and_bookmarks_lead_to_every_page(site, repository):
-    book = print_book(repository / "_build" / "html", SOME)
+def test_contents_and_bookmarks_lead_to_every_page(browser, site):
+    book = print_book(browser, site, SOME)
     marks = [(mark.title, book.get_destination_page_number(mark)) for mark in book.outline]
     assert marks[0] == ("Contents", 0)
     assert len(marks) == 1 + len(SOME)
