@@ -17,6 +17,7 @@ symbol and then an Exp-Golomb code (`codec_lib.entropy.escape`).
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from heapq import heapify, heappop, heappush
 from math import log1p
 
@@ -162,6 +163,11 @@ class Tables:
         )
         last = self.offset.astype(np.int64) + self.length - 2
         _check(last > INT32.max, lambda r: f"last value is {last[r]}, expected at most {INT32.max}")
+
+    @cached_property
+    def largest(self) -> int:
+        """The largest frequency of all rows."""
+        return int(np.diff(self.cdf, axis=1).max())
 
     @classmethod
     def from_pmfs(cls, pmfs: Iterable[Numbers], offsets: Iterable[int]) -> "Tables":

@@ -35,13 +35,14 @@ Source: Duda, "Asymmetric numeral systems" (arXiv:1311.2540); Giesen, "Interleav
 coders" (arXiv:1402.3392).
 """
 
+import math
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from codec_lib.entropy import escape
 from codec_lib.entropy.checks import INT32, Numbers, check_indexes, check_symbols
-from codec_lib.entropy.pmf import Tables
+from codec_lib.entropy.pmf import TOTAL, Tables
 from codec_lib.entropy.rans_loops import (
     LOWEST,
     PADDING,
@@ -66,6 +67,16 @@ MAX_LANES_LOG2 = 10
 def lanes_for(count: int) -> int:
     """How many lanes a message of `count` symbols has unless the caller chooses: one or four."""
     return 1 if count < LONG_MESSAGE else REGISTERS
+
+
+def fewest_bytes(count: int, tables: Tables) -> int:
+    """Bytes that no message of `count` symbols gets below: likely symbols cost little, but not nothing.
+
+    A push makes a state of 2**24 or more larger by (2**16 - f) (x // f) / x at least, and f / x is at most
+    2**-8.
+    """
+    growth = (TOTAL / tables.largest - 1) * (1 - 2**-8)
+    return math.floor(count * math.log2(1 + growth) / 8)
 
 
 def rows_of(tables: Tables) -> Rows:
@@ -114,7 +125,8 @@ class Decoder:
         count: number of symbols N of the whole message.
         tables: the rows.
     Raises:
-        BitstreamError: data ends within its header, or holds states that no encoder writes.
+        BitstreamError: data ends within its header, is too short for so many symbols, or holds states that
+            no encoder writes.
 
     >>> tables = Tables.from_pmfs([[0.5, 0.25]], offsets=[0])
     >>> data = encode([0, 1, 5], [0, 0, 0], tables)
@@ -126,6 +138,8 @@ class Decoder:
     """
 
     def __init__(self, data: bytes, count: int, tables: Tables):
+        if len(data) < (least := fewest_bytes(count, tables)):
+            raise BitstreamError(f"rans: {len(data)} bytes, expected {least} at least")
         self.codes, self.states, self.head = parse_header(data) if count else (b"", NO_STATES, 0)
         self.words = np.zeros((len(data) - self.head) // 2 + PADDING, dtype=np.uint16)
         self.words[:-PADDING] = np.frombuffer(data, "<u2", self.words.size - PADDING, self.head)

@@ -149,6 +149,25 @@ def test_rans_consumes_exactly_its_own_bytes(count):
 
 
 @settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2_000_000), st.floats(0.5, 1), st.sampled_from([1, 4, 64]))
+def test_no_message_is_shorter_than_its_likeliest_symbols(count, p, lanes):
+    tables = Tables.from_pmfs([[p]], offsets=[0])
+    zeros = np.zeros(count, np.int32)
+    data = rans.encode(zeros, zeros, tables, lanes)
+    assert rans.fewest_bytes(count, tables) <= len(data)
+    least = count * -np.log2(tables.largest / 2**16) / 8
+    assert 0.99 * least - 1 <= rans.fewest_bytes(count, tables) <= least
+
+
+def test_a_few_bytes_that_claim_millions_of_symbols_are_refused_unread():
+    tables = Tables.from_pmfs([[0.999, 0.0005]], offsets=[0])
+    data = rans.encode([0] * 1000, [0] * 1000, tables)
+    rans.Decoder(data, 1000, tables)
+    with pytest.raises(BitstreamError, match=f"{len(data)} bytes, expected 1[0-9]{{4}} at least"):
+        rans.Decoder(data, 100_000_000, tables)
+
+
+@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 20_000))
 def test_noise_of_any_length_never_crashes_four_states(seed, size):
     noise = np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8).tobytes()
