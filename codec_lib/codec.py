@@ -220,7 +220,9 @@ def extract(data: bytes) -> Extracted:
     if found is None:
         raise ValueError(f"extract: {staged.header.model} writes no file of another format")
     codec, content = found
-    beside = set(staged.beside)
+    header, beside = staged.header, set(staged.beside)
+    coded = {name: data for name, data in sections.items() if name not in beside}
+    staged.trained.model.read(coded, header.value, header.height, header.width)  # whether it is such a file
     if "icc" in beside and codec == "jpeg":
         beside.remove("icc")
         profile = metadata.unpack("icc", sections["icc"], staged.header.mode)

@@ -16,6 +16,7 @@ from PIL import Image
 from codec_lib.errors import BitstreamError
 from codec_lib.opening import own_limit
 
+SCAN, MAX_SCANS = b"\xff\xda", 64  # of a JPEG: each costs the time of all pixels; some ten are usual
 PROFILE_PART = 65_519  # bytes of a profile in one segment: 255 segments are more than `metadata` allows
 
 
@@ -78,6 +79,8 @@ def decode(name: str, data: bytes, width: int, height: int) -> np.ndarray:
                 if image.size != (width, height) or image.mode not in ("L", "RGB"):
                     found = f"{image.size[0]} x {image.size[1]}, {image.mode}"
                     raise BitstreamError(f"{codec.label}: {found}; expected {width} x {height}, L or RGB")
+                if codec.format == "JPEG" and (scans := data.count(SCAN)) > MAX_SCANS:
+                    raise BitstreamError(f"{codec.label}: {scans} scans; expected at most {MAX_SCANS}")
                 return np.array(image.convert("RGB"))
     except (BitstreamError, MemoryError):
         raise

@@ -59,7 +59,9 @@ def folders() -> list[Path]:
 
 def paths() -> dict[str, Path]:
     """Name -> file of all weights that can be loaded, sorted by name."""
-    files = [path for folder in reversed(folders()) for path in folder.glob("*.safetensors")]
+    files = [
+        path for folder in reversed(folders()) for path in folder.glob("*.safetensors") if path.is_file()
+    ]
     return dict(sorted((path.stem, path) for path in files))
 
 
@@ -81,7 +83,7 @@ def card_of(path: Path) -> dict[str, Any]:
         return {}
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         card = None
     if not isinstance(card, dict):
         raise BitstreamError(f"weights: {path.name} is no model card")
@@ -135,7 +137,7 @@ def _load(path: Path, changed: int, device: str) -> Trained:
         # Whatever an application has made the default:
         with torch.device("cpu"), torch.inference_mode(False):
             model = _rebuild(metadata, arrays)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (LookupError, AttributeError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise BitstreamError(f"weights: {path.name} holds no model of this library ({reason})") from None
     with torch.inference_mode(False):

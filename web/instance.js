@@ -88,9 +88,10 @@ export class Instance {
     const held = Object.keys(sections)
       .filter((name) => !OPTIONAL.includes(name))
       .sort();
-    const allowed = stages.map((_, k) => [...beside, ...stages.slice(0, k + 1).flat()].sort().join());
-    if (!allowed.includes(held.join()))
-      throw new FileError(`sections: ${held}; this file has ${allowed[allowed.length - 1]}`);
+    // Names are joined by what no name contains.
+    const allowed = stages.map((_, k) => [...beside, ...stages.slice(0, k + 1).flat()].sort().join("\n"));
+    if (!allowed.includes(held.join("\n")))
+      throw new FileError(`sections: ${held}; this file has ${allowed[allowed.length - 1].split("\n")}`);
     checkSize(header.width, header.height, limit);
     return { header, sections };
   }

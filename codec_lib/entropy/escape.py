@@ -60,10 +60,10 @@ def read(codes: bytes, bit: int, count: int) -> tuple[list[int], int]:
     numbers, end = [], 8 * len(codes)
     for _ in range(count):
         zeros = 0
-        while bit < end and not codes[bit >> 3] << (bit & 7) & 0x80:
+        while bit < end and zeros <= MAX_ZEROS and not codes[bit >> 3] << (bit & 7) & 0x80:
             zeros, bit = zeros + 1, bit + 1
         if zeros > MAX_ZEROS:
-            raise BitstreamError(f"escape codes: {zeros} zeros, expected at most {MAX_ZEROS}")
+            raise BitstreamError(f"escape codes: {zeros} zeros or more, expected at most {MAX_ZEROS}")
         if bit + zeros >= end:
             raise BitstreamError(f"escape codes: {len(codes)} bytes, expected more")
         window = int.from_bytes(codes[bit >> 3 : (bit + zeros >> 3) + 1], "big")

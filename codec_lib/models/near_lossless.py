@@ -107,9 +107,11 @@ class NearLossless(Model):
 
         Raises SectionError when one does not fit the declared size.
         """
+        with section(self.prior.section):  # before the lossy layer, which takes its time
+            data = sections[self.prior.section]
+            self.prior.check(data)
         integers = self.lossy.read(sections, LOSSY_QUALITY, height, width)
         with section(self.prior.section):
-            data = sections[self.prior.section]
             x_tilde, features = reconstruct(self.frozen, integers["y"], self.prior.colours(data))
             r = self.prior.decode(data, x_tilde, features, int(setting), (height, width))
         return integers | {"r": r, "x_tilde": x_tilde}

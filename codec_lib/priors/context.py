@@ -197,9 +197,10 @@ class ContextPrior(Prior):
         device = self.mean.weight.device
         z_shape = 1, self.H, size[0] // self.reduction, size[1] // self.reduction
         z_hat = read_symbols("z", sections, channel_indexes(z_shape, device), self.frozen.tables("z"))
+        with section("y"):  # before there is anything of its size
+            decoder = rans.Decoder(sections["y"], self.M * math.prod(size), self.frozen.tables("y"))
         walk = ContextWalk(self.order, self.frozen, z_hat, (self.M, *size))
         with section("y"):
-            decoder = rans.Decoder(sections["y"], self.M * math.prod(size), self.frozen.tables("y"))
             for places in walk.places():
                 mu, index = walk.distribution(places)
                 symbol = torch.from_numpy(decoder.read(index.flatten().cpu().numpy())).to(device)

@@ -47,6 +47,15 @@ def tree(levels: int) -> list[Node]:
     return nodes
 
 
+def depths(levels: int) -> tuple[int, int]:
+    """How many decisions a symbol takes, at least and at most.
+
+    >>> depths(6), depths(8)
+    ((2, 3), (3, 3))
+    """
+    return levels.bit_length() - 1, (levels - 1).bit_length()
+
+
 def bits(logits: Tensor, symbols: Tensor, levels: int) -> Tensor:
     """What each symbol costs, like symbols (B, ...), from logits (B, L - 1, ...) of the upper halves."""
     cost = torch.zeros(symbols.shape, device=symbols.device)

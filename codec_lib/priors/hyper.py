@@ -14,6 +14,7 @@ Source: Balle, Minnen, Singh, Hwang, Johnston, "Variational image compression wi
 ICLR 2018, figure 4.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -23,6 +24,8 @@ from torch import Tensor, nn
 from codec_lib.density import gaussian
 from codec_lib.density.factorized import FactorizedDensity
 from codec_lib.density.shapes import NORMAL, Shape
+from codec_lib.entropy import rans
+from codec_lib.errors import section
 from codec_lib.exact import fixed_point
 from codec_lib.layers.convolution import conv, deconv
 from codec_lib.layers.gain import GainUnit
@@ -94,5 +97,7 @@ class HyperPrior(Prior):
         shape = 1, self.N, size[0] // self.reduction, size[1] // self.reduction
         z_indexes = channel_indexes(shape, next(self.parameters()).device)
         z_hat = read_symbols("z", sections, z_indexes, self.frozen.tables("z"))
+        with section("y"):  # before there is anything of its size
+            rans.Decoder(sections["y"], self.M * math.prod(size), self.frozen.tables("y"))
         y_indexes = self.frozen.network("h_s")(z_hat)
         return {"z": z_hat, "y": read_symbols("y", sections, y_indexes, self.frozen.tables("y"))}

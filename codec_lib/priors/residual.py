@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from codec_lib.density import logistic_mixture
 from codec_lib.density.logistic_mixture import Mixture
+from codec_lib.entropy import rans_entries
 from codec_lib.entropy.mixture_density import OUTPUTS, MixtureTables
 from codec_lib.exact.fixed_point import FRACTION_BITS, convert
 from codec_lib.exact.frozen import Frozen
@@ -179,6 +180,11 @@ class ResidualPrior(nn.Module):
         x_tilde uint8 (3, H', W') and features int32 (N, H'/2, W'/2) are the integers of the lossy layer.
         """
         return residual_coder.encode(r_hat, self.frozen, x_tilde, features, tau, colours)
+
+    def check(self, data: bytes) -> None:
+        """BitstreamError for a section that does not begin as one does, and its stream as a stream."""
+        residual_coder.read_head(data, tau=0)
+        rans_entries.Decoder(data[residual_coder.HEAD :])
 
     def colours(self, data: bytes) -> int:
         """How many colours a section holds: 1 for grey, else 3; BitstreamError for what is none."""

@@ -16,6 +16,7 @@ Sources: Mentzer et al., "Conditional probability models for deep image compress
 network); Li et al., IEEE Transactions on Image Processing 2020 (planes).
 """
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -92,7 +93,7 @@ class VolumePrior(nn.Module):
     @torch.inference_mode()
     def encode(self, symbols: Tensor, sent: Tensor | None = None, side: Tensor | None = None) -> bytes:
         """The bytes of symbols, integers (C, h, w); side are integers (S, h, w)."""
-        decided, indexes = [], []
+        decided, indexes = [torch.empty(0, dtype=torch.int32)], [torch.empty(0, dtype=torch.uint8)]
         for walk, rows, columns in self._walks(symbols, sent, side):
             block = symbols[:, rows, columns].flatten()
             for places in walk.steps():
@@ -114,13 +115,14 @@ class VolumePrior(nn.Module):
     ) -> Tensor:
         """The symbols, int64 (C, h, w), 0 where none is sent. Raises SectionError for what does not fit."""
         device = self.of_channel.device
-        most = self.C * size[0] * size[1] * (self.L - 1)
+        symbols_sent = self.C * math.prod(size) if sent is None else int(sent.sum())
+        least, most = (symbols_sent * depth for depth in decisions.depths(self.L))
         with section(self.name):
             count = int.from_bytes(data[:COUNT], "little")
             if len(data) < COUNT:
                 raise BitstreamError(f"decisions: {len(data)} bytes, expected at least {COUNT}")
-            if count > most:
-                raise BitstreamError(f"decisions: {count}, expected up to {most}")
+            if not least <= count <= most:
+                raise BitstreamError(f"decisions: {count}, expected {least} to {most}")
             decoder = rans.Decoder(data[COUNT:], count, self.frozen.tables(self.name))
             symbols = torch.zeros(self.C, *size, dtype=torch.int64, device=device)
 
@@ -146,13 +148,15 @@ class VolumePrior(nn.Module):
     def _walks(
         self, symbols: Tensor, sent: Tensor | None, side: Tensor | None
     ) -> Iterator[tuple["VolumeWalk", slice, slice]]:
-        """A walk for each block of a volume, and its rows and columns."""
+        """A walk for each block of a volume of which anything is sent, and its rows and columns."""
         height, width = symbols.shape[1:]
         if sent is None:
             sent = torch.ones_like(symbols, dtype=torch.bool)
         for top in range(0, height, BLOCK):
             for left in range(0, width, BLOCK):
                 rows, columns = slice(top, min(top + BLOCK, height)), slice(left, min(left + BLOCK, width))
+                if not sent[:, rows, columns].any():
+                    continue
                 of_block = None if side is None else side[:, rows, columns]
                 yield VolumeWalk(self, sent[:, rows, columns], of_block), rows, columns
 
