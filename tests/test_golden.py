@@ -49,6 +49,12 @@ def test_files_from_before_the_coder_learned_decode_as_ever():
     assert symbols_of(earlier) == EXPECTED["near-lossless-2.clc"]
 
 
+def test_fits_from_before_they_looked_far_decode_as_ever():
+    folder = FOLDER.parent / "earlier"
+    for name, expected in json.loads((folder / "symbols.json").read_text()).items():
+        assert symbols_of((folder / name).read_bytes()) == expected
+
+
 @files
 def test_a_golden_file_is_the_picture(name):
     original = data.sample("astronaut").crop((130, 0, 386, 200))

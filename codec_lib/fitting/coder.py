@@ -1,9 +1,9 @@
 r"""Grids of integers to bytes and back, coarse to fine, place by place, under an integer network.
 
 The network is that of `codec_lib.fitting.context`. Weights and activations are integers in float64, with 12
-bits of fraction. With |weights| < 2^18, |values of grids| < 2^15 and activations that are
-clipped to 2^26, no sum of C + 1 products reaches 2^53: every order of summation gives the same integers, on
-every machine. Encoder and decoder go through the same function for each place.
+bits of fraction. With |weights| < 2^18, |values of grids| < 2^15 and activations that are clipped to 2^26,
+no sum of SEEN + C + 1 products reaches 2^53: every order of summation gives the same integers, on every
+machine. Encoder and decoder go through the same function for each place.
 
 Section `y` of a file:
 
@@ -36,7 +36,7 @@ from codec_lib.entropy.laplace import (
 )
 from codec_lib.entropy.rans_loops import PADDING
 from codec_lib.errors import BitstreamError
-from codec_lib.fitting.context import BLOCK, MARGIN, NEIGHBOURS, PLANES, C, Network
+from codec_lib.fitting.context import BLOCK, MARGIN, NEIGHBOURS, PLANES, SEEN, C, Network
 from codec_lib.fitting.grids import show
 from codec_lib.fitting.parameters import GRIDS, grid_sizes
 
@@ -57,9 +57,9 @@ def integer_network(network: Network) -> Network:
     for name, value in fields.items():
         if not (np.abs(value) < WEIGHT_LIMIT).all() or (value != np.rint(value)).any():
             raise BitstreamError(f"network: {name} is out of range, allowed is less than 64")
-    for name in ("w1", "w2"):
-        square = fields[name].reshape(C, C) + ONE * np.eye(C)
-        fields[name] = np.ascontiguousarray(square.T).ravel()
+    for name, inputs in (("w1", SEEN), ("w2", C)):
+        matrix = fields[name].reshape(C, inputs) + ONE * np.eye(C, inputs)
+        fields[name] = np.ascontiguousarray(matrix.T).ravel()
     return Network(**fields)
 
 
@@ -67,13 +67,14 @@ def integer_network(network: Network) -> Network:
 def _predict(planes, row, column, net, x, h1, h2):
     """Mean, in 1/256, and number of the scale at one place."""
     any_seen = False
-    for k in range(C):
+    for k in range(SEEN):
         v = planes[NEIGHBOURS[k, 0], row + MARGIN + NEIGHBOURS[k, 1], column + MARGIN + NEIGHBOURS[k, 2]]
         x[k] = v
         any_seen |= v != 0
+    for k in range(C):
         h1[k], h2[k] = net.b1[k], net.b2[k] * ONE
     if any_seen:
-        for k in range(C):
+        for k in range(SEEN):
             v = x[k]
             if v != 0:
                 for o in range(C):
@@ -86,8 +87,11 @@ def _predict(planes, row, column, net, x, h1, h2):
     mean, scale = net.bo[0] * ONE, net.bo[1] * ONE
     for k in range(C):
         v = min(max(np.floor(h2[k] / ONE + 0.5), 0.0), CLIP)
-        mean += net.wo[k] * v + net.ws[k] * (x[k] * ONE)
-        scale += net.wo[C + k] * v + net.ws[C + k] * (x[k] * ONE)
+        mean += net.wo[k] * v
+        scale += net.wo[C + k] * v
+    for k in range(SEEN):
+        mean += net.ws[k] * (x[k] * ONE)
+        scale += net.ws[SEEN + k] * (x[k] * ONE)
     mean = np.floor(mean * 2.0 ** (LEVEL - 2 * FRACTION) + 0.5)
     scale = np.floor(scale * (SCALE_STEPS * 2.0 ** (-2 * FRACTION)) + 0.5) - LOG_SCALE[0] * SCALE_STEPS
     scale = min(max(scale, 0.0), (LOG_SCALE[1] - LOG_SCALE[0]) * 1.0 * SCALE_STEPS)
@@ -96,7 +100,7 @@ def _predict(planes, row, column, net, x, h1, h2):
 
 @compiled
 def _find_entries(planes, height, width, low, high, net, rates, tail, entries):
-    x, h1, h2 = np.empty(C), np.empty(C), np.empty(C)
+    x, h1, h2 = np.empty(SEEN), np.empty(C), np.empty(C)
     for row in range(height):
         for column in range(width):
             mean, scale = _predict(planes, row, column, net, x, h1, h2)
@@ -108,7 +112,7 @@ def _find_entries(planes, height, width, low, high, net, rates, tail, entries):
 
 @compiled
 def _pop_grid(planes, height, width, low, high, net, rates, tail, state, words, position):
-    x, h1, h2 = np.empty(C), np.empty(C), np.empty(C)
+    x, h1, h2 = np.empty(SEEN), np.empty(C), np.empty(C)
     position, data_end = uint64(position), uint64(words.size - PADDING)
     for row in range(height):
         for column in range(width):

@@ -16,7 +16,7 @@ from numpy import float32
 
 from codec_lib.fitting import grids
 from codec_lib.fitting.descent import Descent
-from codec_lib.fitting.parameters import COUNT, GRIDS, matrices
+from codec_lib.fitting.parameters import COUNT, GRIDS, far, matrices
 from codec_lib.fitting.passes import Passes
 from codec_lib.fitting.soap import Soap
 
@@ -27,6 +27,7 @@ GRID_DECAY, NETWORK_DECAY = (0.8, 0.97), 0.95
 LAST_SHARE = 0.06  # of all iterations, with grids that stay
 DESCENTS = 2
 DESCENT_FROM = 500  # iterations: shorter fits gain more from iterations than from a descent of that time
+FAR_FROM = 1 << 17  # pixels: in a smaller picture neighbours that are far do not pay for their weights
 WARM = 100  # iterations until the networks move at full rate
 
 # iterations done, all iterations, bits, squared error
@@ -51,6 +52,7 @@ class Fit:
 
     def __init__(self, x: np.ndarray, weight: float, start: np.ndarray, seed: int = 0):
         self.passes, self.weight = Passes(x), weight
+        self.unseen = far() if x[0].size < FAR_FROM else np.empty(0, np.int64)  # parameters that stay 0
         self.start, self.vector = start, start.astype(np.float32)
         self.latents = [np.zeros(size, np.float32) for size in self.passes.sizes]
         self.moments = [[np.zeros_like(latent) for latent in self.latents] for _ in range(2)]
@@ -160,7 +162,10 @@ class Fit:
         self.passes.each(work, self.passes.pieces)
 
     def _move_networks(self, rate: float) -> None:
-        self.vector -= rate * self.soap.step(self.passes.gradient)
+        self.passes.gradient[self.unseen] = 0
+        step = self.soap.step(self.passes.gradient)
+        step[self.unseen] = 0
+        self.vector -= rate * step
 
     def _corrections(self) -> list[float]:
         return [1 / (1 - decay**self.steps) for decay in GRID_DECAY]

@@ -4,7 +4,7 @@ r"""A codec for one picture: there is no trained encoder, and the decoder is a p
       ^ each place: mean and scale by a small network, from neighbours and from coarser grids
 
 Encoding is gradient descent on the picture at hand: on its grids of integers, on the network that gives
-their probabilities, on filters and synthesis, about 1,200 parameters in all (`codec_lib.fitting`). The file
+their probabilities, on filters and synthesis, about 1,300 parameters in all (`codec_lib.fitting`). The file
 has the grids, and the parameters as differences from a starting point. That point is all that the weights
 of this model hold: networks that are halfway between pictures, so that a fit begins in a good place.
 
@@ -26,10 +26,10 @@ import torch
 from torch import Tensor, nn
 
 from codec_lib.entropy.laplace import LaplaceTables
-from codec_lib.errors import section
+from codec_lib.errors import SectionError, section
 from codec_lib.fitting import coder, rounding
 from codec_lib.fitting.fit import Fit, State
-from codec_lib.fitting.parameters import fresh, parts
+from codec_lib.fitting.parameters import CONTEXT, fresh, narrowed, parts, widened
 from codec_lib.fitting.passes import Passes
 from codec_lib.layers.gain import rate_weight
 from codec_lib.models.base import Model
@@ -53,7 +53,7 @@ class Fitted(Model):
 
     def __init__(self):
         super().__init__()
-        self.start = nn.Parameter(torch.from_numpy(fresh()))
+        self.start = nn.Parameter(torch.from_numpy(narrowed(fresh())))
 
     def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
         return (("n", "y"),)
@@ -118,15 +118,18 @@ class Fitted(Model):
         passes = Passes(np.zeros((3, height, width), np.float32))
         try:
             passes.harden(grids)
-            x_hat = np.clip(passes.picture(vector), 0, 1)
+            x_hat = passes.picture(vector)
+            if not np.isfinite(x_hat).all():
+                raise SectionError("n", "parameters give no numbers")
+            x_hat = np.clip(x_hat, 0, 1)
         finally:
             passes.close()
         return torch.from_numpy(np.rint(255 * x_hat).astype(np.uint8))[None]
 
     @property
     def start_vector(self) -> np.ndarray:
-        """The starting point, float32."""
-        return self.start.detach().cpu().numpy()
+        """The starting point, float32 (COUNT,)."""
+        return widened(self.start.detach().cpu().numpy())
 
     def _read(self, sections: Sections, height: int, width: int) -> tuple[np.ndarray, list[np.ndarray]]:
         with section("n"):
@@ -139,7 +142,7 @@ class Fitted(Model):
 
 def _cost(fit: Fit, vector: np.ndarray, group: str) -> float:
     """What is minimized, as far as a group of parameters can change it."""
-    if group.startswith("context"):
+    if group in CONTEXT:
         return float(fit.passes.bits(vector, is_forward=True).sum())
     fit.passes.picture(vector)
     return fit.weight * fit.passes.error()

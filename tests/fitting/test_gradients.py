@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from codec_lib.fitting import context, grids, laplace, residual, synthesis, upsampling
-from codec_lib.fitting.context import BLOCK, MARGIN, NEIGHBOURS, C, Network
+from codec_lib.fitting.context import BLOCK, MARGIN, NEIGHBOURS, SEEN, C, Network
 from codec_lib.fitting.parameters import COUNT, GRIDS, fresh, parts
 from codec_lib.fitting.passes import Passes
 from codec_lib.fitting.synthesis import COLOURS, EDGE, HIDDEN, INPUTS, Synthesis
@@ -40,12 +40,13 @@ def test_the_probability_network(height, width):
     bits = context.sweep(planes, 0, height, width, net, grad, gplanes, False)
 
     seen, *weights = doubles((planes, *net))
-    w1, b1, w2, b2, wo, ws, bo = (w.view(-1, C) if w.numel() > C else w for w in weights)
+    shapes = [(C, SEEN), (C,), (C, C), (C,), (2, C), (2, SEEN), (2,)]
+    w1, b1, w2, b2, wo, ws, bo = (w.view(shape) for w, shape in zip(weights, shapes, strict=True))
     rows = [
         seen[p, MARGIN + r : MARGIN + r + height, MARGIN + c : MARGIN + c + width] for p, r, c in NEIGHBOURS
     ]
     x, y = torch.stack(rows).flatten(1), seen[inside][0].flatten()
-    h1 = (w1 @ x + b1[:, None] + x).relu()
+    h1 = (w1 @ x + b1[:, None] + x[:C]).relu()
     h2 = (w2 @ h1 + b2[:, None] + h1).relu()
     mu, s = wo @ h2 + ws @ x + bo[:, None]
     b, distance = s.clamp(*laplace.LOG_SCALE).exp(), -(y - mu).abs()

@@ -8,7 +8,7 @@ import codec_lib as cl
 from codec_lib import data, progress
 from codec_lib.errors import SectionError
 from codec_lib.fitting import coder, fit, rounding
-from codec_lib.fitting.parameters import GRIDS, fresh, grid_sizes, parts
+from codec_lib.fitting.parameters import COUNT, GRIDS, far, fresh, grid_sizes, parts
 from codec_lib.fitting.passes import Passes
 from codec_lib.measure import metrics
 from codec_lib.models import fitted
@@ -108,20 +108,50 @@ def test_places_do_not_see_what_comes_later(model):
 
 def test_the_integers_fit_into_a_float64():
     """At the largest weights and values, sums stay below 2^53, so that their order does not matter."""
-    first = 16 * coder.WEIGHT_LIMIT * coder.LARGEST + coder.WEIGHT_LIMIT
-    second = 16 * coder.WEIGHT_LIMIT * coder.CLIP + coder.WEIGHT_LIMIT * coder.ONE
-    outputs = 2 * 16 * coder.WEIGHT_LIMIT * max(coder.CLIP, coder.LARGEST * coder.ONE) + coder.WEIGHT_LIMIT
+    limit, (C, SEEN) = coder.WEIGHT_LIMIT, (coder.C, coder.SEEN)
+    first = SEEN * limit * coder.LARGEST + limit
+    second = C * limit * coder.CLIP + limit * coder.ONE
+    outputs = C * limit * coder.CLIP + SEEN * limit * coder.LARGEST * coder.ONE + limit * coder.ONE
     assert max(first, second, outputs) < 2**53
 
 
-@pytest.mark.parametrize("step", [0, 5, 12])
+@pytest.mark.parametrize("step", [3, 5, 12, None])
 def test_parameters_come_back(model, step):
     start, tables = fresh(), model.frozen.tables("n")
     steps = dict.fromkeys(rounding.groups(), step)
-    vector = rounding._round(random_network(3), step)
-    assert np.array_equal(
-        rounding.decode(rounding.encode(vector, steps, start, tables), start, tables), vector
-    )
+    vector = rounding._round(start if step is None else random_network(3), step or 12)
+    section = rounding.encode(vector, steps, start, tables)
+    assert np.array_equal(rounding.decode(section, start, tables), vector)
+    assert step or len(section) == 1 + len(steps)
+
+
+def test_groups_are_all_parameters_once():
+    for parts_of_vector in (list(rounding.groups().values()), [*rounding.earlier_groups(), far()]):
+        assert np.array_equal(np.sort(np.concatenate(parts_of_vector)), np.arange(COUNT))
+
+
+def test_a_small_picture_does_not_look_far(model):
+    for side, is_wide in ((350, False), (400, True)):
+        one = model.begin(levels(side, side), 4.0)
+        one.move(3, lambda _: None)
+        assert one.vector[far()].any() == is_wide
+
+
+@pytest.mark.filterwarnings("error")
+def test_parameters_that_overflow_are_refused(model):
+    vector = np.zeros(COUNT, np.float32)
+    net = parts(vector)
+    net.taps[:] = net.synthesis.w1[:] = net.synthesis.w2[:] = net.synthesis.k1[:] = net.synthesis.k2[:] = 60
+    net.synthesis.s[:] = -60
+    net.synthesis.k2[1::2] = -60
+    steps = dict.fromkeys(rounding.groups(), 3)
+    grids = [np.full(size, 255 * (k == GRIDS - 1), np.int32) for k, size in enumerate(grid_sizes(40, 56))]
+    sections = {
+        "n": rounding.encode(vector, steps, model.start_vector, model.frozen.tables("n")),
+        "y": coder.encode(grids, net.network, model.frozen.laplace_tables("y")),
+    }
+    with pytest.raises(SectionError, match="section n: parameters give no numbers"):
+        model.decompress(sections, 4.0, 40, 56)
 
 
 @pytest.mark.parametrize("name", ["n", "y"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from codec_lib.fitting.context import NEIGHBOURS, C
+from codec_lib.fitting.context import NEIGHBOURS, SEEN, C
 from codec_lib.fitting.parameters import COUNT, GRIDS
 from codec_lib.fitting.synthesis import COLOURS, HIDDEN, INPUTS
 from codec_lib.fitting.upsampling import TAPS
@@ -44,7 +44,7 @@ def _(model: Fitted) -> tuple[str, Sequence[Level]]:
             prior=Box(
                 "$P($integer $|$ neighbours, coarser grids$)$: Laplace",
                 [
-                    Line(f"{own} neighbours, {C - own} of coarser grids", str(C)),
+                    Line(f"{own} neighbours, {SEEN - own} of coarser grids", str(SEEN)),
                     Line("2 × (x + 1×1, ReLU)", str(C)),
                     Line("1×1 + 1×1 of its input: $μ$, $s$", "2"),
                 ],
