@@ -13,7 +13,7 @@ from pathlib import Path
 
 import codec_lib as cl
 from codec_lib import data
-from tools import web_near_lossless, web_weights
+from tools import web_fitted, web_near_lossless, web_weights
 from tools.setup_cell import ROOT
 
 WEB = ROOT / "web"
@@ -41,7 +41,8 @@ def publish(folder: Path) -> None:
     for path in WEB.iterdir():
         if path.suffix in (".js", ".css", ".wasm"):
             shutil.copy(path, folder)
-    web_weights.write(folder, {**web_weights.files(), **web_near_lossless.files()})
+    made = {**web_weights.files(), **web_near_lossless.files(), **web_fitted.files()}
+    web_weights.write(folder, made)
     photo = data.sample("astronaut")
     photo.save(folder / "sample.png")
     for name, crop, quality in (("small", FACE, 2), ("portrait", PORTRAIT, 3)):

@@ -5,8 +5,6 @@ M, channels of z, and those of the network that looks at a pixel alone. `web/src
 order of `decoder`.
 """
 
-import struct
-
 import numpy as np
 
 from codec_lib import weights
@@ -14,7 +12,7 @@ from codec_lib.entropy.mixture_density import MixtureTables
 from codec_lib.exact.order import SLANTED
 from codec_lib.priors.residual import TRAINED_TAU
 from codec_lib.priors.residual_coder import SURROUND, WINDOW
-from tools.web_weights import Arrays, integers, pointwise, raw, whole
+from tools.web_weights import Arrays, function, integers, pointwise, raw, whole
 
 NAME = "near-lossless"
 N, M, C = 64, 256, 96
@@ -32,7 +30,7 @@ def decoder(arrays: Arrays) -> bytes:
     parts += [phase(arrays, k) for k in range(4)] + [neighbours(arrays)]
     for network in ("lossless", *(f"corrected.{tau}" for tau in range(1, TRAINED_TAU + 1))):
         parts += [arrays.exact(f"{network}.{k}") for k in range(PIXELWISE)]
-    parts += [function(arrays, name) for name in MixtureTables._fields]
+    parts += [function(arrays, f"r.{name}") for name in MixtureTables._fields]
     return b"".join(parts)
 
 
@@ -61,12 +59,6 @@ def neighbours(arrays: Arrays) -> bytes:
     order = np.concatenate((np.arange(3 * len(taps)).reshape(3, -1).T.ravel(), around.T.ravel()))
     weight, bias, shape = (arrays.frozen(f"neighbours.0.{part}") for part in ("weight", "bias", "shape"))
     return integers(pointwise(weight[:, order], 1), bias, shape)
-
-
-def function(arrays: Arrays, name: str) -> bytes:
-    """A function of the mixtures: how many values, and these."""
-    values = arrays.frozen(f"r.{name}")
-    return struct.pack("<2I", len(values), 0) + raw(values, "<i4")
 
 
 def files() -> dict[str, bytes]:

@@ -134,6 +134,12 @@ def integers(by_tap: np.ndarray, bias: np.ndarray, shape: np.ndarray) -> bytes:
     return size + raw(bias.astype(np.float64), "<f8") + raw(packed(by_tap, INTEGERS), "<i2")
 
 
+def function(arrays: Arrays, name: str) -> bytes:
+    """A function of integers that is a table: how many values, and these."""
+    values = arrays.frozen(name)
+    return struct.pack("<2I", len(values), 0) + raw(values, "<i4")
+
+
 def decoder(arrays: Arrays) -> bytes:
     """What decoding needs, in the order of `load_decoder`."""
     shuffled = np.arange(4 * N).reshape(N, 4).T.ravel()  # phase, channel

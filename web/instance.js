@@ -1,5 +1,5 @@
 // What the page's codecs share: an instance of the WebAssembly module with weights in it, and what any file has to be.
-import { FileError, hex, read } from "./container.js";
+import { FileError, hex, inspect, read } from "./container.js";
 import { OPTIONAL, unpack } from "./metadata.js";
 import { unpackPlane } from "./png.js";
 
@@ -26,8 +26,8 @@ export function checkSize(width, height, limit) {
 }
 
 /** FileError for what the module said, unless it is 0. */
-export function check(error) {
-  if (error) throw new FileError(`section ${SECTIONS[error >> 4]}: ${ERRORS[error & 15]}`);
+export function check(error, sections = SECTIONS) {
+  if (error) throw new FileError(`section ${sections[error >> 4]}: ${ERRORS[error & 15]}`);
 }
 
 /**
@@ -44,6 +44,11 @@ export class Instance {
     made.digests = hex(weights.subarray(8, 24));
     made.keep(this.loader, weights);
     return made;
+  }
+
+  /** Whether a file says that it is one of this codec's. */
+  static isFile(data) {
+    return inspect(data).header?.model === this.model;
   }
 
   keep(loader, file) {
@@ -76,7 +81,7 @@ export class Instance {
     const { header, sections } = read(data),
       { model, setting, stages, limit } = this.constructor;
     if (header.model !== model)
-      throw new FileError(`model: ${header.model}; this page has flagship and near-lossless, Python the others`);
+      throw new FileError(`model: ${header.model}; this page has flagship, near-lossless and fitted, Python the others`);
     for (const name of ["weights", "probabilities"])
       if (header[name] !== this[name])
         throw new FileError(`${name}: the file needs ${header[name]}, here are ${this[name]}`);

@@ -4,7 +4,7 @@
 //     const { rgba, width, height, promise } = await codec.decode(file);
 //
 // A file without its last section is a preview, and promises nothing.
-import { FileError, inspect } from "./container.js";
+import { FileError } from "./container.js";
 import { check, finish, Instance, latentsOf } from "./instance.js";
 
 const COARSEST = 20; // tau, the largest error of a sample
@@ -23,11 +23,6 @@ export class NearLossless extends Instance {
   static checkValue(tau) {
     if (!(Number.isInteger(tau) && tau >= 0 && tau <= COARSEST))
       throw new FileError(`tau: ${tau}; allowed is 0 to ${COARSEST} in steps of 1`);
-  }
-
-  /** Whether a file says that it is one of this codec's. */
-  static isFile(data) {
-    return inspect(data).header?.model === NearLossless.model;
   }
 
   /** {width, height, mode, rgba, profile, bits, header, promise}: no bits are known; a preview's promise is null. */

@@ -21,9 +21,11 @@ export function caption({ mean, most }, original) {
     : bits;
 }
 
-/** The same of a near-lossless file. */
+/** The same of a file without a map of bits. */
 export const promised = ({ promise }) =>
-  promise === null
+  promise === undefined
+    ? "The decoder is in the file, and was fitted to this picture."
+    : promise === null
     ? "A preview: the file ends before its residual, and promises nothing."
     : promise
       ? `Every sample is within ${promise} levels of the original's.`

@@ -8,7 +8,7 @@ import { Stopped, Work } from "./work.js";
 
 const LARGE = 128 << 20; // bytes of memory after which the next picture gets a fresh worker
 const MAGIC = [0x89, 0x43, 0x4c, 0x43];
-const NAMES = { flagship: "Flagship", "near-lossless": "Near-lossless" };
+const NAMES = { flagship: "Flagship", "near-lossless": "Near-lossless", fitted: "Fitted to it" };
 const KINDS = [
   ["JPEG", "image/jpeg"],
   ["WebP", "image/webp"],

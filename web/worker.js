@@ -3,13 +3,15 @@
 // digest, so what the browser has kept of them is right for ever.
 import { COARSEST, Codec, FINEST, STEP, toPng } from "./codec.js";
 import { FileError } from "./container.js";
+import { Fitted } from "./fitted.js";
 import { NearLossless } from "./near_lossless.js";
 import { largestWithin } from "./search.js";
 
 const address = (name) => new URL(name, import.meta.url);
+const OTHERS = [NearLossless, Fitted]; // that files are opened of
 let codec = null, // the flagship's
-  nearLossless = null,
   listed = null;
+const loaded = new Map(); // of the others
 
 const fetchModule = async () => (await fetch(address("codec.wasm"), { cache: "no-cache" })).arrayBuffer();
 
@@ -57,15 +59,16 @@ async function ready(withEncoder, tell) {
 
 /** What decodes a file. */
 async function decoderOf(data, tell) {
-  if (!NearLossless.isFile(data)) {
+  const Other = OTHERS.find((each) => each.isFile(data));
+  if (!Other) {
     await ready(false, tell);
     codec.forget();
     return codec;
   }
-  if (!nearLossless)
-    for await (const [, content] of fetchWeights([NearLossless.model], tell))
-      nearLossless = await NearLossless.load(await fetchModule(), content);
-  return nearLossless;
+  if (!loaded.has(Other))
+    for await (const [, content] of fetchWeights([Other.model], tell))
+      loaded.set(Other, await Other.load(await fetchModule(), content));
+  return loaded.get(Other);
 }
 
 const position = (quality) => Math.round((quality - COARSEST) / STEP);
@@ -79,7 +82,7 @@ async function written(data, started, tell, decoder = codec) {
   return { data, picture, seconds, memory: memory() };
 }
 
-const memory = () => (codec?.memory ?? 0) + (nearLossless?.memory ?? 0);
+const memory = () => [codec, ...loaded.values()].reduce((sum, each) => sum + (each?.memory ?? 0), 0);
 
 const TASKS = {
   async picture({ picture }, tell) {
@@ -119,7 +122,7 @@ async function handle({ id, task, ...message }) {
     const buffer = result.picture?.rgba.buffer;
     postMessage({ id, result }, buffer ? [buffer] : []);
   } catch (error) {
-    if (!(error instanceof FileError)) codec = nearLossless = null; // a module that has trapped is in no known state
+    if (!(error instanceof FileError)) (loaded.clear(), (codec = null)); // what has trapped is in no known state
     const outOfMemory = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
     const line = outOfMemory
       ? "memory: this browser has too little left for a picture of that size"

@@ -137,7 +137,12 @@ def test_a_photo_becomes_a_file_that_python_reads(visit):
 
 @pytest.mark.parametrize(
     ("model", "setting", "most"),
-    [("flagship", {"quality": 6.5}, 1), ("near-lossless", {"tau": 0}, 0), ("near-lossless", {"tau": 3}, 0)],
+    [
+        ("flagship", {"quality": 6.5}, 1),
+        ("near-lossless", {"tau": 0}, 0),
+        ("near-lossless", {"tau": 3}, 0),
+        ("fitted", {"quality": 4, "effort": 0}, 1),
+    ],
 )
 def test_a_file_by_python_decodes(visit, model, setting, most):
     engine, file = visit(TRY), cl.encode(PHOTO, model, **setting)

@@ -98,6 +98,16 @@ def test_a_near_lossless_file_is_decoded_to_the_sample(page, tmp_path, tau, said
     expect(page.locator("[data-part=caption]")).to_contain_text("Map of bits")
 
 
+def test_a_file_that_was_fitted_to_its_picture_is_decoded(page, tmp_path):
+    file = cl.encode(PHOTO, "fitted", quality=4, effort=0)
+    give(page, "python.clc", file)
+    done(page)
+    shown = Image.open(io.BytesIO(downloaded(page, "Save as PNG", tmp_path)))
+    assert np.abs(np.asarray(shown).astype(int) - np.asarray(cl.decode(file))).max() <= 1
+    expect(page.locator("[data-part=caption]")).to_contain_text("The decoder is in the file")
+    assert int(row(page, "Fitted to it")[0]) == len(file)
+
+
 def row(page: Page, codec: str) -> list[str]:
     """The cells of a codec in the table: bytes, bits per pixel, PSNR, seconds."""
     cells = page.get_by_role("row", name=codec).get_by_role("cell").all_inner_texts()

@@ -10,6 +10,7 @@ import { pathToFileURL } from "node:url";
 
 const [site, folder] = process.argv.slice(2);
 const { Codec, toPng } = await import(pathToFileURL(`${site}/codec.js`));
+const { Fitted } = await import(pathToFileURL(`${site}/fitted.js`));
 const { NearLossless } = await import(pathToFileURL(`${site}/near_lossless.js`));
 const { FileError, inspect } = await import(pathToFileURL(`${site}/container.js`));
 const { largestWithin } = await import(pathToFileURL(`${site}/search.js`));
@@ -20,21 +21,20 @@ const raw = (values) => new Uint8Array(values.buffer, values.byteOffset, values.
 const weights = JSON.parse(readFileSync(`${site}/weights.json`));
 const codec = await Codec.load(bytes(`${site}/codec.wasm`), bytes(`${site}/${weights.decoder.file}`));
 codec.addEncoder(bytes(`${site}/${weights.encoder.file}`));
-const nearLossless = await NearLossless.load(
-  bytes(`${site}/codec.wasm`),
-  bytes(`${site}/${weights["near-lossless"].file}`),
-);
+const load = (Other) => Other.load(bytes(`${site}/codec.wasm`), bytes(`${site}/${weights[Other.model].file}`));
+const others = await Promise.all([NearLossless, Fitted].map(load));
 
-async function decodeNearLossless(name) {
+async function decodeBy(other, name) {
   const shares = [],
-    picture = await nearLossless.decode(bytes(`${folder}/${name}`), (share) => shares.push(share));
+    picture = await other.decode(bytes(`${folder}/${name}`), (share) => shares.push(share));
   const { width, height, mode, rgba, promise } = picture;
   put(`${name}.rgba`, raw(rgba));
-  return { width, height, mode, shares, memory: nearLossless.memory, promise };
+  return { width, height, mode, shares, memory: other.memory, promise };
 }
 
 async function decode(name, withPrices) {
-  if (NearLossless.isFile(bytes(`${folder}/${name}`))) return decodeNearLossless(name);
+  const other = others.find((each) => each.constructor.isFile(bytes(`${folder}/${name}`)));
+  if (other) return decodeBy(other, name);
   const shares = [],
     picture = await codec.decode(bytes(`${folder}/${name}`), (share) => shares.push(share));
   const { y, z } = codec.integers(),

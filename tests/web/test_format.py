@@ -1,6 +1,8 @@
 """The page on the file format tells the truth: its tables are taken from it and compared with the code."""
 
+import re
 import struct
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ from codec_lib import container, header, metadata, picture, setting, weights
 from codec_lib.entropy import escape, rans
 from codec_lib.entropy.pmf import Tables
 from codec_lib.exact import fixed_point, integer_layer
+from codec_lib.fitting import parameters
+from codec_lib.fitting.context import NEIGHBOURS
 from codec_lib.models import DEFAULT
 from codec_lib.priors import context
 from tests.web.page import Page
@@ -171,3 +175,13 @@ def test_the_shortest_header_is_as_long_as_the_page_says(repository):
     golden = repository / "tests" / "golden" / "files" / "flagship-1.clc"
     file = container.read(golden.read_bytes())
     assert f"a header of {len(container.write(file.header, {'z': b'', 'y': b''}))} bytes" in TEXT
+
+
+def test_the_arrays_and_neighbours_of_a_fitted_file_are_those_of_the_library():
+    arrays = {name: [int(side) for side in shape.split(",")] for name, shape in table("array", "shape")}
+    assert list(arrays) == list(parameters.SHAPES)
+    assert [prod(shape) for shape in arrays.values()] == list(parameters.SIZES.values())
+    assert f"the {parameters.COUNT}\nparameters" in TEXT
+    seen = TEXT.split("A place sees 24")[1].split("With x these values")[0]
+    told = [(int(row), int(column)) for row, column in re.findall(r"\((-?\d), (-?\d)\)", seen)]
+    assert told == [(row, column) for _, row, column in NEIGHBOURS]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from codec_lib import container, weights
 from tests.web.page import NODE
-from tools import web, web_near_lossless, web_weights
+from tools import web, web_fitted, web_near_lossless, web_weights
 
 DESCRIBE = """
 const module = new WebAssembly.Module(require("fs").readFileSync(process.argv[1]));
@@ -51,11 +51,11 @@ def test_the_weights_carry_both_digests():
 
 def test_names_of_weights_change_with_their_content(site):
     listed = json.loads((site / "weights.json").read_text())
-    for name, content in {**web_weights.files(), **web_near_lossless.files()}.items():
+    for name, content in {**web_weights.files(), **web_near_lossless.files(), **web_fitted.files()}.items():
         assert (site / listed[name]["file"]).read_bytes() == content
         assert listed[name]["bytes"] == len(content)
     digests = {entry["file"].rpartition("-")[2] for entry in listed.values()}
-    assert len(digests) == len(listed) == 3
+    assert len(digests) == len(listed) == 4
 
 
 def test_files_of_other_weights_or_models_are_refused(page):

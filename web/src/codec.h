@@ -1,5 +1,5 @@
 // The codec of the page: one WebAssembly module that reads and writes the flagship's files, and reads near-lossless
-// ones.
+// ones and those of the codec for one picture.
 //
 //     memory.c       a stack that grows                     what an operating system gives elsewhere
 //     weights.c      two files of weights, taken apart      codec_lib/weights.py
@@ -17,6 +17,8 @@
 //     adaptive.c     distributions that learn               codec_lib/entropy/adaptive.py and its parts
 //     residual.c     the residual, on slanted lines         codec_lib/priors/residual_coder.py
 //     near_lossless.c  streams -> y_hat, and its pixels     codec_lib/models/near_lossless.py
+//     fitted.c       streams -> parameters and grids        codec_lib/fitting/rounding.py, coder.py
+//     fitted_pixels.c  grids -> pixels                      codec_lib/fitting/upsampling.py, synthesis.py, residual.py
 //     encoder.c      pixels -> g_a -> y -> streams          the same, and codec_lib/quantize.py
 //
 // Letters are those of the book: y and z latents, psi what h_s says, mu the mean of a latent; N channels at an
@@ -30,12 +32,15 @@
 
 typedef uint8_t u8;
 typedef uint16_t u16;
+typedef int8_t i8;
 typedef int16_t i16;
 typedef uint32_t u32;
 typedef int32_t i32;
 typedef uint64_t u64;
 typedef int64_t i64;
 #define EXPORT(name) __attribute__((export_name(#name))) name
+
+#define SMALL __attribute__((minsize))  // of a function that takes no time: its length counts
 
 static inline i32 least(i32 a, i32 b) { return a < b ? a : b; }
 static inline i32 most(i32 a, i32 b) { return a > b ? a : b; }
@@ -96,6 +101,14 @@ extern struct NearLossless {
   Exact features[4], neighbours, pixel[1 + TRAINED_TAU][PIXELWISE];  // a pixel's: for exact residuals, for each tau
   const i32 *rate, *tanh, *exp, *logistic;  // functions of mixture.c
 } near_lossless;
+
+#define GRIDS 7  // resolutions of the codec for one picture
+enum { W1, W2, WO, WS, B1, B2, BO, TAPS, V1, V2, S, K1, K2, D1, D2, C1, C2, TENSORS };  // of its parameters
+extern struct Fitted {
+  Tables n;
+  const float *start;      // what parameters are differences from
+  const i32 *rate, *tail;  // functions of a Laplace density
+} fitted;
 
 // rans.c
 enum { OK, TRUNCATED, BAD_HEADER, BAD_STATE, BAD_CODES, BAD_SYMBOL, LEFT_OVER };  // what codec.js has words for
@@ -185,6 +198,13 @@ void update(const i32 *s, i64 *first, i64 *second, i32 p, i32 bit);
 // adaptive.c
 void open_adaptive(i32 rows, i32 columns, i32 colours, const Alphabet *a);
 i32 read_learning(const i32 *row, i32 colour, i32 i, i32 j, i32 *value);
+
+// fitted.c
+i32 side_at(i32 side, i32 k);  // of grid k
+
+// fitted_pixels.c
+void open_pixels(i32 rows, i32 columns, float *const *parameters);
+float *grid_plane(i32 k, i32 c);  // of resolution k: its own grid, c = 0, and coarser ones, enlarged
 
 // convolution.c
 void convolve(const Conv *l, const float *const *tap, i32 step, i32 count, float *out, i32 stride, i32 leak,

@@ -1,4 +1,5 @@
-// Weights: files that tools/web_weights.py and web_near_lossless.py write, taken apart in the order in which they do.
+// Weights: files that tools/web_weights.py, web_near_lossless.py and web_fitted.py write, taken apart in the order
+// in which they do.
 //
 // A file starts with a magic number and the widths. There are no names in it, and nothing to parse: every array
 // starts at a multiple of 8 bytes. Floats are stored as float16 and integers as int16, like in
@@ -7,11 +8,13 @@
 #define DECODER 0x33444C43  // "CLD3"
 #define ENCODER 0x33454C43  // "CLE3"
 #define NEAR 0x334E4C43     // "CLN3"
+#define FITTED 0x33464C43   // "CLF3"
 
 struct Widths n;
 struct Decoder decoder;
 struct Encoder encoder;
 struct NearLossless near_lossless;
+struct Fitted fitted;
 static const u8 *next;  // what is read next
 
 static const void *take(u32 bytes) {
@@ -114,5 +117,12 @@ i32 EXPORT(load_near_lossless)(const u8 *file, u32 length) {
   for (i32 k = 0; k <= TRAINED_TAU; k++)
     for (i32 layer = 0; layer < PIXELWISE; layer++) m->pixel[k][layer] = take_exact();
   m->rate = take_function(), m->tanh = take_function(), m->exp = take_function(), m->logistic = take_function();
+  return next != file + length;
+}
+
+i32 EXPORT(load_fitted)(const u8 *file, u32 length) {
+  if (!starts_with(file, FITTED, length)) return 1;
+  fitted.n = take_tables(), fitted.start = take(4 * n.N);
+  fitted.rate = take_function(), fitted.tail = take_function();
   return next != file + length;
 }
