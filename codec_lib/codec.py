@@ -222,7 +222,7 @@ def extract(data: bytes) -> Extracted:
     codec, content = found
     header, beside = staged.header, set(staged.beside)
     coded = {name: data for name, data in sections.items() if name not in beside}
-    staged.trained.model.read(coded, header.value, header.height, header.width)  # whether it is such a file
+    staged.trained.model.decompress(coded, header.value, header.height, header.width)  # refuses another file
     if "icc" in beside and codec == "jpeg":
         beside.remove("icc")
         profile = metadata.unpack("icc", sections["icc"], staged.header.mode)

@@ -69,7 +69,8 @@ def choose(
 
     `cost` says what everything but the parameters costs, in bits, where a group, named, has just changed.
     """
-    rounded, steps = _round(vector, FIRST), dict.fromkeys(groups(), FIRST)
+    rounded = _round(vector, FIRST)
+    steps: dict[str, int | None] = dict.fromkeys(groups(), FIRST)
     for name, part in ROUNDS * list(groups().items()):
 
         def attempt(step: int | None, name: str = name, part: np.ndarray = part) -> float:
