@@ -4,6 +4,7 @@ Pillow looks up a mode for the tags and drops what the mode has no room for. So 
 compared with the mode here, in one place: what means nothing is refused, what was changed has a name.
 """
 
+import struct
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from PIL import Image
 WIDTH_OF_BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR = 258, 259, 262, 277, 284
 EXTRA, FORMAT, STRIPS, STRIP_SIZES, TILES, TILE_SIZES = 338, 339, 273, 279, 324, 325
 WHITE_IS_ZERO, YCBCR, JPEG, SIGNED, SEPARATE, ASSOCIATED = 0, 6, 7, 2, 2, 1
+COLOUR_MAP = 320
+BYTES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)  # of a value of each type
 BY_PLANES = ("RGB", "RGBA", "CMYK", "LAB")  # the modes whose planes of 8 bits Pillow puts where they belong
 
 
@@ -25,13 +28,13 @@ def check(image: Image.Image, data: bytes = b"") -> tuple[str, ...]:
         ValueError: samples that Pillow misreads.
     """
     tags: Any = getattr(image, "tag_v2", {})
-    bits, bands = max(_values(tags, WIDTH_OF_BITS, 1)), len(image.getbands())
+    bits, bands = max(values(tags, WIDTH_OF_BITS, 1)), len(image.getbands())
     if tags.get(PLANAR) == SEPARATE and bands > 1:
         if bits > 8:
             raise ValueError(f"{bits} bits a sample in one plane after the other; allowed is interleaved")
-        if image.mode not in BY_PLANES or ASSOCIATED in _values(tags, EXTRA):
+        if image.mode not in BY_PLANES or ASSOCIATED in values(tags, EXTRA):
             raise ValueError(f"{image.mode} in one plane after the other; allowed is interleaved")
-    if bits <= 8 and SIGNED in _values(tags, FORMAT):
+    if bits <= 8 and SIGNED in values(tags, FORMAT):
         raise ValueError(f"signed samples of {bits} bits; allowed are unsigned ones")
     _refuse_missing(image, tags, data)
     changes = []
@@ -42,6 +45,9 @@ def check(image: Image.Image, data: bytes = b"") -> tuple[str, ...]:
     surplus = tags.get(SAMPLES, 1) - bands
     if surplus > 0:
         changes.append(f"{surplus} of {bands + surplus} samples a pixel left out")
+    palette = values(tags, COLOUR_MAP, 0) if image.mode in ("P", "PA") else ()
+    if any(sample % 256 and sample % 257 for sample in palette):
+        changes.append("16-bit colours of the palette became 8")
     return tuple(changes)
 
 
@@ -56,22 +62,47 @@ def inverted(samples: np.ndarray) -> np.ndarray:
     return (65535 - samples.astype(np.uint16))[:, :, None]
 
 
+def values(tags: Any, tag: int, *default: Any) -> tuple:
+    """All values of a tag."""
+    value = tags.get(tag, default)
+    return value if isinstance(value, tuple) else (value,)
+
+
 def _refuse_missing(image: Image.Image, tags: Any, data: bytes) -> None:
-    """ValueError for compressed strips or tiles that end behind the file."""
+    """ValueError for tags, compressed strips or tiles that end behind the file."""
     tiles: Any = getattr(image, "tile", None)
     if not (data and tiles and tiles[0][0] == "libtiff"):
         return
+    if (end := _end_of_tags(data)) > len(data):
+        raise ValueError(f"tags to byte {end}; the file ends at {len(data)}")
     for start, size in ((STRIPS, STRIP_SIZES), (TILES, TILE_SIZES)):
-        pairs = zip(_values(tags, start), _values(tags, size), strict=False)
+        pairs = zip(values(tags, start), values(tags, size), strict=False)
         end = max((offset + length for offset, length in pairs if length), default=0)
         if end > len(data):
             raise ValueError(f"strips to byte {end}; the file ends at {len(data)}")
 
 
+def _end_of_tags(data: bytes) -> int:
+    """Where the first directory ends, and what its entries point to; behind the file if that is cut."""
+    order = "<" if data.startswith(b"II") else ">"
+    is_big = data[2:4] in (b"+\0", b"\0+")  # a BigTIFF
+    head, entry, room = ("8xQ", "HHQ", 8) if is_big else ("4xI", "HHI", 4)
+    try:
+        (start,) = struct.unpack_from(order + head, data)
+        (count,) = struct.unpack_from(order + ("Q" if is_big else "H"), data, start)
+        first = start + (8 if is_big else 2)
+        size = 4 + 2 * room
+        end = first + size * count + room
+        for place in range(first, min(first + size * count, len(data)), size):
+            _, kind, length = struct.unpack_from(order + entry, data, place)
+            length *= BYTES[kind] if kind < len(BYTES) else 0
+            if length > room:
+                (value,) = struct.unpack_from(order + entry[-1], data, place + size - room)
+                end = max(end, value + length)
+    except struct.error:
+        return len(data) + 1
+    return end
+
+
 def _photometric(tags: Any) -> int:
     return tags.get(PHOTOMETRIC, WHITE_IS_ZERO)  # as Pillow takes it
-
-
-def _values(tags: Any, tag: int, *default: int) -> tuple[int, ...]:
-    value = tags.get(tag, default)
-    return value if isinstance(value, tuple) else (value,)

@@ -21,8 +21,8 @@ PACKED = [None, "lzw", "deflate", "packbits", "zstd"]
 
 def tiff(samples: np.ndarray, photometric: str, **options) -> bytes:
     buffer = io.BytesIO()
-    byteorder = options.pop("byteorder", "<")
-    with tifffile.TiffWriter(buffer, byteorder=byteorder) as writer:
+    kind = {"byteorder": options.pop("byteorder", "<"), "bigtiff": options.pop("bigtiff", False)}
+    with tifffile.TiffWriter(buffer, **kind) as writer:
         writer.write(samples, photometric=photometric, metadata=None, **options)
     return buffer.getvalue()
 
@@ -152,11 +152,51 @@ def test_strips_beyond_the_end_are_refused_before_libtiff_prints_about_them(comp
     refused(data[:-40], "strips to byte .*; the file ends at")
 
 
-def test_a_truncated_tiff_makes_no_line_but_our_own(tmp_path):
+def pillows(mode: str) -> bytes:
+    """What Pillow writes: the tags stand behind the samples."""
+    buffer = io.BytesIO()
+    Image.fromarray(EIGHT[..., :3]).convert(mode).save(buffer, "TIFF", compression="tiff_lzw")
+    return buffer.getvalue()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of the same tags
+@pytest.mark.parametrize("cut", [1, 5, 9, 40, 100])
+@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
+def test_tags_beyond_the_end_are_refused(mode, cut):
+    with pytest.raises(ValueError, match=r"^image: [^\n]*$"):
+        picture.take(pillows(mode)[:-cut])
+
+
+@pytest.mark.parametrize(("byteorder", "bigtiff"), [("<", False), (">", False), ("<", True)])
+def test_whole_tags_are_taken(byteorder, bigtiff):
+    data = tiff(EIGHT[..., :3], "rgb", compression="lzw", bigtiff=bigtiff, byteorder=byteorder)
+    assert np.array_equal(picture.take(data, exact=True).samples(), EIGHT[..., :3])
+
+
+@pytest.mark.parametrize("step", [256, 257])
+def test_a_palette_of_eight_bits_is_kept(step):
+    colours = np.arange(3 * 256, dtype=np.uint16).reshape(3, 256) % 256
+    data = tiff(EIGHT[..., 0], "palette", colormap=colours * np.uint16(step))
+    assert np.array_equal(picture.take(data, exact=True).samples(), colours.T[EIGHT[..., 0]])
+
+
+def test_a_palette_of_sixteen_bits_is_noted():
+    data = tiff(EIGHT[..., 0], "palette", colormap=RANDOM.integers(0, 65536, (3, 256), dtype=np.uint16))
+    note = "16-bit colours of the palette became 8"
+    assert picture.take(data).notes == (note,)
+    refused(data, note)
+
+
+@pytest.mark.parametrize(
+    "data", [tiff(EIGHT[..., :3], "rgb", compression="lzw")[:-40], pillows("RGB")[:-5], pillows("1")[:-1]]
+)
+def test_a_truncated_tiff_makes_no_line_but_our_own(data, tmp_path):
     path = tmp_path / "cut.tif"
-    path.write_bytes(tiff(EIGHT[..., :3], "rgb", compression="lzw")[:-40])
+    path.write_bytes(data)
     script = (
         "import sys\nfrom codec_lib import picture\ntry: picture.take(sys.argv[1])\nexcept ValueError: pass"
     )
-    run = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, str(path)], capture_output=True, check=True
+    )
     assert run.stderr == b""
