@@ -1,14 +1,11 @@
 """Files, bytes and open files to a loaded Pillow image, or one line that says why not.
 
-Pillow's plugins raise whatever they run into, and its limit on pixels is one variable of the whole
-process. Here every failure becomes a ValueError, and the limit is that of our own files, whatever the
-application has set.
+Pillow's plugins raise whatever they run into. Here every failure becomes a ValueError.
 """
 
 import io
 import os
 import stat
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from codec_lib import changes, depth, png, tiff
 from codec_lib.header import MAX_PIXELS, MAX_SIDE
+from codec_lib.limits import own_limits
 
 FileSource = bytes | bytearray | memoryview | BinaryIO | str | os.PathLike
 
@@ -57,7 +55,7 @@ def open_picture(source: Image.Image | FileSource) -> Opened:
     if not isinstance(source, Image.Image):
         return _from_file(source)
     check_size(*source.size)
-    with _one_line("a Pillow image"), own_limit():
+    with _one_line("a Pillow image"), own_limits():
         data = _behind(source)
         mode, lost, changed = (
             depth.stored_mode(source),
@@ -73,11 +71,11 @@ def open_picture(source: Image.Image | FileSource) -> Opened:
 
 def _from_file(source: FileSource) -> Opened:
     data, name = _contents(source)
-    with _one_line(name), own_limit():
+    with _one_line(name), own_limits():
         image = Image.open(io.BytesIO(data))
     with image:
         check_size(*image.size)
-        with _one_line(name), own_limit():
+        with _one_line(name), own_limits():
             changed = changes.check(image, data)
             mode = depth.stored_mode(image)
             scale = GREY_STEPS.get(depth.raw_mode(image), 1)
@@ -187,49 +185,3 @@ def _one_line(name: str) -> Iterator[None]:
     except Exception as error:
         reason = " ".join(f"{error}".split())[:200] or type(error).__name__
         raise ValueError(f"image: {name} cannot be read ({reason})") from None
-
-
-class _NoDouble(int):
-    """A number that is not more when doubled: up to twice its limit Pillow only warns, and then refuses."""
-
-    def __rmul__(self, factor: int) -> int:
-        return int(self)
-
-
-class _Limit:
-    """Pillow's limit on pixels as it is while any thread reads here, and as it was before."""
-
-    def __init__(self):
-        self.lock, self.readers = threading.Lock(), 0
-        self.own = _NoDouble(MAX_PIXELS)
-        self.before: int | None = None
-
-    def put_back(self) -> None:
-        if Image.MAX_IMAGE_PIXELS is self.own:
-            Image.MAX_IMAGE_PIXELS = self.before
-
-    def after_fork(self) -> None:
-        """A child has none of the other threads: neither their lock nor their readers."""
-        self.lock, self.readers = threading.Lock(), 0
-        self.put_back()
-
-
-_limit = _Limit()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_limit.after_fork)
-
-
-@contextmanager
-def own_limit() -> Iterator[None]:
-    """Pillow takes pictures up to our size, in whatever thread; the last one out puts its limit back."""
-    with _limit.lock:
-        if not _limit.readers:
-            _limit.before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, _limit.own
-        _limit.readers += 1
-    try:
-        yield
-    finally:
-        with _limit.lock:
-            _limit.readers = max(_limit.readers - 1, 0)  # a child that forks here starts from none
-            if not _limit.readers:
-                _limit.put_back()

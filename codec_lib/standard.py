@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from codec_lib.errors import BitstreamError
-from codec_lib.opening import own_limit
+from codec_lib.limits import own_limits
 
 SCAN, MAX_SCANS = b"\xff\xda", 64  # of a JPEG: each costs the time of all pixels; some ten are usual
 PROFILE_PART = 65_519  # bytes of a profile in one segment: 255 segments are more than `metadata` allows
@@ -73,7 +73,7 @@ def decode(name: str, data: bytes, width: int, height: int) -> np.ndarray:
     """
     codec = STANDARD[name]
     try:
-        with warnings.catch_warnings(), own_limit():
+        with warnings.catch_warnings(), own_limits():
             warnings.simplefilter("ignore")  # of metadata that nobody asked for
             with Image.open(io.BytesIO(data), formats=[codec.format]) as image:
                 if image.size != (width, height) or image.mode not in ("L", "RGB"):

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from codec_lib import opening, picture
+from codec_lib import limits, picture
 
 SAMPLES = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
 
@@ -62,7 +62,7 @@ def test_bad_exif_of_an_image_is_left_out_with_a_note_and_stays_in_the_image(exi
 @pytest.mark.parametrize("height", [2047, 2049])
 def test_pillow_does_not_warn_about_any_size(monkeypatch, height):
     monkeypatch.setattr(Image.Image, "load", lambda self: None)
-    with warnings.catch_warnings(), opening.own_limit():
+    with warnings.catch_warnings(), limits.own_limits():
         warnings.simplefilter("error")
         if height < 2048:
             assert Image.open(io.BytesIO(b"P5 65536 %d 255 " % height)).size == (65_536, height)
@@ -75,13 +75,13 @@ def test_pillow_does_not_warn_about_any_size(monkeypatch, height):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_child_forked_while_another_thread_reads_has_the_applications_limit(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 7)
-    with opening.own_limit(), opening._limit.lock:  # as another thread may hold both
+    with limits.own_limits(), limits._limits.lock:  # as another thread may hold both
         child = os.fork()
         if not child:
             good = (
                 Image.MAX_IMAGE_PIXELS == 7
-                and not opening._limit.readers
-                and not opening._limit.lock.locked()
+                and not limits._limits.readers
+                and not limits._limits.lock.locked()
             )
             os._exit(0 if good else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
