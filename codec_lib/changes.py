@@ -9,10 +9,11 @@ import re
 
 from PIL import Image
 
-from codec_lib import png, tiff
+from codec_lib import colour_info, png, tiff
 
 CODESTREAM = b"\xff\x4f\xff\x51"  # of JPEG 2000: SOC, then SIZ
 YCC = 18  # the colour space of a JPEG 2000 that Pillow turns into RGB
+SPACES, SPACES_OF = (16, 17), {"CMYK": (12,), "1": (0, 15)}  # sRGB and grey; those with a mode of their own
 FLOATS, SIGNED = ("BC6H", "BC6HS"), ("BC5S",)  # pixel formats of DDS
 PSD_KINDS = {7: "multichannel", 8: "duotone"}  # colour modes of PSD that Pillow opens as grey
 
@@ -34,9 +35,11 @@ def check(image: Image.Image, data: bytes) -> tuple[str, ...]:
         case "ICO" | "ICNS":
             for start in png.embedded(data):
                 png.check(data, start)
-            return _jpeg2000(data)
+            return _jpeg2000(image, data)
         case "JPEG2000":
-            return _jpeg2000(data)
+            return _jpeg2000(image, data)
+        case "PCX":
+            _refuse_pcx(data)
         case "FITS":
             _refuse_fits(image, data)
         case "DDS":
@@ -57,16 +60,24 @@ def jpeg2000_components(data: bytes) -> list[tuple[int, int, int]]:
     return components
 
 
-def _jpeg2000(data: bytes) -> tuple[str, ...]:
+def _jpeg2000(image: Image.Image, data: bytes) -> tuple[str, ...]:
     components, changes = jpeg2000_components(data), []
     if any(depth & 128 for depth, _, _ in components):
         changes.append("signed samples became unsigned")
     if any((across, down) != (1, 1) for _, across, down in components):
         changes.append("components of a lower resolution were enlarged")
-    space = re.search(b"colr\1..(....)", data[: data.find(CODESTREAM) + 1], re.DOTALL)
-    if space and int.from_bytes(space[1], "big") == YCC:
-        changes.append("YCbCr became RGB")
+    kind, payload = colour_info.jpeg2000_colour(data)
+    space = int.from_bytes(payload[:4], "big")
+    if kind == colour_info.ENUMERATED and space not in (*SPACES, *SPACES_OF.get(image.mode, ())):
+        changes.append("YCbCr became RGB" if space == YCC else f"colour space {space} was taken for sRGB")
     return tuple(changes)
+
+
+def _refuse_pcx(data: bytes) -> None:
+    """ValueError for a PCX of 256 colours that are not where they belong, as after a cut."""
+    is_indexed = data[1:2] == b"\5" and data[3:4] == b"\x08" and data[65:66] == b"\1"
+    if is_indexed and data[-769:-768] != b"\x0c":
+        raise ValueError("a PCX without its palette")
 
 
 def _refuse_fits(image: Image.Image, data: bytes) -> None:

@@ -16,50 +16,66 @@ import io
 import zlib
 from collections.abc import Collection
 from functools import cache
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
 
+from codec_lib import exif
+from codec_lib.colour_info import SRGB_PLACES
 from codec_lib.errors import BitstreamError
 
 OPTIONAL = ("icc", "exif", "xmp")
 INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # the names that Pillow gives them
 MAX_BYTES = 4 << 20
 SRGB = b"\0"  # no zlib stream starts like this
-ORIENTATION = 0x0112
-SRGB_PLACES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # x, y of white, red, green, blue
 SRGB_GAMMA = 0.45455  # what PNG files of sRGB give as their exponent
 
 
 def collect(info: dict, mode: str, keep: Collection[str]) -> tuple[dict[str, bytes], list[str]]:
     """The sections of those kinds in `keep` that Pillow's `info` has, and notes on what is left out.
 
-    `mode` is the picture's, as coded. EXIF loses its orientation, which has been applied.
+    `mode` is the picture's, as coded. EXIF and XMP lose their orientation, which has been applied.
     """
     sections, notes = {}, []
-    for name in keep:
+    for name in OPTIONAL:
         data = info.get(INFO[name])
-        if not isinstance(data, bytes) or not data:
+        if name not in keep or INFO[name] not in info:
             continue
         try:
-            sections[name] = pack(name, _upright(data) if name == "exif" else data, mode)
+            if name == "exif" and isinstance(data, bytes | Image.Exif):
+                data = exif.upright_bytes(data)
+            if not isinstance(data, bytes) or not data:  # None is Pillow's for a damaged profile
+                raise ValueError(f"{name}: cannot be read")
+            sections[name] = pack(name, exif.upright_xmp(data) if name == "xmp" else data, mode)
         except ValueError as error:
             notes.append(f"{error}; left out")
-    if "icc" in keep and (code := info.get("cicp")):
+    return sections, notes + (_colours_left_out(info, mode) if "icc" in keep else [])
+
+
+def _colours_left_out(info: dict, mode: str) -> list[str]:
+    """Notes on what else says what the colours mean, where that is not sRGB."""
+    notes = []
+    code, profile, places = map(info.get, ("cicp", "icc_profile", "chromaticity"))
+    gamma = info.get("gamma", SRGB_GAMMA)
+    if isinstance(code, tuple) and code:
         notes.append(f"cICP: {' '.join(map(str, code))}, which is not sRGB; left out")
-    if "icc" in keep and "icc_profile" not in info and "srgb" not in info:
-        places = info.get("chromaticity", SRGB_PLACES)  # of a PNG; grey has only the first
-        if (
-            not mode.startswith("L")
-            and isinstance(places, tuple)
-            and not np.allclose(places, SRGB_PLACES, 0, 0.002)
-        ):
-            notes.append("cHRM: primaries that are not those of sRGB, and no profile; left out")
-        gamma = info.get("gamma", SRGB_GAMMA)  # a PNG may say no more than this
-        if isinstance(gamma, int | float) and abs(gamma - SRGB_GAMMA) > 0.01:
-            notes.append(f"gamma: {gamma:g}, and no profile; left out")
-    return sections, notes
+    if "srgb" in info or (isinstance(profile, bytes) and profile):
+        return notes
+    is_colour = not mode.startswith("L") and _are_numbers(
+        places, len(SRGB_PLACES)
+    )  # grey has only the first
+    if is_colour and not np.allclose(np.array(places, float), SRGB_PLACES, 0, 0.002):
+        notes.append("chromaticity: primaries that are not those of sRGB, and no profile; left out")
+    if isinstance(gamma, int | float) and abs(gamma - SRGB_GAMMA) > 0.01:  # a PNG may say no more than this
+        notes.append(f"gamma: {gamma:g}, and no profile; left out")
+    return notes
+
+
+def _are_numbers(values: Any, count: int) -> bool:
+    """Whether these are what they should be; an application may have put anything there."""
+    return isinstance(values, tuple) and len(values) == count and all(isinstance(x, Real) for x in values)
 
 
 def pack(name: str, data: bytes, mode: str = "RGB") -> bytes:
@@ -139,16 +155,3 @@ def _misfit(name: str, data: bytes, mode: str) -> str | None:
         if space != fitting:
             return f"a profile of {space.strip()!r}; {mode} takes one of {fitting.strip()!r}"
     return None
-
-
-def _upright(exif: bytes) -> bytes:
-    """EXIF without its orientation; ValueError if it cannot be read."""
-    try:
-        parsed = Image.Exif()
-        parsed.load(exif)
-        if ORIENTATION not in parsed:
-            return exif
-        del parsed[ORIENTATION]
-        return parsed.tobytes()
-    except Exception as error:  # Pillow raises what its parser runs into
-        raise ValueError(f"exif: cannot be read ({error})") from None

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from codec_lib import changes, depth, png, tiff
+from codec_lib import changes, colour_info, depth, exif, tiff
 from codec_lib.header import MAX_PIXELS, MAX_SIDE
 from codec_lib.limits import own_limits
 
@@ -22,7 +22,6 @@ FileSource = bytes | bytearray | memoryview | BinaryIO | str | os.PathLike
 
 SOURCES = "a path, bytes, a file opened as binary, a PIL image, an array and a tensor"
 ALLOWED_SIZE = f"allowed are sides to {MAX_SIDE} and 1 to {MAX_PIXELS} pixels"
-EXIF = ("exif", "Raw profile type exif")  # where Pillow keeps it
 GREY_STEPS = {"L;2": 85, "L;4": 17}  # what Pillow scales the samples by, but not the transparent one
 
 
@@ -57,16 +56,12 @@ def open_picture(source: Image.Image | FileSource) -> Opened:
     check_size(*source.size)
     with _one_line("a Pillow image"), own_limits():
         data = _behind(source)
-        mode, lost, changed = (
-            depth.stored_mode(source),
-            depth.lost(source, data),
-            changes.check(source, data),
-        )
+        changed = changes.check(source, data)
+        mode, lost = depth.stored_mode(source), depth.lost(source, data)
         if tiff.deep_white_is_zero(source):
             raise ValueError("16 bits with 0 for white, which Pillow does not invert; allowed is the file")
-        upright, notes = _upright(source)
-    _add_colour_code(upright, data)
-    return Opened(upright, mode, None, lost, changed, notes + _frames(source))
+        upright, notes = _described(source, data)
+    return Opened(upright, mode, None, lost, changed, notes)
 
 
 def _from_file(source: FileSource) -> Opened:
@@ -78,14 +73,20 @@ def _from_file(source: FileSource) -> Opened:
         with _one_line(name), own_limits():
             changed = changes.check(image, data)
             mode = depth.stored_mode(image)
-            scale = GREY_STEPS.get(depth.raw_mode(image), 1)
             deep, lost = depth.read(image, data, _load)
-            upright, notes = _upright(image)
-            notes += _frames(image)
+            upright, notes = _described(image, data)
+    return Opened(upright, mode, deep, lost, changed, notes)
+
+
+def _described(image: Image.Image, data: bytes) -> tuple[Image.Image, tuple[str, ...]]:
+    """An upright copy whose `info` also has what Pillow does not say there, and notes."""
+    scale = GREY_STEPS.get(depth.raw_mode(image), 1)  # which nobody knows once it is loaded
+    stated = colour_info.stated(image, data)
+    upright, notes = exif.upright(image)
+    upright.info |= stated
     if isinstance(upright.info.get("transparency"), int):
         upright.info["transparency"] *= scale
-    _add_colour_code(upright, data)
-    return Opened(upright, mode, deep, lost, changed, notes)
+    return upright, notes + _frames(image)
 
 
 def check_size(width: int, height: int) -> None:
@@ -122,7 +123,7 @@ def _load(data: bytes, raw: str) -> Image.Image:
             others = tile.args[1:] if isinstance(tile.args, tuple) else None
             tiles.append(tile._replace(args=raw if others is None else (raw, *others)))
         image.tile = tiles
-        return _upright(image)[0]
+        return exif.upright(image)[0]
 
 
 def _behind(image: Image.Image) -> bytes:
@@ -138,27 +139,6 @@ def _behind(image: Image.Image) -> bytes:
     except Exception:  # an application may have any kind of file, and closed it
         return b""
     return data if isinstance(data, bytes) else b""
-
-
-def _upright(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    """A copy turned as its EXIF says, and a note if that cannot be read."""
-    image.load()  # an error of the samples is none of EXIF
-    try:
-        image.getexif()
-        return ImageOps.exif_transpose(image), ()
-    except MemoryError:
-        raise
-    except Exception:  # Pillow raises what its parser runs into
-        plain = image.copy()
-    for name in EXIF:
-        plain.info.pop(name, None)
-    return ImageOps.exif_transpose(plain), ("EXIF cannot be read; left out",)
-
-
-def _add_colour_code(image: Image.Image, data: bytes) -> None:
-    """A copy's `info` gets what a PNG says about its colours and Pillow does not."""
-    if data.startswith(png.SIGNATURE) and (code := png.colour_code(data)):
-        image.info["cicp"] = code
 
 
 def _frames(image: Image.Image) -> tuple[str, ...]:

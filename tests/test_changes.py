@@ -5,9 +5,10 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
-from codec_lib import picture
+from codec_lib import metadata, picture
+from tests import icc
 from tests.test_depth import DEEP, deep_png, flat, png
 
 EIGHT = {mode: (samples >> 8).astype(np.uint8) for mode, samples in DEEP.items()}
@@ -162,3 +163,79 @@ def test_jpeg_2000_that_says_ycbcr_is_noted():
     place = data.index(b"colr\1") + 7
     assert picture.take(data, exact=True).notes == ()
     changed(data[:place] + struct.pack(">I", 18) + data[place + 4 :], "YCbCr became RGB")
+
+
+def with_colour_box(payload: bytes) -> bytes:
+    """A JPEG 2000 whose colr box has this payload instead of "sRGB"."""
+    buffer = io.BytesIO()
+    Image.fromarray(EIGHT["RGB"]).save(buffer, "JPEG2000")
+    data = bytearray(buffer.getvalue())
+    box, header = data.index(b"colr") - 4, data.index(b"jp2h") - 4
+    more = len(payload) - (int.from_bytes(data[box : box + 4], "big") - 8)
+    size = int.from_bytes(data[header : header + 4], "big") + more
+    data[header : header + 4] = struct.pack(">I", size)
+    data[box : box + 8 + len(payload) - more] = struct.pack(">I4s", 8 + len(payload), b"colr") + payload
+    return bytes(data)
+
+
+@pytest.mark.parametrize("space", [14, 20])
+def test_jpeg_2000_of_another_colour_space_is_noted(space):
+    changed(
+        with_colour_box(struct.pack(">BBBI", 1, 0, 0, space)), f"colour space {space} was taken for sRGB"
+    )
+
+
+@pytest.mark.parametrize("kind", [2, 3])
+def test_the_profile_of_a_jpeg_2000_is_kept(kind):
+    profile = icc.matrix(icc.P3_PRIMARIES)
+    data = with_colour_box(struct.pack(">BBB", kind, 0, 0) + profile)
+    for source in (data, Image.open(io.BytesIO(data))):
+        parts = picture.take(source, exact=True)
+        assert parts.notes == ()
+        assert metadata.unpack("icc", parts.sections["icc"], "RGB") == profile
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+@pytest.mark.parametrize(
+    ("points", "notes"),
+    [
+        ((9, 16, 9), ("cICP: 9 16 9 1, which is not sRGB; left out",)),
+        ((12, 13, 6), ("cICP: 12 13 6 1, which is not sRGB; left out",)),
+        ((1, 13, 6), ()),
+        ((2, 2, 6), ()),
+    ],
+)
+def test_the_code_points_of_an_avif_are_noted(points, notes):
+    buffer = io.BytesIO()
+    Image.fromarray(EIGHT["RGB"]).save(buffer, "AVIF")
+    data = buffer.getvalue()
+    place = data.index(b"colrnclx") + 8
+    data = data[:place] + struct.pack(">HHHB", *points, 128) + data[place + 7 :]
+    assert picture.take(data).notes == notes
+    assert picture.take(data, keep=()).notes == ()
+
+
+def test_the_primaries_of_a_tiff_are_noted():
+    white, srgb = (0.3127, 0.329), (0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+    adobe = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+    note = "chromaticity: primaries that are not those of sRGB, and no profile; left out"
+    for tags, notes in (
+        ({318: white, 319: srgb}, ()), ({318: white}, ()), ({319: adobe}, (note,)),
+        ({318: white, 319: adobe}, (note,)), ({318: (0.3457, 0.3585)}, (note,)),
+    ):  # fmt: skip
+        buffer = io.BytesIO()
+        Image.fromarray(EIGHT["RGB"]).save(buffer, "TIFF", tiffinfo=tags)
+        for source in (buffer.getvalue(), Image.open(buffer)):
+            assert picture.take(source, exact=True).notes == notes
+
+
+@pytest.mark.parametrize("mode", ["L", "P"])
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_pcx_without_its_last_byte_is_refused(mode, exact):
+    buffer = io.BytesIO()
+    Image.fromarray(EIGHT["RGB"]).convert(mode).save(buffer, "PCX")
+    data = buffer.getvalue()
+    assert picture.take(data, exact=exact).notes == ()
+    for source in (data[:-1], Image.open(io.BytesIO(data[:-1]))):
+        with pytest.raises(ValueError, match="a PCX without its palette"):
+            picture.take(source, exact=exact)

@@ -1,6 +1,7 @@
 """Profiles, EXIF and XMP: what is kept, what is left out, what is refused."""
 
 import io
+import itertools
 import zlib
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image, ImageCms
 from codec_lib import metadata, picture
 from codec_lib.errors import BitstreamError
 from tests import icc
+from tests.test_depth import chunk
 
 P3 = icc.matrix(icc.P3_PRIMARIES)
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="6"/>'
@@ -139,7 +141,7 @@ def test_a_gamma_that_is_not_that_of_srgb_is_left_out_with_a_note(info, notes):
 
 
 @pytest.mark.parametrize("orientation", [None, 1, 6])
-def test_exif_and_xmp_lose_their_orientation_and_nothing_else(orientation):
+def test_exif_and_xmp_say_that_the_picture_is_upright_and_nothing_else_changes(orientation):
     exif = Image.Exif()
     exif[0x010F] = "a maker"
     if orientation:
@@ -152,7 +154,7 @@ def test_exif_and_xmp_lose_their_orientation_and_nothing_else(orientation):
     info = restored(parts).info
     found = Image.Exif()
     found.load(info["exif"])
-    assert dict(found) == {0x010F: "a maker"}
+    assert dict(found) == {0x010F: "a maker"} | ({0x0112: 1} if orientation else {})
     assert info["xmp"] == xmp.replace(b'tiff:Orientation="6"', b"")
     assert np.array_equal(picture.take(restored(parts)).samples(), parts.samples())
 
@@ -168,10 +170,50 @@ def test_too_much_is_left_out_with_a_note():
 
 
 @pytest.mark.parametrize("profile", ["text", None, b"", 5])
-def test_what_is_no_profile_is_no_profile(profile):
+def test_what_is_no_profile_is_left_out_with_a_note(profile):
     image = gradient()
-    image.info["icc_profile"] = profile
-    assert picture.take(image).sections == {}
+    image.info |= {"icc_profile": profile, "gamma": 1.0}
+    parts = picture.take(image)
+    assert parts.sections == {}
+    assert parts.notes == ("icc: cannot be read; left out", "gamma: 1, and no profile; left out")
+    assert picture.take(image, keep=()).notes == ()
+
+
+def test_a_damaged_profile_of_a_file_is_left_out_with_a_note():
+    whole = with_profile(P3)
+    start = whole.index(b"iCCP") - 4
+    end = start + 12 + int.from_bytes(whole[start : start + 4], "big")
+    damaged = whole[:start] + chunk(b"iCCP", b"name\0\0no zlib stream") + whole[end:]
+    for source in (damaged, Image.open(io.BytesIO(damaged))):
+        parts = picture.take(source, exact=True)
+        assert (parts.sections, parts.notes) == ({}, ("icc: cannot be read; left out",))
+
+
+@pytest.mark.parametrize(
+    ("info", "notes"),
+    [
+        ({"cicp": 5}, ()),
+        ({"chromaticity": ("a",) * 8}, ()),
+        ({"chromaticity": (1, 2)}, ()),
+        ({"chromaticity": 7}, ()),
+        ({"gamma": "2.2"}, ()),
+        ({"xmp": "text"}, ("xmp: cannot be read; left out",)),
+        ({"xmp": {"a": 1}}, ("xmp: cannot be read; left out",)),
+    ],
+)
+def test_what_an_application_put_there_does_not_matter(info, notes):
+    image = gradient()
+    image.info |= info
+    parts = picture.take(image, exact=True, keep=metadata.OPTIONAL)
+    assert (parts.sections, parts.notes) == ({}, notes)
+    assert picture.take(image, exact=True).notes == ()
+
+
+def test_the_order_of_what_is_kept_does_not_matter():
+    image = gradient()
+    image.info |= {"icc_profile": P3, "xmp": b"<x/>", "exif": b"II*\0\x08\0\0\0\0\0\0\0\0\0"}
+    for keep in itertools.permutations(metadata.OPTIONAL):
+        assert list(picture.take(image, keep=keep).sections) == ["icc", "exif", "xmp"]
 
 
 PACKED = zlib.compress(P3)

@@ -102,7 +102,7 @@ def test_each_embedded_png_is_found_once():
 
 SRGB = struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 P3 = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
-PRIMARIES = "cHRM: primaries that are not those of sRGB, and no profile; left out"
+PRIMARIES = "chromaticity: primaries that are not those of sRGB, and no profile; left out"
 
 
 @pytest.mark.parametrize(
@@ -141,3 +141,13 @@ def test_bad_exif_is_left_out_with_a_note(exif, bits):
         assert parts.notes == ("EXIF cannot be read; left out",)
         assert parts.samples().tolist() == [[[0, 1, 2]]]
         assert parts.sections.keys() <= {"low"}
+
+
+@pytest.mark.parametrize(("bits", "key", "found"), [(2, 1, [85, 170, 255, 0]), (4, 6, [102, 204])])
+def test_a_transparent_grey_of_few_bits_is_alpha(bits, key, found):
+    row = zlib.compress(b"\0\x6c")  # 1 2 3 0, or 6 12
+    data = file_of(row, (8 // bits, 1), 0, bits, more=chunk(b"tRNS", struct.pack(">H", key)))
+    for source in (data, Image.open(io.BytesIO(data))):
+        samples = picture.take(source, exact=True).samples()
+        assert samples[..., 0].tolist() == [found]
+        assert samples[..., 1].tolist() == [[0] + [255] * (len(found) - 1)]
