@@ -6,14 +6,18 @@ trying: a small picture is written into memory, opened again and looked at; and 
 What would be lost of alpha or of 16 bits is refused, anything else that is lost is told.
 """
 
-import importlib
 import io
-import warnings
+from collections.abc import Collection
 from functools import cache
-from types import ModuleType
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 from PIL import Image, PngImagePlugin
+
+from codec_lib import deep_files
+from codec_lib.exif import HEAD
+from codec_lib.limits import own_limits
 
 HOLD_ALL = ".png and .tif"  # any size, alpha, 16 bits
 CARRIERS = {
@@ -23,7 +27,7 @@ CARRIERS = {
     "RGBA": ("RGBA",),
 }  # in order of choice
 PAGES = {"EPS"}  # drawn by Ghostscript, which some machines have: no samples, and not the same everywhere
-SIXTEEN_BITS = {"PNG": "imagecodecs", "TIFF": "tifffile"}  # and who writes colours of 16 bits
+SIXTEEN_BITS = deep_files.WRITERS
 CLOSEST = {  # what comes closest to the samples, of formats that can also be lossy
     "AVIF": {"quality": 100, "subsampling": "4:4:4"},
     "JPEG": {"quality": 100, "subsampling": 0},
@@ -42,16 +46,16 @@ def check_ending(ending: str) -> None:
 
 
 def to_bytes(
-    image: Image.Image | np.ndarray, ending: str, *, lossless: bool
+    image: Image.Image | np.ndarray, ending: str, *, lossless: bool, info: dict[str, bytes] | None = None
 ) -> tuple[bytes, tuple[str, ...]]:
     """Write a picture into memory, as a file whose name has this ending.
 
     Args:
-        image: a picture of mode L, LA, RGB, RGBA or I;16, with what its `info` says under "icc_profile",
-            "exif" and "xmp"; or an array, uint8 or uint16, (H, W), (H, W, 2), (H, W, 3) or (H, W, 4), where
-            2 and 4 channels have alpha, and 65535 is the white of uint16.
+        image: a picture of mode L, LA, RGB, RGBA or I;16; or an array, uint8 or uint16, (H, W), (H, W, 2),
+            (H, W, 3) or (H, W, 4), where 2 and 4 channels have alpha, and 65535 is the white of uint16.
         ending: of the file's name, in small letters or large.
         lossless: write what comes closest to the samples, and tell what is still changed.
+        info: what goes beside the samples: "icc_profile", "exif" and "xmp"; the image's own unless given.
     Returns:
         The bytes of the file, and notes, one line for each thing that the file does not hold.
     Raises:
@@ -60,7 +64,7 @@ def to_bytes(
     """
     format = _format_of(ending)
     if isinstance(image, np.ndarray) and image.dtype == np.uint16 and image.ndim == 3:
-        return _sixteen_bit_colours(image, format, ending), ()
+        return _sixteen_bit_colours(image, format, ending, info or {})
     image = _as_picture(image)
     if image.mode == "I;16":
         if format not in SIXTEEN_BITS:
@@ -69,18 +73,14 @@ def to_bytes(
     else:
         carrier = image.convert(_carrier(image.mode, format, ending))
     carrier.info = {}  # writers would take from it what is left out here
-    metadata = {key: image.info[key] for key in METADATA if image.info.get(key)}
-    notes = []
-    if "icc_profile" in metadata and not _suits(metadata["icc_profile"], carrier.mode):
-        del metadata["icc_profile"]
-        notes.append(f"the colour profile is not one of {carrier.mode} pictures and was left out")
+    metadata, notes = _fitting(image.info if info is None else info, carrier.mode)
     data, opened = _save(carrier, format, ending, CLOSEST.get(format, {}) if lossless else {}, metadata)
     change = _largest_change(image, opened) if lossless or format == "GIF" else 0
     if change:
         why = " keeps 256 colours and" if format == "GIF" else ""
         notes.append(f"the ending {ending}{why} changes samples by up to {change}")
-    lost = [METADATA[key] for key, value in metadata.items() if not _is_in(key, value, opened)]
-    return data, (*notes, *(f"the ending {ending} does not hold the {name}" for name in lost))
+    lost = [key for key, value in metadata.items() if not _is_in(key, value, opened)]
+    return data, (*notes, *_lost(lost, ending))
 
 
 def _format_of(ending: str) -> str:
@@ -125,28 +125,36 @@ def _holds(format: str, mode: str) -> bool:
     return "A" not in mode or opened.convert("RGBA").getchannel("A").getextrema() != (255, 255)
 
 
+def _fitting(info: dict, mode: str) -> tuple[dict[str, bytes], list[str]]:
+    """What of it is metadata of a picture of this mode, and a note on a profile that is not."""
+    metadata = {key: info[key] for key in METADATA if info.get(key)}
+    if "icc_profile" in metadata and not _suits(metadata["icc_profile"], mode):
+        del metadata["icc_profile"]
+        return metadata, [f"the colour profile is not one of {mode} pictures and was left out"]
+    return metadata, []
+
+
 def _save(picture: Image.Image, format: str, ending: str, options: dict, metadata: dict):
-    """`_write` with the metadata, if the writer takes it."""
-    try:
-        try:
-            return _write(picture, format, options | _as_options(metadata, format))
-        except Exception:
-            if not metadata:
+    """`_write` with as much of the metadata as the writer takes; the profile is the last to be left out."""
+    failure = None
+    for count in range(len(metadata) + 1):
+        for left_out in combinations(reversed(metadata), count):
+            taken = {key: value for key, value in metadata.items() if key not in left_out}
+            try:
+                return _write(picture, format, options | _as_options(taken, format))
+            except MemoryError:
                 raise
-            return _write(picture, format, options)
-    except MemoryError:
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"ending: {ending} cannot hold this picture ({reason}); {HOLD_ALL} can") from error
+            except Exception as error:  # each writer has its own
+                failure = error
+    reason = " ".join(str(failure).split()) or type(failure).__name__
+    raise ValueError(f"ending: {ending} cannot hold this picture ({reason}); {HOLD_ALL} can") from failure
 
 
 def _write(picture: Image.Image, format: str, options: dict) -> tuple[bytes, Image.Image]:
     """The bytes of a picture file, and what is found in them; ValueError unless that has the same size."""
     file = io.BytesIO()
     picture.save(file, format, **options)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # it is our own picture
+    with own_limits():  # it is our own picture
         opened = Image.open(io.BytesIO(file.getvalue()))
         opened.load()
     if opened.size != picture.size:
@@ -156,7 +164,9 @@ def _write(picture: Image.Image, format: str, options: dict) -> tuple[bytes, Ima
 
 def _as_options(metadata: dict, format: str) -> dict:
     """The metadata as the format's writer takes it."""
-    options = dict(metadata)
+    options: dict[str, Any] = dict(metadata)
+    if "exif" in metadata:
+        options["exif"] = HEAD + metadata["exif"].removeprefix(HEAD)  # without, a JPEG's would not be found
     if "xmp" in metadata and format == "PNG":
         options["pnginfo"] = PngImagePlugin.PngInfo()
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", metadata["xmp"].decode())
@@ -175,6 +185,13 @@ def _tags(exif: bytes | None) -> Image.Exif:
 def _suits(profile: bytes, mode: str) -> bool:
     """Whether the colour space that a profile's header names is that of the mode."""
     return profile[16:20] == (b"RGB " if mode.startswith("RGB") else b"GRAY")
+
+
+def _lost(keys: Collection[str], ending: str) -> list[str]:
+    """A note on each kind of metadata that a file does not have."""
+    return [
+        f"the ending {ending} does not hold the {name}" for key, name in METADATA.items() if key in keys
+    ]
 
 
 def _is_in(key: str, value: bytes, opened: Image.Image) -> bool:
@@ -196,32 +213,14 @@ def _largest_change(picture: Image.Image, opened: Image.Image) -> int:
     return int(np.abs(np.asarray(picture, dtype=np.int32) - np.asarray(opened, dtype=np.int32)).max())
 
 
-def _sixteen_bit_colours(samples: np.ndarray, format: str, ending: str) -> bytes:
-    """A PNG or TIFF file of uint16 (H, W, 2 to 4), checked by reading it again."""
+def _sixteen_bit_colours(
+    samples: np.ndarray, format: str, ending: str, info: dict[str, bytes]
+) -> tuple[bytes, tuple[str, ...]]:
+    """A PNG or TIFF file of uint16 (H, W, 2 to 4), and notes on what it does not hold."""
     if format not in SIXTEEN_BITS:
         raise ValueError(f"ending: {ending} does not hold 16 bits; {HOLD_ALL} do")
     if samples.shape[2] not in (2, 3, 4) or 0 in samples.shape:
         raise ValueError(f"image: uint16 array {samples.shape}; {ALLOWED}")
-    writer = _writer(SIXTEEN_BITS[format], ending)
-    if format == "PNG":
-        data = bytes(writer.png_encode(samples))
-        again = writer.png_decode(data)
-    else:
-        alpha = ["unassalpha"] if samples.shape[2] in (2, 4) else []
-        photometric = "rgb" if samples.shape[2] > 2 else "minisblack"
-        file = io.BytesIO()
-        writer.imwrite(
-            file, samples, photometric=photometric, extrasamples=alpha, planarconfig="contig", metadata=None
-        )
-        data = file.getvalue()
-        again = writer.imread(io.BytesIO(data))
-    if not np.array_equal(samples, again):
-        raise ValueError(f"ending: {ending} does not give the samples back that were written")
-    return data
-
-
-def _writer(name: str, ending: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise ValueError(f"ending: {ending} with colours of 16 bits needs `pip install {name}`") from None
+    metadata, notes = _fitting(info, "RGB" if samples.shape[2] > 2 else "L")
+    data, written = deep_files.write(samples, format, ending, metadata)
+    return data, (*notes, *_lost(metadata.keys() - written, ending))

@@ -1,5 +1,7 @@
 """What Pillow does not say about a PNG: whether it has all of its rows, and what its colours mean.
 
+And what goes beside the samples into a PNG that Pillow does not write.
+
 The rows of a PNG are one zlib stream, cut into IDAT chunks. libpng and Pillow's own decoder differ when
 a whole stream has too few bytes: the first refuses it, the second leaves the missing rows black. Here
 the bytes are counted, without keeping them.
@@ -17,6 +19,7 @@ from codec_lib.header import MAX_PIXELS
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the colour type of IHDR
 PALETTE = 3
+XMP = b"XML:com.adobe.xmp"  # the key of a text
 PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 PIECE, STEP = 1 << 16, 1 << 20  # bytes that go into zlib at once, and that it may give at once
 SRGB_CODE = (1, 13, 0, 1)  # cICP: primaries, transfer, matrix, full range
@@ -83,6 +86,23 @@ def colour_code(data: bytes) -> tuple[int, ...] | None:
         if kind == b"cICP" and len(payload) == 4 and tuple(payload) != SRGB_CODE:
             return tuple(payload)
     return None
+
+
+def with_metadata(data: bytes, metadata: dict[str, bytes]) -> bytes:
+    """A PNG that also has a profile, EXIF and XMP, by the names of Pillow's `info`."""
+    more = []
+    if profile := metadata.get("icc_profile"):
+        more.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(profile)))
+    if exif := metadata.get("exif"):
+        more.append((b"eXIf", exif.removeprefix(b"Exif\0\0")))
+    if xmp := metadata.get("xmp"):
+        more.append((b"iTXt", XMP + b"\0\0\0\0\0" + xmp))
+    end = len(SIGNATURE) + 12 + 13  # of IHDR
+    return data[:end] + b"".join(_chunk(*pair) for pair in more) + data[end:]
+
+
+def _chunk(kind: bytes, payload: bytes) -> bytes:
+    return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
 
 
 def count(stream: Iterable[bytes | memoryview], enough: int) -> tuple[int, bool]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from PIL import Image, ImageCms
+from PIL import Image
 
 from codec_lib import export
 
@@ -29,13 +29,6 @@ WITH_ALPHA = [".apng", ".dds", ".jp2", ".png", ".qoi", ".sgi", ".tga", ".tif", "
 EXACT = [*WITH_ALPHA, ".bmp", ".pcx", ".ppm"]
 CHANNELS = {"L": (), "LA": (2,), "RGB": (3,), "RGBA": (4,)}
 BOTH = r"\.png and \.tif"
-EXIF = Image.Exif()
-EXIF[0x010E] = "a title"
-ABOUT = {
-    "icc_profile": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
-    "exif": EXIF.tobytes(),
-    "xmp": b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a/></x:xmpmeta>',
-}
 
 
 def noise(*shape: int, dtype=np.uint8) -> np.ndarray:
@@ -202,41 +195,6 @@ def test_a_missing_writer_is_named(ending, package, monkeypatch):
 def test_sixteen_bits_are_never_cut_in_silence(ending, channels):
     with pytest.raises(ValueError, match=rf"^ending: {ending} does not hold 16 bits; {BOTH} do$"):
         export.to_bytes(noise(3, 4, *channels, dtype=np.uint16), ending, lossless=False)
-
-
-@pytest.mark.parametrize("ending", [".png", ".tif", ".jpg", ".webp", ".avif", ".bmp", ".jp2", ".qoi"])
-def test_profile_exif_and_xmp_are_in_the_file_or_in_the_notes(ending):
-    picture = Image.fromarray(noise(21, 33, 3))
-    picture.info = dict(ABOUT)
-    data, notes = export.to_bytes(picture, ending, lossless=False)
-    opened = open_again(data)
-    if ending in (".bmp", ".jp2", ".qoi"):
-        names = ("colour profile", "EXIF data", "XMP data")
-        assert notes == tuple(f"the ending {ending} does not hold the {name}" for name in names)
-    else:
-        assert notes == ()
-        assert opened.info["icc_profile"] == ABOUT["icc_profile"]
-        assert opened.info["xmp"] == ABOUT["xmp"]
-        assert opened.getexif()[0x010E] == "a title"
-    assert picture.info == ABOUT
-
-
-@pytest.mark.parametrize(("mode", "space"), [("RGB", b"CMYK"), ("L", b"RGB ")])
-def test_a_profile_of_another_colour_space_is_left_out(mode, space):
-    picture = Image.fromarray(noise(4, 5, *CHANNELS[mode]))
-    picture.info["icc_profile"] = bytes(16) + space + bytes(108)
-    data, notes = export.to_bytes(picture, ".png", lossless=True)
-    assert notes == (f"the colour profile is not one of {mode} pictures and was left out",)
-    assert "icc_profile" not in open_again(data).info
-
-
-@pytest.mark.parametrize("ending", [".tif", ".jpg"])
-def test_metadata_that_a_writer_refuses_does_not_cost_the_picture(ending):
-    picture = Image.fromarray(noise(4, 5, 3))
-    picture.info["exif"] = b"not EXIF data" if ending == ".tif" else b"Exif\0\0" + bytes(70_000)
-    data, notes = export.to_bytes(picture, ending, lossless=False)
-    assert notes == (f"the ending {ending} does not hold the EXIF data",)
-    assert open_again(data).size == (5, 4)
 
 
 @pytest.mark.parametrize(
