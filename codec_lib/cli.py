@@ -118,7 +118,7 @@ def _settings(options: argparse.Namespace) -> dict[str, float]:
 
 
 def _decode(options: argparse.Namespace) -> None:
-    from codec_lib import codec, export
+    from codec_lib import codec, decoding, export
 
     ending = os.path.splitext(options.output)[1]
     if not ending and files.is_stream(options.output):
@@ -130,7 +130,7 @@ def _decode(options: argparse.Namespace) -> None:
     files.check_output(options.output, options.input)
     data = files.read(options.input)
     with clock("decoding"):
-        image = codec.decode(
+        decoded = decoding.decode(
             data,
             stages=options.stages,
             window=options.window,
@@ -138,7 +138,7 @@ def _decode(options: argparse.Namespace) -> None:
             device=options.device,
         )
         is_lossless = options.stages is None and codec.promise(data) == 0
-        content, notes = export.to_bytes(image, ending, lossless=is_lossless)
+        content, notes = export.to_bytes(decoded.image, ending, lossless=is_lossless, info=decoded.info)
     for note in notes:
         warnings.warn(note, PictureWarning, stacklevel=2)
     files.write(options.output, content)

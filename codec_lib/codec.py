@@ -15,21 +15,19 @@ import os
 import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
-from operator import index
 
 import numpy as np
-import torch
 from PIL import Image
 
-from codec_lib import container, decoders, guard, metadata, picture, standard, weights
+from codec_lib import container, decoding, guard, metadata, picture, standard, weights
 from codec_lib import stages as stages_of
 from codec_lib.container import Inspection
-from codec_lib.errors import BitstreamError, PictureWarning
+from codec_lib.errors import PictureWarning
 from codec_lib.header import MAX_PIXELS, Header
 from codec_lib.models import DEFAULT
 from codec_lib.search import largest_within
 from codec_lib.setting import is_number
-from codec_lib.surroundings import reproducible
+from codec_lib.surroundings import pick_device, reproducible
 
 
 def encode(
@@ -132,8 +130,8 @@ def decode(
         device: "cpu", "cuda", or "auto" for a GPU where there is one.
         max_pixels: what declares more is refused.
     Returns:
-        A PIL image; for colours or alpha of 16 bits, for which Pillow has no mode, a uint16 array (H, W,
-            C).
+        A PIL image, with what the file has of colour profile, EXIF and XMP in its `info`; for colours or
+            alpha of 16 bits, for which Pillow has no mode, a uint16 array (H, W, C) without them.
     Raises:
         BitstreamError: anything that is not an intact file written with weights at hand; the message is
             one line and names the header's field or the section. Time and memory are bounded by the
@@ -141,34 +139,18 @@ def decode(
         ValueError: a number of stages that the file does not have, a window that is not within the
             picture, or a decoder for another model.
         TypeError: no bytes.
+    Warns:
+        PictureWarning: a truncated file, a setting that a decoder does not know, or metadata that an array
+            has no place for.
     """
-    device = pick_device(device)
-    staged = stages_of.read(data, device, max_pixels)
-    file, header = staged.file, staged.header
-    if stages is None and file.surplus:
-        raise BitstreamError(f"file: {file.surplus} bytes after the last section; none allowed")
-    if stages is None and len(staged.groups) < staged.whole:
-        note = f"stages: the file has {len(staged.groups)} of {staged.whole}; it was truncated"
-        warnings.warn(note, PictureWarning, stacklevel=2)
-    sections = staged.take(staged.check(stages))
-    codeless = (*picture.BESIDE, *picture.LAST)
-    other = {name: sections.pop(name) for name in list(sections) if name in codeless}
-    model = staged.trained.model if decoder is None else decoders.load(decoder, staged.trained)
-    if decoder and (note := decoders.complaint(decoder, header.value)):
-        warnings.warn(note, PictureWarning, stacklevel=2)
-    size, rows, columns = (header.height, header.width), slice(None), slice(None)
-    if window is not None:
-        rows, columns = _spans(window, header)
-    is_part = window is not None and not set(picture.required_sections(header.mode)) & set(other)
-    with reproducible(device):
-        if is_part:
-            levels = model.decompress_part(sections, header.value, *size, rows, columns)
-        else:
-            levels = model.decompress(sections, header.value, *size)
-    image = picture.restore(levels.cpu(), header.mode, other)
-    if window is None or is_part:
-        return image
-    return image.crop(window) if isinstance(image, Image.Image) else image[rows, columns]
+    decoded = decoding.decode(
+        data, stages=stages, window=window, decoder=decoder, device=device, max_pixels=max_pixels
+    )
+    if isinstance(decoded.image, np.ndarray):
+        for name in decoded.info:
+            note = f"{name}: an array has no place for it; left out"
+            warnings.warn(note, PictureWarning, stacklevel=2)
+    return decoded.image
 
 
 def truncate(data: bytes, *, stages: int | None = None, target_bytes: float | None = None) -> bytes:
@@ -244,30 +226,6 @@ def promise(data: bytes) -> int | None:
 def inspect(data: bytes) -> Inspection:
     """What a file says about itself and which checks fail, however damaged; loads no network."""
     return container.inspect(data)
-
-
-def pick_device(device: str) -> str:
-    """ "cpu" or "cuda" for "cpu", "cuda" or "auto"; ValueError where there is no such device."""
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device not in ("cpu", "cuda"):
-        raise ValueError(f"device: {device!r}; allowed are cpu, cuda and auto")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device: cuda; PyTorch finds no GPU here")
-    return device
-
-
-def _spans(window: tuple[int, int, int, int], header: Header) -> tuple[slice, slice]:
-    """Rows and columns of a window; ValueError for one that is not within the picture."""
-    try:
-        left, top, right, bottom = map(index, window)
-    except (TypeError, ValueError):
-        raise ValueError(f"window: {window!r}; expected left, top, right, bottom") from None
-    if not (0 <= left < right <= header.width and 0 <= top < bottom <= header.height):
-        raise ValueError(
-            f"window: {window}; allowed is what lies within (0, 0, {header.width}, {header.height})"
-        )
-    return slice(top, bottom), slice(left, right)
 
 
 def _value(

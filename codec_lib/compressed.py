@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from codec_lib import codec, files
+from codec_lib import files
+from codec_lib.decoding import decode
 from codec_lib.header import parse
 
 HEAD = 4096  # bytes that surely have all of a header
@@ -56,7 +57,7 @@ class Compressed(Dataset):
 
     def __getitem__(self, k: int) -> Any:
         path = self.paths[k]
-        image = codec.decode(files.read(path), window=self._window(path), device=self.device)
+        image = decode(files.read(path), window=self._window(path), device=self.device).image
         x = colour(np.asarray(image))
         return x if self.transform is None else self.transform(x)
 

@@ -121,7 +121,7 @@ def restore(levels: Tensor, mode: str, sections: dict[str, bytes]) -> Image.Imag
             picture has 8 bits: a preview.
     Returns:
         a PIL image, of mode I;16 for L;16; for other modes of 16 bits uint16 (H, W, 2 to 4), since PIL
-        has no mode for them. Profile, EXIF and XMP are in the image's `info`.
+        has no mode for them. The image's `info` has what `info_of` gives; an array has no place for it.
     Raises:
         BitstreamError: sections that are not those of the mode, or damaged.
     """
@@ -130,7 +130,7 @@ def restore(levels: Tensor, mode: str, sections: dict[str, bytes]) -> Image.Imag
     needed = set(required_sections(mode))
     if not needed - {"low"} <= set(sections) <= needed | set(OPTIONAL):
         raise BitstreamError(f"sections: {sorted(sections)}; {mode} has {sorted(needed)}")
-    kept = {name: metadata.unpack(name, sections[name], mode) for name in sections if name in OPTIONAL}
+    info = info_of(mode, sections)
     image = from_levels(levels, mode.removesuffix(";16").removesuffix("A"))
     width, height = image.size
     high = np.asarray(image).reshape(height, width, -1)
@@ -143,8 +143,17 @@ def restore(levels: Tensor, mode: str, sections: dict[str, bytes]) -> Image.Imag
         if high.shape[2] > 1:
             return high
     picture = _image(high)
-    picture.info.update({metadata.INFO[name]: data for name, data in kept.items()})
+    picture.info |= info
     return picture
+
+
+def info_of(mode: str, sections: dict[str, bytes]) -> dict[str, bytes]:
+    """Profile, EXIF and XMP of those sections that have them, by the names of Pillow's `info`.
+
+    Raises BitstreamError for damaged ones.
+    """
+    kept = [name for name in sections if name in OPTIONAL]
+    return {metadata.INFO[name]: metadata.unpack(name, sections[name], mode) for name in kept}
 
 
 def load(image: Source) -> Image.Image:
@@ -200,8 +209,8 @@ def _samples(source: Source, exact: bool) -> tuple[np.ndarray, dict, tuple[str, 
             changed = (f"mode {opened.mode}", *changed)
         if opened.mode != opened.image.mode:  # converted by Pillow
             notes = (*notes, f"{opened.mode} became {opened.image.mode}")
-        if opened.mode in colour.THROUGH_PROFILE:
-            info.pop("icc_profile", None)
+        if opened.mode in colour.THROUGH_PROFILE and info.get("icc_profile"):
+            del info["icc_profile"]
     if exact and (refused := (lost, *changed) if lost else changed):
         raise ValueError(f"image: {refused[0]}; exact coding takes {colour.ALLOWED}")
     opening.check_size(samples.shape[1], samples.shape[0])

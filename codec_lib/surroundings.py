@@ -18,6 +18,17 @@ from typing import Any
 import torch
 
 
+def pick_device(device: str) -> str:
+    """ "cpu" or "cuda" for "cpu", "cuda" or "auto"; ValueError where there is no such device."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device not in ("cpu", "cuda"):
+        raise ValueError(f"device: {device!r}; allowed are cpu, cuda and auto")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device: cuda; PyTorch finds no GPU here")
+    return device
+
+
 @contextmanager
 def reproducible(device: str) -> Iterator[None]:
     """Full float32, no autotuning, no autocast: the same bytes and pixels on every run.

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from codec_lib import picture, stages
-from codec_lib.codec import decode, pick_device
+from codec_lib.decoding import decode
+from codec_lib.surroundings import pick_device
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def verify(original: picture.Source, data: bytes, *, device: str = "auto") -> Ve
     if (expected.size, expected.mode) != ((header.width, header.height), header.mode):
         held = f"{header.mode} {(header.width, header.height)}"
         raise ValueError(f"original: {expected.mode} {expected.size}; the file holds {held}")
-    image = decode(data, device=device)
+    image = decode(data, device=device).image
     errors = np.abs(expected.samples().astype(np.int32) - np.asarray(image))
     mse = float(np.mean(np.square(errors, dtype=np.float64)))
     peak = np.iinfo(expected.samples().dtype).max

@@ -63,12 +63,13 @@ def encode(job: Job) -> Row:
 
 def decode(job: Job) -> Row:
     """A .clc file to a picture of the ending that `output` has."""
-    from codec_lib import codec, export, verification
+    from codec_lib import codec, decoding, export, verification
 
     data = job.source.read(job.name)
-    image = codec.decode(data, **job.options)
+    decoded = decoding.decode(data, **job.options)
+    image, ending = decoded.image, os.path.splitext(job.output)[1]
     lossless = codec.promise(data) == 0
-    content, notes = export.to_bytes(image, os.path.splitext(job.output)[1], lossless=lossless)
+    content, notes = export.to_bytes(image, ending, lossless=lossless, info=decoded.info)
     for note in notes:
         warnings.warn(note, stacklevel=1)
     header = codec.inspect(data).header
@@ -79,13 +80,13 @@ def decode(job: Job) -> Row:
 
 def verify(job: Job) -> Row:
     """A .clc file against what a manifest says: its bytes, and the samples that they decode to."""
-    from codec_lib import codec, verification
+    from codec_lib import decoding, verification
 
     data = job.source.read(job.name)
     expected = job.options
     if sha256(data) != expected["sha256"]:
         raise ValueError("file: its bytes are not those that were written")
-    if verification.pixels(codec.decode(data, device=expected["device"])) != expected["pixels"]:
+    if verification.pixels(decoding.decode(data, device=expected["device"]).image) != expected["pixels"]:
         raise ValueError("file: it decodes to other samples than when it was written")
     return {"bytes": len(data)}
 

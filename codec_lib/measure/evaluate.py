@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from codec_lib import codec, picture, weights
 from codec_lib.measure import baselines, metrics
+from codec_lib.surroundings import pick_device
 
 FIGURES = ("bpp", "psnr", "ms_ssim", "ssimulacra2", "encode_s", "decode_s")
 
@@ -69,7 +70,7 @@ def evaluate_model(
     another one for the same files. Raises ValueError for a value that is out of range, and for a decoder
     of other files.
     """
-    setting = weights.load(model, codec.pick_device(device)).model.setting
+    setting = weights.load(model, pick_device(device)).model.setting
     values = setting.spread() if values is None else [setting.check(value) for value in values]
 
     def encode(image: Any, value: float) -> bytes:
