@@ -131,7 +131,8 @@ def decode(
         max_pixels: what declares more is refused.
     Returns:
         A PIL image, with what the file has of colour profile, EXIF and XMP in its `info`; for colours or
-            alpha of 16 bits, for which Pillow has no mode, a uint16 array (H, W, C) without them.
+            alpha of 16 bits, for which Pillow has no mode, a uint16 array (H, W, C) without them:
+            `codec_lib.decoding.decode` gives both.
     Raises:
         BitstreamError: anything that is not an intact file written with weights at hand; the message is
             one line and names the header's field or the section. Time and memory are bounded by the

@@ -27,7 +27,7 @@ def write(samples: np.ndarray, format: str, ending: str, info: dict[str, bytes])
     if format == "PNG":
         if not _is_utf8(info.get("xmp", b"")):
             del info["xmp"]
-        data = png.with_metadata(writer.png_encode(samples), info)
+        data = png.with_metadata(bytes(writer.png_encode(samples)), info)
         again = writer.png_decode(data)
     else:
         info.pop("exif", None)

@@ -39,19 +39,21 @@ def upright(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     The copy's `info` has EXIF under "exif": the bytes of the file, or an `Image.Exif` where there are none.
     """
     image.load()  # an error of the samples is none of EXIF
-    plain, notes = image, ()
+    tags, stored, notes = None, None, ()
     try:
         tags = _tags(image)
         stored = _stored(image, tags)
     except MemoryError:
         raise
     except Exception:  # Pillow raises what its parser runs into
-        plain, notes = image.copy(), ("EXIF cannot be read; left out",)
+        notes = ("EXIF cannot be read; left out",)
+    if tags is None:
+        image = image.copy()
         for name in ("exif", RAW_PROFILE):
-            plain.info.pop(name, None)
-        tags, stored = _tags(plain), None
+            image.info.pop(name, None)
+        tags = _tags(image)  # those of XMP
     turn = TURNS.get(tags.get(ORIENTATION, 1))
-    turned = plain.copy() if turn is None else plain.transpose(turn)
+    turned = image.copy() if turn is None else image.transpose(turn)
     turned.info.pop("exif", None)
     if stored:
         turned.info["exif"] = stored

@@ -126,3 +126,12 @@ def test_exif_that_cannot_be_written_is_left_out_with_a_note():
     assert parts.sections == {}
     assert parts.notes[0].startswith("exif: cannot be read (")
     assert picture.take(image).notes == ()
+
+
+def test_an_orientation_is_applied_even_if_the_tags_cannot_be_copied(monkeypatch):
+    image = Image.fromarray(SAMPLES)
+    image.getexif()[0x0112] = 6
+    monkeypatch.setattr(Image.Exif, "get_ifd", lambda self, tag: {}[tag])
+    parts = picture.take(image, keep=("exif",))
+    assert (parts.size, parts.sections) == ((12, 20), {})
+    assert parts.notes == ("EXIF cannot be read; left out",)

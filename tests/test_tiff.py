@@ -188,7 +188,7 @@ def test_a_palette_of_sixteen_bits_is_noted():
 
 
 @pytest.mark.parametrize(
-    "data", [tiff(EIGHT[..., :3], "rgb", compression="lzw")[:-40], pillows("RGB")[:-5], pillows("1")[:-1]]
+    "data", [tiff(EIGHT[..., :3], "rgb", compression="lzw")[:-40], pillows("L")[:-5], pillows("1")[:-40]]
 )
 def test_a_truncated_tiff_makes_no_line_but_our_own(data, tmp_path):
     path = tmp_path / "cut.tif"
