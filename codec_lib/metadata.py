@@ -48,6 +48,8 @@ def collect(info: dict, mode: str, keep: Collection[str]) -> tuple[dict[str, byt
                 data = exif.upright_bytes(data)
             if not isinstance(data, bytes) or not data:  # None is Pillow's for a damaged profile
                 raise ValueError(f"{name}: cannot be read")
+            if name == "icc" and len(data) < (size := int.from_bytes(data[:4], "big")):
+                raise ValueError(f"icc: {len(data)} bytes of a profile of {size}")
             sections[name] = pack(name, exif.upright_xmp(data) if name == "xmp" else data, mode)
         except ValueError as error:
             notes.append(f"{error}; left out")

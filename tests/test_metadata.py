@@ -189,6 +189,12 @@ def test_a_damaged_profile_of_a_file_is_left_out_with_a_note():
         assert (parts.sections, parts.notes) == ({}, ("icc: cannot be read; left out",))
 
 
+def test_half_a_profile_is_left_out_with_a_note():
+    parts = picture.take(with_profile(P3[:-100]))
+    note = f"icc: {len(P3) - 100} bytes of a profile of {len(P3)}; left out"
+    assert (parts.sections, parts.notes) == ({}, (note,))
+
+
 @pytest.mark.parametrize(
     ("info", "notes"),
     [
