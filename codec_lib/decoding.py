@@ -54,6 +54,7 @@ def decode(
     if window is not None:
         rows, columns = _spans(window, header)
     is_part = window is not None and not set(picture.required_sections(header.mode)) & set(other)
+    info = picture.info_of(header.mode, other)  # refused before pixels are made, if it is damaged
     with reproducible(device):
         if is_part:
             levels = model.decompress_part(sections, header.value, *size, rows, columns)
@@ -62,7 +63,7 @@ def decode(
     image = picture.restore(levels.cpu(), header.mode, other)
     if window is not None and not is_part:
         image = image.crop(window) if isinstance(image, Image.Image) else image[rows, columns]
-    return Decoded(image, picture.info_of(header.mode, other))
+    return Decoded(image, info)
 
 
 def _spans(window: tuple[int, int, int, int], header: Header) -> tuple[slice, slice]:

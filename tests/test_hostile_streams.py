@@ -81,6 +81,13 @@ def test_a_bad_residual_is_refused_before_the_lossy_layer_is_decoded(monkeypatch
         cl.decode(written("near-lossless", 70, 40, sections))
 
 
+def test_bad_metadata_are_refused_before_pixels_are_made(monkeypatch):
+    sections = container.read(cl.encode(Image.new("RGB", (70, 40), "teal"), quality=1)).take()
+    forbid(monkeypatch, type(weights.load("flagship").model), "decompress")
+    with pytest.raises(BitstreamError, match="section icc: "):
+        cl.decode(written("flagship", 70, 40, sections | {"icc": b"xx"}))
+
+
 def test_an_escape_code_is_given_up_at_its_34th_zero():
     class Watched(bytes):
         """Bytes that count how often they are looked at."""
