@@ -9,6 +9,7 @@ bytes of the pictures, so the same pictures always give the same page, and nobod
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,8 @@ def blind_test(
     words = [html.escape(text, quote=True) for text in (*names, question)]
     name = f"blind-{viewers.digest([u for both in uris for u in both], [*names, *notes, question], width)}"
     ask = f"Pair 1 of {len(pairs)}. {words[2]}"
-    choose = html.escape(_CHOOSE.format(question=question.replace("'", "\\'")), quote=True)
+    literal = json.dumps(question)[1:-1].replace("'", "\\'")  # between single quotes
+    choose = html.escape(_CHOOSE.format(question=literal), quote=True)
     shown = []
     for k, both in enumerate(uris):
         sides = [(both[j], words[j]) for j in (0, 1)]

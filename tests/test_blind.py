@@ -1,5 +1,7 @@
 """The blind test: all pictures inside, no side that can be guessed, and what was chosen in the end."""
 
+import ast
+import html
 import re
 
 import numpy as np
@@ -42,3 +44,12 @@ def test_notes_and_sizes_have_to_fit(notes, monkeypatch):
         blind_test(pairs(), NAMES, ["a"] * 6)
     with pytest.raises(ValueError, match="differ"):
         blind_test([(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 3), np.uint8))], NAMES, ["a"])
+
+
+@pytest.mark.parametrize("question", ["Which one?", "What's\nbest?", "C:\\ or D:\\", "</b> \"'"])
+def test_any_question_is_asked_again(question):
+    page = blind_test(pairs(2), NAMES, ["a", "b"], question).data
+    script = html.unescape(re.findall(r'onclick="([^"]*)"', page)[0])
+    literal = re.search(r"of ' \+ all.length \+ ('.*') \} else", script)
+    assert literal, script
+    assert ast.literal_eval(literal[1]) == f". {question}"
