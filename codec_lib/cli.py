@@ -11,7 +11,9 @@ import math
 import os
 import sys
 import warnings
+from contextlib import redirect_stderr
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 from codec_lib import files
@@ -23,22 +25,32 @@ from codec_lib.terminal import bar, clock, fail, show
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if sys.stderr is None:  # closed: what is said there would go to standard output
+        with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):
+            return main(arguments)
     if not _has_working_directory():  # PyTorch's libraries would end the process
         return fail("the working directory does not exist any more")
     with warnings.catch_warnings():
         warnings.simplefilter("always", PictureWarning)
         warnings.showwarning = show
         try:
-            if arguments[:1] == ["train"]:
-                return _train(arguments[1:])
-            options = parser(COMMANDS).parse_args(arguments)
-            return options.run(options) or 0
+            try:
+                return _run(arguments)
+            finally:
+                files.flush()
         except (OSError, ValueError, ImportError, OverflowError) as error:  # BitstreamError is a ValueError
             return fail(str(error) or type(error).__name__)
         except MemoryError:
             return fail("out of memory")
         except KeyboardInterrupt:
             return fail("interrupted", status=130)
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments[:1] == ["train"]:
+        return _train(arguments[1:])
+    options = parser(COMMANDS).parse_args(arguments)
+    return options.run(options) or 0
 
 
 def _has_working_directory() -> bool:
@@ -64,7 +76,8 @@ def _encode(options: argparse.Namespace) -> None:
 
     _check_model(options)
     files.check_output(options.output, options.input)
-    source: Any = files.read("-") if options.input == "-" else options.input
+    can_be_read_once = options.input == "-" or Path(options.input).is_fifo()
+    source: Any = files.read(options.input) if can_be_read_once else options.input
     given = _given(options)
     if options.target_bpp is not None:
         from codec_lib import picture
@@ -192,14 +205,17 @@ def _evaluate(options: argparse.Namespace) -> None:
     from codec_lib.measure import evaluate
 
     _check_model(options)
-    files.check_output(options.json)
     paths = data.pictures_in(options.input)
+    for path in paths:
+        files.check_output(options.json, path)
     measured = evaluate.evaluate_model(
         paths, options.model, options.values, options.device, options.decoder
     )
     files.write(options.json, (json.dumps(measured, indent=1) + "\n").encode())
+    place = sys.stderr if options.json in files.STANDARD_OUTPUT else sys.stdout
     for row in measured["means"]:
-        print("  ".join(f"{key} {value:.4g}" for key, value in row.items() if value is not None))
+        means = (f"{key} {value:.4g}" for key, value in row.items() if value is not None)
+        print("  ".join(means), file=place)
 
 
 def _train(arguments: list[str]) -> int:

@@ -98,7 +98,7 @@ def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
 
 class _OneLineParser(argparse.ArgumentParser):
     def error(self, message: str):
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)\n")
 
 
 def _add_encoding(sub: argparse.ArgumentParser) -> Any:

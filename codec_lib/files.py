@@ -13,7 +13,8 @@ import os
 import secrets
 import stat
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 AnyPath = str | os.PathLike
 
@@ -94,6 +95,17 @@ def write(path: AnyPath, data: bytes) -> None:
         raise type(error)(f"output: {path}: {error.strerror or error}") from error
 
 
+def flush() -> None:
+    """Send what was printed to standard output; OSError if its disk is full or its reader gone."""
+    if sys.stdout is None:
+        return
+    try:
+        with _sending():
+            sys.stdout.flush()
+    except OSError as error:
+        raise type(error)(f"output: -: {error.strerror or error}") from error
+
+
 def is_stream(path: AnyPath) -> bool:
     """Whether an output is no file: standard output, a device, a pipe."""
     return os.fspath(path) in STANDARD_OUTPUT or _is_special(path)
@@ -111,12 +123,18 @@ def _are_same(path: AnyPath, other: AnyPath) -> bool:
 def _print(data: bytes) -> None:
     if sys.stdout is None:
         raise OSError("there is no standard output")
-    try:
+    with _sending():
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _sending() -> Iterator[None]:
+    """What cannot be sent is given up: it would fail once more when Python exits, with a traceback."""
+    try:
+        yield
     except OSError:
-        # What is left in the buffer would fail once more when Python exits, with a traceback.
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         raise

@@ -80,6 +80,12 @@ def test_two_processes_write_the_same_file_and_decode_the_same_picture(folder):
     assert abs(first - second).max() <= 1  # the synthesis is float: never more than a rounding
 
 
+def test_evaluate_to_standard_output_is_json_and_nothing_else(folder):
+    result = run("evaluate", folder, "--model", "factorized", "--values", "2", "--json", "-")
+    assert [row["quality"] for row in json.loads(result.stdout)["means"]] == [2]
+    assert "\nquality 2  bpp " in result.stderr
+
+
 def test_evaluate_takes_any_model_by_its_own_setting(folder):
     result = run(
         "evaluate", folder, "--model", "near-lossless", "--values", "3,0", "--json", folder / "o.json"
@@ -129,6 +135,13 @@ def test_streams_go_through_a_pipe(folder):
     assert "quality       3" in result.stdout.splitlines()
     assert Image.open(folder / "again.png").size == (200, 180)
     assert (folder / "photo.clc").read_bytes() == cl.encode(folder / "photo.png", quality=3)
+
+
+def test_a_pipe_is_read_once(folder):
+    os.mkfifo(folder / "pipe")
+    with subprocess.Popen(f"cat '{folder}/photo.png' > '{folder}/pipe'", shell=True):
+        run("encode", folder / "pipe", folder / "a.clc", "--target-bpp", 1, check=True)
+    assert (folder / "a.clc").read_bytes() == cl.encode(folder / "photo.png", target_bytes=4500)
 
 
 def test_what_happens_to_a_picture_is_said(folder):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import codec_lib as cl
 from codec_lib import weights
 from tests.command import assert_one_line, folder_with_photo, run
 
@@ -40,6 +41,7 @@ def folder(tmp_path):
         ("decode", "photo.clc", "x.png", "--window", "1,2,3"),
         ("truncate", "photo.clc", "x.clc"),
         ("evaluate", ".", "--model", "hyperprior", "--values", "1,two", "--json", "x.json"),
+        ("inspect", "photo.clc", "x", "y\nz"),
         ("train", "nothing", "--data", ".", "--out", "runs"),
         ("train", "hyperprior", "--out", "runs"),
         ("train", "hyperprior", "--data", ".", "--out", "runs", "--steps", "two"),
@@ -170,3 +172,45 @@ def test_a_card_that_is_none_is_named(folder, card):
     encoded = run("encode", folder / "photo.png", folder / "x.clc", "--model", "mine", env=environment)
     assert_one_line(encoded, 1)
     assert "mine.json" in encoded.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("models",), ("inspect", "photo.clc")])
+def test_what_is_printed_to_a_full_disk_or_to_nobody_is_one_line(folder, arguments):
+    (folder / "photo.clc").write_bytes(cl.encode(folder / "photo.png", "factorized"))
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "codec_lib", *arguments]
+    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
+    with open("/dev/full", "wb") as full, open(write, "wb") as gone:
+        for place in (full, gone):
+            ended = subprocess.run(
+                command, stdout=place, stderr=subprocess.PIPE, cwd=folder, env=environment, timeout=60
+            )
+            assert ended.returncode == 1
+            assert len(ended.stderr.splitlines()) == 1
+            assert ended.stderr.startswith(b"codec-lib: ")
+
+
+def test_nobody_has_to_listen_to_what_goes_wrong(folder):
+    def command(arguments):
+        line = f"{sys.executable} -m codec_lib {arguments} 2>&-"
+        return subprocess.run(line, shell=True, capture_output=True, text=True, timeout=120, cwd=folder)
+
+    for arguments in ("encode photo.png x.clc", "encode-all . out --model factorized"):
+        assert command(arguments).returncode == 0
+    failed = command("decode photo.png x.png")
+    assert (failed.returncode, failed.stdout) == (1, "")
+
+
+def test_results_do_not_replace_a_measured_picture(folder):
+    before = (folder / "photo.png").read_bytes()
+    given = ("--model", "factorized", "--values", "2", "--json", folder / "photo.png")
+    assert_one_line(run("evaluate", folder, *given), 1)
+    assert (folder / "photo.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("folders", [("", "out"), (".", "")])
+def test_an_empty_name_is_no_folder(folder, folders):
+    for command in ("encode-all", "decode-all"):
+        assert_one_line(run(command, *folders, cwd=folder), 1)
+    assert [path.name for path in folder.iterdir()] == ["photo.png"]

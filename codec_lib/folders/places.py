@@ -228,11 +228,14 @@ class Store(Place):
 def at(address: str | os.PathLike | Place) -> Place:
     """The place of an address.
 
-    Raises ImportError, with the command that mends it, for one that needs a package which is not there.
+    Raises ValueError for an empty one, and ImportError, with the command that mends it, for one that needs
+    a package which is not there.
     """
     if isinstance(address, Place):
         return address
     address = os.fspath(address).removeprefix("file://")
+    if not address:
+        raise ValueError("folder: an empty name, expected a path")
     if "://" not in address:
         return Folder(os.path.abspath(address))  # other processes may work elsewhere
     try:
