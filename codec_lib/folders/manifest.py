@@ -1,7 +1,7 @@
 """The record of a folder: a line of JSON for each picture, in the order in which they were finished.
 
 A line is written when all of a picture is on the disk, and never changed. Of several lines about one
-picture the last one counts. A line that an interruption has cut is as good as none.
+picture the last one counts. A line that is cut or damaged is as good as none.
 
     path           of the picture, from the top of its tree, with / between folders
     source         [bytes, modification time in ns] of what was read
@@ -26,15 +26,38 @@ NAME = "manifest.jsonl"
 
 Row = dict[str, Any]
 
+# A line has all of these or none.
+OF_OUTPUT = {"output": str, "bytes": int, "sha256": str, "pixels": str}
+
 
 def read(place: Place) -> dict[str, Row]:
     """The last line about each picture, by its path; empty without a manifest."""
     rows: dict[str, Row] = {}
     for line in place.lines(NAME).decode("utf-8", errors="replace").splitlines():
-        with suppress(ValueError, TypeError, KeyError):
+        with suppress(ValueError, RecursionError):
             row = json.loads(line)
-            rows[row["path"]] = row
+            if _is_row(row):
+                rows[row["path"]] = row
     return rows
+
+
+def _is_row(row: Any) -> bool:
+    return (
+        isinstance(row, dict)
+        and isinstance(row.get("path"), str)
+        and _are_numbers(row.get("source", [0, 0]), 2)
+        and isinstance(row.get("points", []), list)
+        and all(_are_numbers(point, 3) for point in row.get("points", []))
+        and ("output" not in row or all(isinstance(row.get(key), kind) for key, kind in OF_OUTPUT.items()))
+    )
+
+
+def _are_numbers(values: Any, count: int) -> bool:
+    return (
+        isinstance(values, list)
+        and len(values) == count
+        and all(isinstance(value, int | float) for value in values)
+    )
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from codec_lib import files
 
@@ -72,8 +72,8 @@ class Place(ABC):
         mine, its = self.root(), other.root()
         return its.removeprefix(mine) if its.startswith(mine) and its != mine else None
 
-    def tidy(self) -> None:
-        """Remove what a killed process has left half."""
+    def tidy(self, name: str) -> None:
+        """Remove what a killed process has left half, unless somebody is `adding` to this file now."""
         return
 
 
@@ -114,6 +114,7 @@ class Folder(Place):
     def adding(self, name: str) -> Iterator[Add]:
         self._top.mkdir(parents=True, exist_ok=True)
         with open(self.path(name), "ab+") as file:
+            _lock(file)
             if file.tell():
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b"\n":  # cut by an interruption
@@ -131,11 +132,14 @@ class Folder(Place):
     def digest(self, name: str) -> str:
         return sha256(self.path(name).read_bytes())
 
-    def tidy(self) -> None:
-        for path in self._top.rglob(".*"):
-            if DRAFT.fullmatch(path.name) and path.is_file():
-                with suppress(FileNotFoundError):
-                    path.unlink()
+    def tidy(self, name: str) -> None:
+        with open(self.path(name), "ab") as file:
+            if not _lock(file, alone=True):
+                return  # the drafts may be of a run at work
+            for path in self._top.rglob(".*"):
+                if DRAFT.fullmatch(path.name) and path.is_file():
+                    with suppress(FileNotFoundError):
+                        path.unlink()
 
     @property
     def _top(self) -> Path:
@@ -254,6 +258,16 @@ def at(address: str | os.PathLike | Place) -> Place:
 def sha256(data: bytes) -> str:
     """In hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def _lock(file: BinaryIO, alone: bool = False) -> bool:
+    """Lock a file until it is closed, together with others or `alone`; False where that cannot be."""
+    with suppress(ImportError, OSError):  # Windows has none of it, nor has every disk
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+        return True
+    return False
 
 
 def _state(path: Path) -> State:

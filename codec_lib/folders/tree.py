@@ -1,7 +1,8 @@
 """A folder to a folder: what there is to do, what of it is done already, and the manifest of all.
 
 A run can be interrupted at any time, and the same call goes on with what is missing. Outputs are written
-whole or not at all (`codec_lib.files`); drafts that a killed process has left are removed at the start.
+whole or not at all (`codec_lib.files`); drafts that a killed process has left are removed at the start,
+unless another run is at work there.
 """
 
 import json
@@ -27,7 +28,7 @@ Run = Callable[[Iterable[Job]], Iterator[Row]]  # does jobs: `pool.run` here, `c
 Told = Callable[[Row, int], None]  # a line, and how many are left
 
 
-def encode_all(source: Address, target: Address, run: Run, told: Told, **options: Any) -> list[Row]:
+def encode_all(source: Address, target: Address, run: Run, told: Told, /, **options: Any) -> list[Row]:
     """Every picture below `source` to a .clc file below `target`; the lines of all, skipped ones too.
 
     `options` are those of `codec_lib.encode`; with `target_bytes`, that is the size of all files together.
@@ -47,7 +48,7 @@ def encode_all(source: Address, target: Address, run: Run, told: Told, **options
 
 
 def decode_all(
-    source: Address, target: Address, run: Run, told: Told, *, ending: str = ".png", **options: Any
+    source: Address, target: Address, run: Run, told: Told, /, *, ending: str = ".png", **options: Any
 ) -> list[Row]:
     """Every .clc file below `source` to a picture below `target`.
 
@@ -91,7 +92,7 @@ def _do(jobs: list[Job], sources: dict[str, State], target: Place, run: Run, tol
     """Do what the manifest of `target` does not have yet; `sources` are the states of all files to read."""
     rows = manifest.read(target)
     if rows:  # else these may be anybody's files
-        target.tidy()
+        target.tidy(manifest.NAME)
     there = target.files()
     todo = [
         job

@@ -15,7 +15,7 @@ import codec_lib as cl
 from codec_lib import data, picture
 from codec_lib.folders import manifest, pool, tree
 from codec_lib.folders.places import Folder, at, sha256
-from codec_lib.folders.work import Job
+from codec_lib.folders.work import Job, do
 
 GOOD = ("a.png", "a.jpg", "deep/er/b.png", "grey.png", "very nice \u00e9.png")
 
@@ -48,6 +48,11 @@ def source(made, tmp_path):
 @pytest.fixture
 def target(made, tmp_path):
     return shutil.copytree(made / "target", tmp_path / "target")
+
+
+def one_by_one(jobs):
+    """Does them in this process: for few."""
+    return map(do, jobs)
 
 
 def encode(source, target, **options):
@@ -103,6 +108,12 @@ def test_files_that_changed_are_found(target):
     assert wrong == {"grey.clc", "a.png.clc"}
 
 
+def test_a_setting_may_have_any_name(source, tmp_path):
+    for name in ("source", "target", "run", "told"):
+        rows = tree.encode_all(source, tmp_path / "out" / name, one_by_one, quiet, **{name: 3})
+        assert all(name in row["error"] for row in rows)
+
+
 def test_a_budget_is_kept_and_shared_out_better_than_evenly(source, target, tmp_path):
     even = manifest.read(at(target))
     budget = int(0.9 * sum(row["bytes"] for row in even.values()))
@@ -150,6 +161,14 @@ def test_drafts_of_a_killed_run_go(source, target):
     assert not draft.exists()
 
 
+def test_drafts_of_a_run_at_work_stay(source, target):
+    draft = target / "deep" / ".0123456789abcdef"
+    with manifest.writing(at(target)):
+        draft.write_bytes(b"half")
+        encode(source, target)
+    assert draft.exists()
+
+
 def test_a_line_that_was_cut_counts_as_none(source, target):
     path = target / manifest.NAME
     lines = path.read_bytes().splitlines(keepends=True)
@@ -158,6 +177,26 @@ def test_a_line_that_was_cut_counts_as_none(source, target):
     assert done == len(GOOD) - 1
     assert all(json.loads(line) for line in path.read_bytes().splitlines() if len(line) != 40)
     assert all("skipped" in row for row in encode(source, target).values())
+
+
+MADE = {"path": "grey.png", "output": "grey.clc", "bytes": 1, "sha256": "", "pixels": ""}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"path": "grey.png", "output": "grey.clc"}',
+        *(json.dumps(MADE | {key: [1]}) for key in (*MADE, "source")),
+        json.dumps(MADE | {"points": [[1, 2]]}),
+        "[" * 200_000,
+        "null",
+    ],
+)
+def test_a_line_that_was_damaged_counts_as_none(target, line):
+    with open(target / manifest.NAME, "a") as file:
+        file.write(line + "\n")
+    assert manifest.read(at(target))["grey.png"]["bytes"] > 1
+    assert not any("error" in row for row in tree.verify_all(target, one_by_one, quiet))
 
 
 def die_of_one(job):
