@@ -76,7 +76,11 @@ def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
     _add_device(sub)
 
     sub = command("encode-all", "compress every picture of a folder, on all cores; resumable")
-    _add_folders(sub, "folder of pictures, and of folders of them", "the same tree of .clc files")
+    _add_folders(
+        sub,
+        "folder of pictures, and of folders of them, links to which are not entered",
+        "the same tree of .clc files",
+    )
     _add_encoding(sub)
 
     sub = command("decode-all", "turn every .clc file of a folder back into a picture; resumable")

@@ -10,6 +10,7 @@ from PIL import Image
 if TYPE_CHECKING:
     from codec_lib.compressed import Compressed as Compressed
 
+# Of pictures to train on and to measure with; `encode-all` takes all that `opening.endings` has.
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm"}
 KODAK_URL = "https://r0k.us/graphics/kodak/kodak/"
 # SHA-256 of the 24 public files, kodim01.png to kodim24.png.
@@ -83,7 +84,7 @@ def results(name: str) -> dict:
 
 
 def pictures_in(folder: str | Path) -> list[Path]:
-    """Every picture file below a folder, sorted; ValueError when there is none."""
+    """Every file below a folder that has one of `SUFFIXES`, sorted; ValueError when there is none."""
     pictures = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     if not pictures:
         raise ValueError(f"data: no pictures in {folder}")

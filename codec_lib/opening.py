@@ -22,6 +22,7 @@ FileSource = bytes | bytearray | memoryview | BinaryIO | str | os.PathLike
 
 SOURCES = "a path, bytes, a file opened as binary, a PIL image, an array and a tensor"
 ALLOWED_SIZE = f"allowed are sides to {MAX_SIDE} and 1 to {MAX_PIXELS} pixels"
+NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF"}  # which Pillow opens, and others read
 GREY_STEPS = {"L;2": 85, "L;4": 17}  # what Pillow scales the samples by, but not the transparent one
 
 
@@ -87,6 +88,13 @@ def _described(image: Image.Image, data: bytes) -> tuple[Image.Image, tuple[str,
     if isinstance(upright.info.get("transparency"), int):
         upright.info["transparency"] *= scale
     return upright, notes + _frames(image)
+
+
+def endings() -> set[str]:
+    """Of files that Pillow reads, by all the plugins that the application has: .png, .jpg, .gif, ..."""
+    known = Image.registered_extensions()  # which loads Pillow's own
+    readable = {*Image.OPEN, "MPO"} - NO_PICTURES  # an .mpo is opened as a JPEG
+    return {ending for ending, kind in known.items() if kind in readable}
 
 
 def check_size(width: int, height: int) -> None:

@@ -32,8 +32,12 @@ class Place(ABC):
     address: str
 
     @abstractmethod
-    def files(self) -> dict[str, State]:
-        """All files below, sorted by their names; empty where there is nothing."""
+    def files(self, closed: dict[str, str] | None = None) -> dict[str, State]:
+        """All files below, sorted by their names; empty where there is nothing.
+
+        `closed` gets the names of what may not be looked at, folders too, each with the reason. A link to a
+        file is one, a link to a folder is not entered.
+        """
 
     @abstractmethod
     def path(self, name: str) -> Any:
@@ -83,12 +87,20 @@ class Folder(Place):
 
     address: str
 
-    def files(self) -> dict[str, State]:
+    def files(self, closed: dict[str, str] | None = None) -> dict[str, State]:
         found = {}
-        for path in self._top.rglob("*"):
-            with suppress(FileNotFoundError):  # a link to nothing, or gone by now
-                if path.is_file():
-                    found[path.relative_to(self._top).as_posix()] = _state(path)
+
+        def refused(error: OSError) -> None:
+            if closed is not None and not isinstance(error, FileNotFoundError):  # gone by now
+                closed[self._name(Path(error.filename))] = str(error.strerror)
+
+        for folder, _, names in os.walk(self._top, onerror=refused):
+            for path in (Path(folder, name) for name in names):
+                try:
+                    if path.is_file():
+                        found[self._name(path)] = _state(path)
+                except OSError as error:
+                    refused(error)
         return dict(sorted(found.items()))
 
     def path(self, name: str) -> Path:
@@ -141,6 +153,9 @@ class Folder(Place):
                     with suppress(FileNotFoundError):
                         path.unlink()
 
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._top).as_posix()
+
     @property
     def _top(self) -> Path:
         return Path(self.address)
@@ -152,7 +167,7 @@ class Store(Place):
 
     address: str
 
-    def files(self) -> dict[str, State]:
+    def files(self, closed: dict[str, str] | None = None) -> dict[str, State]:
         fs, top = self._opened
         with suppress(FileNotFoundError):
             found = fs.find(top, detail=True)

@@ -7,12 +7,15 @@ unless another run is at work there.
 
 import json
 import os
+import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
-from codec_lib import data, search, setting
+from codec_lib import opening, search, setting
+from codec_lib.errors import PictureWarning
 from codec_lib.folders import manifest
 from codec_lib.folders.manifest import Row
 from codec_lib.folders.places import Place, State, at
@@ -21,6 +24,7 @@ from codec_lib.models import DEFAULT
 
 CLC = ".clc"
 POINTS = "{} (points)"  # the line of what a picture takes at some values of a setting
+KINDS_TOLD = 5  # of files that are left out: the most frequent ones
 TRIED = 8  # values of a setting that a budget is shared out by
 
 Address = str | os.PathLike | Place  # of a folder, or of what fsspec reaches
@@ -31,20 +35,29 @@ Told = Callable[[Row, int], None]  # a line, and how many are left
 def encode_all(source: Address, target: Address, run: Run, told: Told, /, **options: Any) -> list[Row]:
     """Every picture below `source` to a .clc file below `target`; the lines of all, skipped ones too.
 
+    Pictures are files with an ending of `codec_lib.opening.endings`, and links to such. Links to folders
+    are not entered. A PictureWarning says how many other files are left out. Another one tells of .clc
+    files below `target` that are of no picture, such as one that has another file now. They stay.
+
     `options` are those of `codec_lib.encode`; with `target_bytes`, that is the size of all files together.
 
     Raises:
         ValueError: no pictures, the same folder, or not even the smallest files fit into target_bytes.
     """
     source, target = at(source), at(target)
-    found = _below(source, target, data.SUFFIXES)
+    found, others, closed = _below(source, target, opening.endings())
     outputs = _outputs(list(found))
     budget = options.pop("target_bytes", None)
     each: dict[str, dict[str, Any]] = {path: {} for path in found}
     if budget is not None:
         each = _shares(source, target, found, int(budget), run, told, options)
     jobs = [_job("encode", source, path, target, outputs[path], options | each[path]) for path in found]
-    return _do(jobs, found, target, run, told)
+    rows = _do(jobs, found, target, run, told, closed)
+    if others:
+        kinds = ", ".join(f"{count} {ending}" for ending, count in others.most_common(KINDS_TOLD))
+        _warn(f"files of other kinds, left out: {others.total()} ({kinds})")
+    _warn_of_strangers(target)
+    return rows
 
 
 def decode_all(
@@ -58,11 +71,13 @@ def decode_all(
 
     export.check_ending(ending)
     source, target = at(source), at(target)
-    found = _below(source, target, {CLC})
+    found, _, closed = _below(source, target, {CLC})
     jobs = [
         _job("decode", source, path, target, path.removesuffix(CLC) + ending, options) for path in found
     ]
-    return _do(jobs, found, target, run, told)
+    rows = _do(jobs, found, target, run, told, closed)
+    _warn_of_strangers(source)
+    return rows
 
 
 def verify_all(place: Address, run: Run, told: Told, *, device: str = "auto") -> list[Row]:
@@ -85,11 +100,22 @@ def verify_all(place: Address, run: Run, told: Told, *, device: str = "auto") ->
     for left, row in _counted(run(jobs), len(jobs)):
         done.append(row)
         told(row, left)
+    _warn_of_strangers(place)
     return done
 
 
-def _do(jobs: list[Job], sources: dict[str, State], target: Place, run: Run, told: Told) -> list[Row]:
-    """Do what the manifest of `target` does not have yet; `sources` are the states of all files to read."""
+def _do(
+    jobs: list[Job],
+    sources: dict[str, State],
+    target: Place,
+    run: Run,
+    told: Told,
+    closed: Collection[Row] = (),
+) -> list[Row]:
+    """Do what the manifest of `target` does not have yet; `sources` are the states of all files to read.
+
+    The lines of what is `closed` are added.
+    """
     rows = manifest.read(target)
     if rows:  # else these may be anybody's files
         target.tidy(manifest.NAME)
@@ -104,7 +130,7 @@ def _do(jobs: list[Job], sources: dict[str, State], target: Place, run: Run, tol
     for row in done:
         told(row, len(todo))
     with manifest.writing(target) as writer:
-        for left, row in _counted(run(todo), len(todo)):
+        for left, row in _counted(chain(closed, run(todo)), len(closed) + len(todo)):
             writer.add(row)
             done.append(row)
             told(row, left)
@@ -161,20 +187,42 @@ def _stem(path: str) -> str:
     return path[: -len(PurePosixPath(path).suffix)]
 
 
-def _below(source: Place, target: Place, endings: set[str]) -> dict[str, State]:
-    """Files of some endings, without what lies in `target`."""
+def _below(
+    source: Place, target: Place, endings: set[str]
+) -> tuple[dict[str, State], Counter[str], list[Row]]:
+    """Without what lies in `target`: files of some endings, endings of others, lines of what is closed."""
     if source.root() == target.root():
         raise ValueError(f"output: {target.address} is the input, expected another folder")
     inner = source.beginning_of(target)
-    found = {
+    closed: dict[str, str] = {}
+    states = {
         name: state
-        for name, state in source.files().items()
-        if PurePosixPath(name).suffix.lower() in endings and not (inner and name.startswith(inner))
+        for name, state in source.files(closed).items()
+        if not (inner and name.startswith(inner))
     }
-    if not found:
+    found = {name: state for name, state in states.items() if _ending(name) in endings}
+    others = Counter(_ending(name) or "without ending" for name in states if name not in found)
+    if not (found or closed):
         kind = f"{CLC} files" if endings == {CLC} else "pictures"
         raise ValueError(f"input: no {kind} in {source.address}")
-    return found
+    lines = [{"path": name, "task": "list", "error": f"listing: {why}"} for name, why in closed.items()]
+    return found, others, lines
+
+
+def _warn_of_strangers(place: Place) -> None:
+    rows = manifest.read(place).values()
+    owned = {row.get("output") for row in rows}
+    strange = [name for name in place.files() if _ending(name) == CLC and name not in owned]
+    if rows and strange:
+        _warn(f"{CLC} files of no picture in {manifest.NAME}: {len(strange)}, the first is {strange[0]}")
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, PictureWarning, stacklevel=3)
+
+
+def _ending(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
 
 
 def _counted(rows: Iterator[Row], total: int) -> Iterator[tuple[int, Row]]:

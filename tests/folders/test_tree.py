@@ -1,5 +1,6 @@
 """Whole folders: all is done, nothing twice, nothing half, and nothing wrong goes unnoticed."""
 
+import errno
 import json
 import os
 import shutil
@@ -13,11 +14,13 @@ import pytest
 
 import codec_lib as cl
 from codec_lib import data, picture
+from codec_lib.errors import PictureWarning
 from codec_lib.folders import manifest, pool, tree
 from codec_lib.folders.places import Folder, at, sha256
 from codec_lib.folders.work import Job, do
 
 GOOD = ("a.png", "a.jpg", "deep/er/b.png", "grey.png", "very nice \u00e9.png")
+ENCODE_ALL = [sys.executable, "-m", "codec_lib", "encode-all"]
 
 
 def quiet(row, left):
@@ -92,11 +95,11 @@ def test_a_bad_picture_is_a_line_and_no_end(source, target):
     assert "not a picture" in rows["bad.png"]["error"]
     assert sum("error" in row for row in rows.values()) == 1
     assert set(manifest.read(at(target))) == set(rows)
-    command = [sys.executable, "-m", "codec_lib", "encode-all", str(source), str(target)]
-    ended = subprocess.run(command, capture_output=True, text=True)
+    ended = subprocess.run([*ENCODE_ALL, str(source), str(target)], capture_output=True, text=True)
     assert ended.returncode == 1
-    assert ended.stderr.startswith("codec-lib: 1 of 6 failed, see ")
-    assert len(ended.stderr.splitlines()) == 1
+    told, failed = ended.stderr.splitlines()
+    assert told == "codec-lib: warning: files of other kinds, left out: 1 (1 .txt)"
+    assert failed.startswith("codec-lib: 1 of 6 failed, see ")
 
 
 def test_files_that_changed_are_found(target):
@@ -130,16 +133,7 @@ def test_a_budget_is_kept_and_shared_out_better_than_evenly(source, target, tmp_
 @pytest.mark.parametrize("seconds", [2.5, 4.5])
 def test_a_killed_run_leaves_nothing_half_and_goes_on(source, tmp_path, seconds):
     target = tmp_path / "killed"
-    command = [
-        sys.executable,
-        "-m",
-        "codec_lib",
-        "encode-all",
-        str(source),
-        str(target),
-        "--processes",
-        "1",
-    ]
+    command = [*ENCODE_ALL, str(source), str(target), "--processes", "1"]
     run = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL)
     time.sleep(seconds)
     os.killpg(run.pid, signal.SIGKILL)
@@ -220,6 +214,56 @@ def test_no_two_pictures_get_one_file():
     assert outputs["b.png"] == "b.clc"
     assert outputs["d.png.webp"] == "d.png.clc"
     assert len(set(outputs.values())) == len(paths)
+
+
+def test_every_kind_of_picture_is_taken_and_the_others_are_counted(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    photo = data.sample("astronaut").crop((0, 0, 16, 16))
+    pictures = {
+        f"{kind}.{kind}" for kind in ("gif", "pgm", "jp2", "jfif", "pbm", "pnm", "tga", "qoi", "jpe")
+    }
+    for name in pictures | {"LARGE.PNG"}:
+        photo.convert("1" if name == "pbm.pbm" else "RGB").save(source / name)
+    for name in ("a.txt", "b.txt", "c.clc", "d.pdf", "e.eps", ".hidden"):
+        (source / name).write_bytes(b"no picture")
+    with pytest.warns(PictureWarning) as told:
+        rows = tree.encode_all(source, tmp_path / "out", one_by_one, quiet, model="factorized")
+    assert {row["path"] for row in rows if "error" not in row} == pictures | {"LARGE.PNG"}
+    assert str(told[-1].message) == (
+        "files of other kinds, left out: 6 (2 .txt, 1 without ending, 1 .clc, 1 .pdf, 1 .eps)"
+    )
+
+
+def test_folders_that_may_not_be_read_are_lines(source, target, monkeypatch):
+    scan = os.scandir
+
+    def closed(path):
+        if str(path).endswith("er"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    rows = tree.encode_all(source, target, one_by_one, quiet)
+    wrong = {row["path"]: row["error"] for row in rows if "error" in row}
+    assert wrong == {"deep/er": "listing: Permission denied"}
+    assert manifest.read(at(target))["deep/er"]["error"] == wrong["deep/er"]
+    (source / "linked").symlink_to(source / "deep")
+    assert "linked/er" not in {row["path"] for row in tree.encode_all(source, target, one_by_one, quiet)}
+
+
+def test_a_file_that_is_of_no_picture_any_more_stays_and_is_told_of(source, target, tmp_path):
+    told = r"\.clc files of no picture in manifest.jsonl: 1, the first is grey\.clc"
+    shutil.copy(source / "a.jpg", source / "grey.jpg")
+    before = (target / "grey.clc").read_bytes()
+    with pytest.warns(PictureWarning, match=told):
+        rows = tree.encode_all(source, target, one_by_one, quiet)
+    assert {row["output"] for row in rows} >= {"grey.png.clc", "grey.jpg.clc"}
+    assert (target / "grey.clc").read_bytes() == before
+    with pytest.warns(PictureWarning, match=told):
+        assert len(tree.verify_all(target, one_by_one, quiet)) == len(GOOD) + 1
+    with pytest.warns(PictureWarning, match=told):
+        tree.decode_all(target, tmp_path / "back", one_by_one, quiet)
 
 
 def test_names_that_are_no_text_and_folders_with_endings_are_no_trouble(tmp_path):
