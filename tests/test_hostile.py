@@ -99,7 +99,9 @@ def test_a_giant_that_a_few_bytes_claim_is_refused_by_the_coder_and_soon(origina
         file = container.write(giant, {name: random.bytes(length) for name in sections})
         tracemalloc.start()
         start = time.perf_counter()
-        with pytest.raises(BitstreamError, match=r"rans|escape codes|(decisions|residual): |cannot be read"):
+        with pytest.raises(
+            BitstreamError, match=r"rans|escape codes|(decisions|residual): |cannot be read"
+        ):
             cl.decode(file)
         seconds, (_, peak) = time.perf_counter() - start, tracemalloc.get_traced_memory()
         tracemalloc.stop()
