@@ -65,10 +65,8 @@ def _colours_left_out(info: dict, mode: str) -> list[str]:
         notes.append(f"cICP: {' '.join(map(str, code))}, which is not sRGB; left out")
     if "srgb" in info or (isinstance(profile, bytes) and profile):
         return notes
-    is_colour = not mode.startswith("L") and _are_numbers(
-        places, len(SRGB_PLACES)
-    )  # grey has only the first
-    if is_colour and not np.allclose(np.array(places, float), SRGB_PLACES, 0, 0.002):
+    has_primaries = not mode.startswith("L") and _are_numbers(places, len(SRGB_PLACES))
+    if has_primaries and not np.allclose(np.array(places, float), SRGB_PLACES, 0, 0.002):
         notes.append("chromaticity: primaries that are not those of sRGB, and no profile; left out")
     if isinstance(gamma, int | float) and abs(gamma - SRGB_GAMMA) > 0.01:  # a PNG may say no more than this
         notes.append(f"gamma: {gamma:g}, and no profile; left out")

@@ -48,7 +48,7 @@ def parts(vector: np.ndarray) -> Parts:
 
 
 def places() -> dict[str, slice]:
-    """Where each member of a group lies in the vector."""
+    """Where each array lies in the vector."""
     ends = np.cumsum(list(SIZES.values())).tolist()
     return {name: slice(end - size, end) for (name, size), end in zip(SIZES.items(), ends, strict=True)}
 
