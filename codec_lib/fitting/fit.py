@@ -30,8 +30,7 @@ DESCENT_FROM = 500  # iterations: shorter fits gain more from iterations than fr
 FAR_FROM = 1 << 17  # pixels: in a smaller picture neighbours that are far do not pay for their weights
 WARM = 100  # iterations until the networks move at full rate
 
-# iterations done, all iterations, bits, squared error
-Report = Callable[[int, int, float, float], None]
+Report = Callable[[int, float, float], None]  # iterations done, bits, squared error
 
 
 @dataclass
@@ -60,7 +59,7 @@ class Fit:
         self.random = np.random.default_rng(seed)
         count = self.latents[0].size
         self.noise = self.random.standard_normal(count + max(4096, count // 2), dtype=np.float32)
-        self.steps = 0
+        self.steps, self.is_interrupted = 0, False
         self.best = self.look()
 
     def run(self, iterations: int, report: Report | None = None) -> State:
@@ -69,16 +68,16 @@ class Fit:
         last = round(iterations * LAST_SHARE / (1 + descents))
         done = iterations - last * (1 + descents)
         try:
-            self.move(done, lambda count: self.check(report, count, iterations))
+            self.move(done, lambda count: self.check(report, count))
             for turn in range(1 + descents):
                 self.restore()
                 if turn:
                     Descent(self.passes, self.latents, self.vector, self.weight).run(self.random)
-                    self.check(report, done, iterations)
-                self.settle(last, lambda count, done=done: self.check(report, done + count, iterations))
+                    self.check(report, done)
+                self.settle(last, lambda count, done=done: self.check(report, done + count))
                 done += last
         except KeyboardInterrupt:
-            pass
+            self.is_interrupted = True
         self.restore()
         return self.best
 
@@ -89,7 +88,7 @@ class Fit:
             cosine = 0.5 + 0.5 * math.cos(math.pi * t)
             sigma, temperature = (a + (b - a) * t for a, b in (SIGMA, TEMPERATURE))
             self.passes.soften(self.latents, self._noise(), sigma, temperature)
-            self._gradients()
+            self.passes.gradients(self.vector, self.weight)
             self.steps += 1
             self._move_grids(GRID_RATE * cosine)
             self._move_networks(NETWORK_RATE * cosine * min(1, self.steps / WARM))
@@ -99,7 +98,7 @@ class Fit:
     def settle(self, count: int, check: Callable[[int], None]) -> None:
         """Fit the networks to the rounded grids, which stay."""
         for i in range(count):
-            self._gradients()
+            self.passes.gradients(self.vector, self.weight)
             self._move_networks(LAST_RATE * (0.5 + 0.5 * math.cos(math.pi * i / count)))
             if (i + 1) % CHECK == 0 or i + 1 == count:
                 check(i + 1)
@@ -117,13 +116,13 @@ class Fit:
         """What is minimized."""
         return state.bits + self.weight * state.error
 
-    def check(self, report: Report | None, done: int, iterations: int) -> None:
+    def check(self, report: Report | None, done: int) -> None:
         """Keep the state if it is the best one so far, and report that one."""
         state = self.look()
         if self.cost(state) < self.cost(self.best):
             self.best = state
         if report:
-            report(done, iterations, self.best.bits, self.best.error)
+            report(done, self.best.bits, self.best.error)
 
     def restore(self) -> None:
         """Go back to the best state; its grids are integers."""
@@ -131,12 +130,6 @@ class Fit:
             latent[:] = grid
         self.vector[:] = self.best.vector
         self.passes.harden(self.latents)
-
-    def _gradients(self) -> None:
-        self.passes.bits(self.vector)
-        self.passes.picture(self.vector)
-        self.passes.error(self.weight)
-        self.passes.backward(self.vector)
 
     def _noise(self) -> list[np.ndarray]:
         """Normal numbers for every grid: some of a long row of them."""

@@ -173,6 +173,14 @@ class Passes:
             )
         )
 
+    def gradients(self, vector: np.ndarray, weight: float) -> np.ndarray:
+        """Set `gradient`, returned, and `g` to those of bits + weight x squared error."""
+        self.bits(vector)
+        self.picture(vector)
+        self.error(weight)
+        self.backward(vector)
+        return self.gradient
+
     def backward(self, vector: np.ndarray) -> None:
         """Set `gradient` and `g` from what `bits` and `error` kept."""
         self._picture_back(vector)

@@ -35,6 +35,10 @@ WIDTHS = [2 ** (k / 2 - 2) for k in range(24)]  # of the densities, in steps
 REACH = 2.0**-14  # mass beyond which a value is an escape
 MOST = 1500  # values on either side of a row
 
+Steps = dict[str, int | None]  # -log2 of each group's; None for one that stays where it starts
+# What all but the parameters cost, in bits, as far as a group, named, can change it.
+Cost = Callable[[np.ndarray, str], float]
+
 
 def make_tables() -> Tables:
     """A row for each width."""
@@ -47,10 +51,15 @@ def make_tables() -> Tables:
     return Tables.from_pmfs(pmfs, offsets)
 
 
+def most(step: int) -> int:
+    """The largest multiple of 2^-step that is below 64."""
+    return (int(WEIGHT_LIMIT) - 1) >> (FRACTION - step)
+
+
 def multiples(vector: np.ndarray, step: int) -> np.ndarray:
     """Values in whole steps of 2^-step, int32; none reaches 64."""
-    limit = (int(WEIGHT_LIMIT) - 1) >> (FRACTION - step)
-    return np.clip(np.rint(vector.astype(np.float64) * 2.0**step), -limit, limit).astype(np.int32)
+    whole = np.rint(vector.astype(np.float64) * 2.0**step)
+    return np.clip(whole, -most(step), most(step)).astype(np.int32)
 
 
 def best_row(differences: np.ndarray, tables: Tables) -> tuple[float, int]:
@@ -62,15 +71,10 @@ def best_row(differences: np.ndarray, tables: Tables) -> tuple[float, int]:
     return min(costs)
 
 
-def choose(
-    vector: np.ndarray, start: np.ndarray, tables: Tables, cost: Callable[[np.ndarray, str], float]
-) -> tuple[np.ndarray, bytes]:
-    """Rounded parameters and their section.
-
-    `cost` says what everything but the parameters costs, in bits, where a group, named, has just changed.
-    """
+def choose(vector: np.ndarray, start: np.ndarray, tables: Tables, cost: Cost) -> tuple[np.ndarray, Steps]:
+    """Parameters that are rounded, and the steps that cost least."""
     rounded = _round(vector, FIRST)
-    steps: dict[str, int | None] = dict.fromkeys(groups(), FIRST)
+    steps: Steps = dict.fromkeys(groups(), FIRST)
     for name, part in ROUNDS * list(groups().items()):
 
         def attempt(step: int | None, name: str = name, part: np.ndarray = part) -> float:
@@ -87,7 +91,7 @@ def choose(
                 step += direction
         steps[name] = min(costs, key=costs.__getitem__)
         attempt(steps[name])
-    return rounded, encode(rounded, steps, start, tables)
+    return rounded, steps
 
 
 def differences(vector: np.ndarray, start: np.ndarray, part: np.ndarray, step: int) -> np.ndarray:
@@ -99,7 +103,7 @@ def _round(values: np.ndarray, step: int) -> np.ndarray:
     return (multiples(values, step) * 2.0**-step).astype(np.float32)
 
 
-def encode(vector: np.ndarray, steps: dict[str, int | None], start: np.ndarray, tables: Tables) -> bytes:
+def encode(vector: np.ndarray, steps: Steps, start: np.ndarray, tables: Tables) -> bytes:
     """The section of parameters that are multiples of their steps; None for a group that did not move."""
     head, symbols, indexes = bytearray([LAYOUT]), [np.empty(0, np.int32)], [np.empty(0, np.uint8)]
     for name, part in groups().items():

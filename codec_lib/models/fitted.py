@@ -17,6 +17,7 @@ neighbours in coarser grids are this library's.
 """
 
 import math
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -27,8 +28,8 @@ from torch import Tensor, nn
 
 from codec_lib.entropy.laplace import LaplaceTables
 from codec_lib.errors import SectionError, section
-from codec_lib.fitting import coder, rounding
-from codec_lib.fitting.fit import Fit, State
+from codec_lib.fitting import coder, rdoq, rounding
+from codec_lib.fitting.fit import Fit, Report, State
 from codec_lib.fitting.parameters import CONTEXT, fresh, narrowed, parts, widened
 from codec_lib.fitting.passes import Passes
 from codec_lib.layers.gain import rate_weight
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
 
 ITERATIONS = (100, 200, 400, 700, 1600, 4000, 8000, 12_000, 20_000, 40_000)  # of each effort
+TRIALS_FROM = 2000  # iterations: shorter fits gain more from iterations than from trials of parameters
+TRIALS = 200  # iterations that take about as long as these
 
 
 class Fitted(Model):
@@ -70,13 +73,16 @@ class Fitted(Model):
 
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         """The sections of a picture. Ctrl-C ends the fit early; what it has found by then is written."""
+        iterations = ITERATIONS[effort]
+        trials = TRIALS if iterations >= TRIALS_FROM else 0
         fit = self.begin(levels, setting)
+        told = partial(_report, fit.passes.x.size, iterations + trials)
         try:
-            told = partial(_report, fit.passes.x.size)
-            state = fit.run(ITERATIONS[effort], told)
-            sections = self.write(fit, state)
+            state = fit.run(iterations, told)
+            share = partial(_report_share, told, iterations, trials, state)
+            sections = self.write(fit, state, share if trials and not fit.is_interrupted else None)
             with suppress(KeyboardInterrupt):  # the file is there
-                told(ITERATIONS[effort], ITERATIONS[effort], *self._ends(fit, state, sections))
+                told(iterations + trials, *self._ends(fit, state, sections))
             return sections
         finally:
             fit.passes.close()
@@ -87,11 +93,19 @@ class Fitted(Model):
         weight = rate_weight(setting).item() * 255**2 / len(x)
         return Fit(x, weight, self.start_vector)
 
-    def write(self, fit: Fit, state: State) -> Sections:
-        """The sections of a state that a fit has found, the last one or one on its way; it can go on."""
+    def write(self, fit: Fit, state: State, told: Callable[[float], None] | None = None) -> Sections:
+        """The sections of a state that a fit has found, the last one or one on its way; it can go on.
+
+        With `told`, which hears of the share that is done, parameters are also tried one by one.
+        """
+        tables, cost = self.frozen.tables("n"), partial(_cost, fit)
         fit.passes.harden(state.grids)
-        vector, n = rounding.choose(state.vector, fit.start, self.frozen.tables("n"), partial(_cost, fit))
+        vector, steps = rounding.choose(state.vector, fit.start, tables, cost)
+        if told:
+            gradient = partial(fit.passes.gradients, weight=fit.weight)
+            rdoq.improve(vector, steps, fit.start, tables, cost, gradient, told)
         fit.passes.harden(fit.latents)
+        n = rounding.encode(vector, steps, fit.start, tables)
         y = coder.encode(state.grids, parts(vector).network, self.frozen.laplace_tables("y"))
         return {"n": n, "y": y}
 
@@ -148,6 +162,10 @@ def _cost(fit: Fit, vector: np.ndarray, group: str) -> float:
     return fit.weight * fit.passes.error()
 
 
-def _report(samples: int, done: int, total: int, bits: float, error: float) -> None:
+def _report(samples: int, total: int, done: int, bits: float, error: float) -> None:
     psnr = math.inf if error == 0 else 10 * math.log10(samples / error)
     report(Progress(done, total, round(bits / 8), psnr))
+
+
+def _report_share(told: Report, iterations: int, trials: int, state: State, share: float) -> None:
+    told(iterations + round(share * trials), state.bits, state.error)

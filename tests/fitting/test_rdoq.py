@@ -1,0 +1,103 @@
+"""Parameters that are moved after rounding: what is minimized falls, and an interrupted search is whole."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from codec_lib import data, picture, weights
+from codec_lib.entropy.pmf import surprise
+from codec_lib.fitting import rdoq, rounding
+from codec_lib.fitting.fit import State
+from codec_lib.fitting.parameters import groups
+from codec_lib.models import fitted
+
+MODEL = weights.load("fitted").model
+TABLES = MODEL.frozen.tables("n")
+
+
+@pytest.fixture(scope="module")
+def fit():
+    """A short fit of a small photograph, ended."""
+    photo = data.sample("astronaut").crop((150, 20, 214, 84))
+    fit = MODEL.begin(picture.to_levels(photo), 5.0)
+    fit.run(300)
+    return fit
+
+
+def rounded(fit) -> tuple[np.ndarray, rounding.Steps]:
+    fit.passes.harden(fit.best.grids)
+    return rounding.choose(fit.best.vector, fit.start, TABLES, partial(fitted._cost, fit))
+
+
+def improve(fit, vector, steps, told) -> None:
+    gradient = partial(fit.passes.gradients, weight=fit.weight)
+    rdoq.improve(vector, steps, fit.start, TABLES, partial(fitted._cost, fit), gradient, told)
+
+
+def all_bits(fit, vector, steps) -> float:
+    """What is minimized, the parameters' own bits included."""
+    own = 0.0
+    for name, part in groups().items():
+        if steps[name] is not None:
+            found = rounding.differences(vector, fit.start, part, steps[name])
+            row = np.full(found.size, rounding.best_row(found, TABLES)[1], np.uint8)
+            own += surprise(found, row, TABLES).sum()
+    return own + sum(fitted._cost(fit, vector, name) for name in ("w1", "v1"))
+
+
+def test_moves_pay_and_are_written(fit):
+    vector, steps = rounded(fit)
+    before, nearest, shares = all_bits(fit, vector, steps), vector.copy(), []
+    improve(fit, vector, steps, shares.append)
+    assert all_bits(fit, vector, steps) < before * 0.998
+    assert (vector != nearest).sum() > 20
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    section = rounding.encode(vector, steps, fit.start, TABLES)
+    assert np.array_equal(rounding.decode(section, fit.start, TABLES), vector)
+
+
+def test_an_interrupted_search_leaves_what_paid(fit):
+    vector, steps = rounded(fit)
+    before = all_bits(fit, vector, steps)
+    cost, calls = partial(fitted._cost, fit), []
+
+    def interrupted(tried, group):
+        calls.append(group)
+        if len(calls) == 60:
+            raise KeyboardInterrupt
+        return cost(tried, group)
+
+    gradient = partial(fit.passes.gradients, weight=fit.weight)
+    rdoq.improve(vector, steps, fit.start, TABLES, interrupted, gradient, lambda share: None)
+    assert len(calls) == 60
+    assert all_bits(fit, vector, steps) < before
+    section = rounding.encode(vector, steps, fit.start, TABLES)
+    assert np.array_equal(rounding.decode(section, fit.start, TABLES), vector)
+
+
+def test_no_parameter_leaves_its_range(fit):
+    """A weight at the end of the range that would gain by leaving it stays."""
+    vector, steps = rounded(fit)
+    place = groups()["s"][0]
+    steps["s"] = 3
+    vector[groups()["s"]] = np.rint(vector[groups()["s"]] * 8) / 8
+    vector[place] = rounding.most(3) / 8
+
+    def gradient(_):
+        slope = np.zeros_like(vector)
+        slope[place] = -1e6
+        return slope
+
+    improve_cost = lambda tried, group: -float(tried[place])  # noqa: E731
+    rdoq.improve(vector, steps, fit.start, TABLES, improve_cost, gradient, lambda share: None)
+    assert vector[place] == rounding.most(3) / 8
+
+
+def test_the_codec_writes_what_the_search_found(fit):
+    state = State(fit.best.grids, fit.best.vector, fit.best.bits, fit.best.error)
+    nearest, moved = MODEL.write(fit, state), MODEL.write(fit, state, lambda share: None)
+    vector, steps = rounded(fit)
+    improve(fit, vector, steps, lambda share: None)
+    assert moved["n"] == rounding.encode(vector, steps, fit.start, TABLES) != nearest["n"]
