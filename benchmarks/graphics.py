@@ -5,8 +5,7 @@
 Nine pictures of `benchmarks.graphics_pictures`: text, drawings, screenshots. Without loss PNG, WebP and the
 near-lossless codec, in bytes; with loss the fitted codec's bytes and PSNR, and the PSNR of WebP, AVIF and
 the flagship in at most as many bytes, where they have so small a file. Each picture is written at once,
-and what is there is not measured again. The stored files had their parameters in five large groups, and
-were somewhat longer.
+and what is there is not measured again.
 """
 
 import argparse
