@@ -49,10 +49,14 @@ def main() -> None:
     options = parser.parse_args()
     report = json.loads(options.json.read_text()) if options.only else {}
     names = {"mse": None} | {name: name for name in decoders.paths()}
-    report |= {
-        "command": f"python -m benchmarks.perception --json {options.json} --data {' '.join(options.data)}",
+    here = {
         "weights": {name: weights.load(name).digest for name in WHOLE},
         "cards": {name: weights.card_of(path)["sha256"] for name, path in decoders.paths().items()},
+    }
+    if others := [key for key in here if report.get(key, here[key]) != here[key]]:
+        parser.error(f"--only: the rest was measured with other {' and '.join(others)}")
+    report |= here | {
+        "command": f"python -m benchmarks.perception --json {options.json} --data {' '.join(options.data)}",
         "torch": torch.__version__,
         "machine": platform.machine(),
         "steps": STEPS,

@@ -45,19 +45,19 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=MODELS, help="measure again, keep the rest")
     options = parser.parse_args()
     paths = data.kodak()[::EVERY]
-    kept = json.loads(options.json.read_text()) if options.only else {"cpu": cpu(), "threads": {}}
-    if kept["cpu"] != cpu():
-        parser.error(f"--only: the rest was measured on another processor, {kept['cpu']}")
+    here = {"cpu": cpu(), "torch": torch.__version__}
+    kept = json.loads(options.json.read_text()) if options.only else {**here, "weights": {}, "threads": {}}
+    if others := [kept[name] for name in here if kept[name] != here[name]]:
+        parser.error(f"--only: the rest was measured with {others[0]}")
     report = {
         "command": f"python -m benchmarks.seconds --json {options.json.as_posix()}",
-        "note": options.note,
-        "cpu": cpu(),
+        "note": options.note or kept.get("note"),
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        **here,
         "pictures": [path.name for path in paths],
         "rounds": ROUNDS,
         "settings": MODELS,
-        "weights": {name: weights.load(name).digest for name in MODELS},
+        "weights": kept["weights"] | {name: weights.load(name).digest for name in options.only or MODELS},
         "threads": {},
     }
     for threads in (1, 2):

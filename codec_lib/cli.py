@@ -83,7 +83,7 @@ def _encode(options: argparse.Namespace) -> None:
         from codec_lib import picture
 
         given["target_bytes"] = options.target_bpp * math.prod(picture.load(source).size) / 8
-    with clock("encoding"), bar("encoding"):
+    with bar("encoding"):
         data = codec.encode(source, **given)
     files.write(options.output, data)
 
@@ -115,6 +115,8 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
         "device": options.device,
     }
     given |= {name: value for name in ("quality", "tau") if (value := getattr(options, name)) is not None}
+    if options.strip and options.keep:
+        options.error("--strip: nothing is kept, and --keep asks for something; only one can be given")
     given["keep"] = () if options.strip else ("icc", *options.keep)
     return given | {"target_bytes": options.target_bytes}
 
@@ -131,7 +133,7 @@ def _settings(options: argparse.Namespace) -> dict[str, float]:
 
 
 def _decode(options: argparse.Namespace) -> None:
-    from codec_lib import codec, decoding, export
+    from codec_lib import decoding, export
 
     ending = os.path.splitext(options.output)[1]
     if not ending and files.is_stream(options.output):
@@ -150,8 +152,9 @@ def _decode(options: argparse.Namespace) -> None:
             decoder=options.decoder,
             device=options.device,
         )
-        is_lossless = options.stages is None and codec.promise(data) == 0
-        content, notes = export.to_bytes(decoded.image, ending, lossless=is_lossless, info=decoded.info)
+        content, notes = export.to_bytes(
+            decoded.image, ending, lossless=decoded.promise == 0, info=decoded.info
+        )
     for note in notes:
         warnings.warn(note, PictureWarning, stacklevel=2)
     files.write(options.output, content)

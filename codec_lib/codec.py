@@ -46,9 +46,8 @@ def encode(
 
     Args:
         image: a path, an open file or its bytes, a PIL image, a NumPy array, a PyTorch tensor; any size
-        from
-            1x1 up. `codec_lib.picture` has the table of what is kept, converted and refused. Grey comes
-            back grey. Alpha is kept without loss, in a section of its own.
+            from 1x1 up. `codec_lib.picture` has the table of what is kept, converted and refused. Grey
+            comes back grey. Alpha is kept without loss, in a section of its own.
         model: a name that `codec-lib models` lists, or the path of a weights file; the flagship unless
             given. To decode with weights of your own, let the environment variable CODEC_LIB_WEIGHTS
             name their folder.
@@ -69,8 +68,8 @@ def encode(
     device = pick_device(device)
     trained = weights.load(model, device)
     codec = trained.model
-    effort = codec.default_effort if effort is None else effort
-    value = _value(trained, setting, target_bytes, effort)
+    effort = _effort(trained, effort)
+    value = _value(trained, setting, target_bytes)
     taken = picture.take(image, exact=codec.promise(value) is not None, keep=keep)
     is_deep = taken.mode.endswith(";16")
     if is_deep and (codec.promise(value) or target_bytes is not None):
@@ -95,15 +94,14 @@ def encode(
         return data
 
     with reproducible(device):
-        if target_bytes is None:
-            data = write(value)
-        else:
-            data = largest_within(write, int(target_bytes), codec.setting)
-        is_suspicious = codec.promise(value) is None and guard.is_suspicious(levels)
-    if is_suspicious:
-        psnr = guard.psnr(levels, data, lambda file: decode(file, device=device))
-        if psnr < guard.POOR:
-            warnings.warn(guard.complaint(trained.name, psnr), PictureWarning, stacklevel=2)
+        limit = target_bytes
+        data = write(value) if limit is None else largest_within(write, limit, codec.setting)
+        if codec.promise(value) is None and guard.is_suspicious(levels):
+            file = container.read(data)
+            coded = {name: part for name, part in file.take().items() if name not in taken.sections}
+            psnr = guard.psnr(levels, codec.decompress(coded, file.header.value, *levels.shape[-2:]))
+            if psnr < guard.POOR:
+                warnings.warn(guard.complaint(trained.name, psnr), PictureWarning, stacklevel=2)
     return data
 
 
@@ -229,11 +227,19 @@ def inspect(data: bytes) -> Inspection:
     return container.inspect(data)
 
 
-def _value(
-    trained: weights.Trained, given: dict[str, float], target_bytes: float | None, effort: int
-) -> float:
+def _effort(trained: weights.Trained, given: int | None) -> int:
+    """How hard the model's encoder tries; ValueError for what is not the model's."""
+    model = trained.model
+    if given is None:
+        return model.default_effort
+    if not (is_number(given) and given in range(model.best_effort + 1)):
+        raise ValueError(f"effort: {given}; {trained.name} takes 0 to {model.best_effort}")
+    return int(given)
+
+
+def _value(trained: weights.Trained, given: dict[str, float], target_bytes: float | None) -> float:
     """What the model's encoder is asked for; ValueError for what is not the model's."""
-    setting, best = trained.model.setting, trained.model.best_effort
+    setting = trained.model.setting
     for name, value in given.items():
         if name != setting.name:
             raise ValueError(f"{name}: {value}; {trained.name} takes {setting.name} instead")
@@ -242,8 +248,6 @@ def _value(
             name, value = next(iter(given.items()))
             raise ValueError(f"target: {target_bytes} bytes, and {name} {value}; only one can be given")
         _checked_target(target_bytes)
-    if not (is_number(effort) and effort in range(best + 1)):
-        raise ValueError(f"effort: {effort}; {trained.name} takes 0 to {best}")
     return setting.check(given.get(setting.name))
 
 

@@ -21,7 +21,7 @@ from codec_lib import files
 from codec_lib.decoding import decode
 from codec_lib.header import parse
 
-HEAD = 4096  # bytes that surely have all of a header
+HEAD = 1 << 17  # bytes: more than the longest header
 
 
 class Compressed(Dataset):

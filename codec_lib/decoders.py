@@ -10,14 +10,9 @@ picture of them.
 """
 
 import copy
-import hashlib
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from safetensors.numpy import save_file
 
 from codec_lib import weights
 from codec_lib.errors import BitstreamError
@@ -79,15 +74,11 @@ def save(model: Model, trained: weights.Trained, path: Path, about: dict[str, An
     `path` is DECODERS/NAME.safetensors. Raises ValueError where more than the decoder would differ.
     """
     before = trained.model.state_dict()
-    state = {key: value.detach().float().cpu() for key, value in model.state_dict().items()}
-    state = {key: value.half() if value.ndim >= 4 else value for key, value in state.items()}
+    state = weights.state_of(model)
     changed = {key: value for key, value in state.items() if not value.float().equal(before[key].cpu())}
     other = {key.split(".")[0] for key in changed} - {"g_s"}
     if other:
         raise ValueError(f"decoder: {', '.join(sorted(other))} differ too; expected only g_s")
-    arrays = {key: np.ascontiguousarray(value.numpy()) for key, value in changed.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(arrays, path, {"weights": trained.name, "probabilities": trained.probabilities})
-    path.chmod(0o644)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    path.with_suffix(".json").write_text(json.dumps(about | {"sha256": digest}, indent=1) + "\n")
+    arrays = {key: value.numpy() for key, value in changed.items()}
+    metadata = {"weights": trained.name, "probabilities": trained.probabilities}
+    weights.write_tensors(path, arrays, metadata, about)

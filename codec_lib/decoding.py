@@ -19,11 +19,13 @@ class Decoded:
     """What a file holds.
 
     `image` is a PIL image, or uint16 (H, W, C) where Pillow has no mode. `info` is what is beside the
-    samples, under Pillow's names: "icc_profile", "exif", "xmp". A PIL image has it, too.
+    samples, under Pillow's names: "icc_profile", "exif", "xmp". A PIL image has it, too. `promise` is the
+    largest error of any sample, None where nothing is promised of what was decoded.
     """
 
     image: Image.Image | np.ndarray
     info: dict[str, bytes]
+    promise: int | None
 
 
 def decode(
@@ -44,7 +46,8 @@ def decode(
     if stages is None and len(staged.groups) < staged.whole:
         note = f"stages: the file has {len(staged.groups)} of {staged.whole}; it was truncated"
         warnings.warn(note, PictureWarning, stacklevel=3)
-    sections = staged.take(staged.check(stages))
+    count = staged.check(stages)
+    sections = staged.take(count)
     codeless = (*picture.BESIDE, *picture.LAST)
     other = {name: sections.pop(name) for name in list(sections) if name in codeless}
     model = staged.trained.model if decoder is None else decoders.load(decoder, staged.trained)
@@ -63,7 +66,8 @@ def decode(
     image = picture.restore(levels.cpu(), header.mode, other)
     if window is not None and not is_part:
         image = image.crop(window) if isinstance(image, Image.Image) else image[rows, columns]
-    return Decoded(image, info)
+    is_whole = count == len(staged.groups) and decoder is None
+    return Decoded(image, info, staged.promise if is_whole else None)
 
 
 def _spans(window: tuple[int, int, int, int], header: Header) -> tuple[slice, slice]:

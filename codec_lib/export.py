@@ -54,7 +54,7 @@ def to_bytes(
         image: a picture of mode L, LA, RGB, RGBA or I;16; or an array, uint8 or uint16, (H, W), (H, W, 2),
             (H, W, 3) or (H, W, 4), where 2 and 4 channels have alpha, and 65535 is the white of uint16.
         ending: of the file's name, in small letters or large.
-        lossless: write what comes closest to the samples, and tell what is still changed.
+        lossless: whether the samples are those of the original, so that what is still changed is told.
         info: what goes beside the samples: "icc_profile", "exif" and "xmp"; the image's own unless given.
     Returns:
         The bytes of the file, and notes, one line for each thing that the file does not hold.
@@ -74,7 +74,7 @@ def to_bytes(
         carrier = image.convert(_carrier(image.mode, format, ending))
     carrier.info = {}  # writers would take from it what is left out here
     metadata, notes = _fitting(image.info if info is None else info, carrier.mode)
-    data, opened = _save(carrier, format, ending, CLOSEST.get(format, {}) if lossless else {}, metadata)
+    data, opened = _save(carrier, format, ending, CLOSEST.get(format, {}), metadata)
     change = _largest_change(image, opened) if lossless or format == "GIF" else 0
     if change:
         why = " keeps 256 colours and" if format == "GIF" else ""

@@ -1,7 +1,7 @@
 """What a picture's numbers mean, and where they come from: colour profile, EXIF and XMP.
 
-A section holds the bytes compressed by zlib. Of both what is packed and what is unpacked at most
-`MAX_BYTES` bytes are allowed, so that a short section cannot fill the memory. The most common profile,
+A section holds the bytes compressed by zlib. At most `MAX_BYTES` are packed, and unpacked again, so that a
+short section cannot fill the memory. The most common profile,
 sRGB, is recognised by what it does to colours, not by its bytes, of which there are dozens: it costs
 one byte. A profile that is anything else is kept as it is.
 

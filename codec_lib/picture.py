@@ -199,7 +199,8 @@ def _samples(source: Source, exact: bool) -> tuple[np.ndarray, dict, tuple[str, 
         samples = arrays.from_array(source)
     elif isinstance(source, Tensor):
         samples = arrays.from_tensor(source)
-        lost = f"{source.dtype}".removeprefix("torch.") if source.is_floating_point() else None
+        if source.is_floating_point():
+            lost = f"float samples of {8 * source.element_size()} bits"
     else:
         opened = opening.open_picture(source)
         samples, converted = colour.samples(opened.image, opened.deep)

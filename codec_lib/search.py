@@ -23,7 +23,7 @@ EXACT = 1 << 14  # combinations up to which all that matter are tried
 CLOSE, AIM = 0.995, 0.9975  # of the target: near enough, and what is tried
 
 
-def largest_within(make: Callable[[float], bytes], target: int, setting: Setting = QUALITY) -> bytes:
+def largest_within(make: Callable[[float], bytes], target: float, setting: Setting = QUALITY) -> bytes:
     """The largest file found that is not longer than `target` bytes.
 
     `make` writes the file of a value of the setting. At most one step of it, or half a percent of the
@@ -37,7 +37,7 @@ def largest_within(make: Callable[[float], bytes], target: int, setting: Setting
     """
     best = make(setting.at(0))
     if len(best) > target:
-        raise ValueError(f"target: {target} bytes; the smallest file has {len(best)}")
+        raise ValueError(f"target: {target:.10g} bytes; the smallest file has {len(best)}")
     top = make(setting.at(setting.last))
     if len(top) <= target:
         return top

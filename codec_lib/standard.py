@@ -5,7 +5,6 @@ not of its format and of the size that is expected raises BitstreamError.
 """
 
 import io
-import warnings
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -73,15 +72,13 @@ def decode(name: str, data: bytes, width: int, height: int) -> np.ndarray:
     """
     codec = STANDARD[name]
     try:
-        with warnings.catch_warnings(), own_limits():
-            warnings.simplefilter("ignore")  # of metadata that nobody asked for
-            with Image.open(io.BytesIO(data), formats=[codec.format]) as image:
-                if image.size != (width, height) or image.mode not in ("L", "RGB"):
-                    found = f"{image.size[0]} x {image.size[1]}, {image.mode}"
-                    raise BitstreamError(f"{codec.label}: {found}; expected {width} x {height}, L or RGB")
-                if codec.format == "JPEG" and (scans := data.count(SCAN)) > MAX_SCANS:
-                    raise BitstreamError(f"{codec.label}: {scans} scans; expected at most {MAX_SCANS}")
-                return np.array(image.convert("RGB"))
+        with own_limits(), Image.open(io.BytesIO(data), formats=[codec.format]) as image:
+            if image.size != (width, height) or image.mode not in ("L", "RGB"):
+                found = f"{image.size[0]} x {image.size[1]}, {image.mode}"
+                raise BitstreamError(f"{codec.label}: {found}; expected {width} x {height}, L or RGB")
+            if codec.format == "JPEG" and (scans := data.count(SCAN)) > MAX_SCANS:
+                raise BitstreamError(f"{codec.label}: {scans} scans; expected at most {MAX_SCANS}")
+            return np.array(image.convert("RGB"))
     except (BitstreamError, MemoryError):
         raise
     except Exception as error:  # Pillow raises what its plugins run into

@@ -1,12 +1,12 @@
 """What an application has set in PyTorch must not change a file: switched aside while coding, and put back.
 
-Reduced precision, autotuning, autocast, a default device: each would give other pixels, and some of them
-other bytes. Some are switches of the whole process. They are touched only if they stand wrong, by the
-first thread that codes, and put back by the last one.
+Reduced precision, autotuning, autocast, a default device or type: each would give other pixels, and some
+of them other bytes. Some are switches of the whole process. They are touched only if they stand wrong, by
+the first thread that codes, and put back by the last one.
 
-A process that was forked from one that has already coded gets one thread: PyTorch's other threads stayed
-in the parent, and waiting for them would never end. `multiprocessing` with the start method "spawn" has
-no such limit.
+A process that was forked from one that has imported this gets one thread: if PyTorch had others, they
+stayed in the parent, and waiting for them would never end. `multiprocessing` with the start method "spawn"
+has no such limit.
 """
 
 import os
@@ -85,6 +85,7 @@ _SWITCHES = _Switches()
 
 def _right(device: str) -> Iterator[tuple[Any, str, tuple]]:
     """Where a switch is, its name, and where it may stand."""
+    yield _DefaultType(), "value", (torch.float32,)
     backends: Any = torch.backends
     full = ("ieee", "none")
     if hasattr(backends.cudnn, "conv"):  # PyTorch 2.9 and later
@@ -98,6 +99,18 @@ def _right(device: str) -> Iterator[tuple[Any, str, tuple]]:
             yield backends.cudnn, "allow_tf32", (False,)
     if device == "cuda":
         yield backends.cudnn, "benchmark", (False,)
+
+
+class _DefaultType:
+    """PyTorch's functions for the type of new tensors, as an attribute."""
+
+    @property
+    def value(self) -> torch.dtype:
+        return torch.get_default_dtype()
+
+    @value.setter
+    def value(self, dtype: torch.dtype) -> None:
+        torch.set_default_dtype(dtype)
 
 
 class _MatmulPrecision:

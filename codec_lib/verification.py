@@ -46,13 +46,15 @@ def verify(original: picture.Source, data: bytes, *, device: str = "auto") -> Ve
     staged = stages.read(data, pick_device(device))
     header, promise = staged.header, staged.promise
     expected = picture.take(original, exact=promise is not None)
-    if (expected.size, expected.mode) != ((header.width, header.height), header.mode):
-        held = f"{header.mode} {(header.width, header.height)}"
+    mode = header.mode if promise is not None else header.mode.removesuffix(";16")  # low bytes come last
+    if (expected.size, expected.mode) != ((header.width, header.height), mode):
+        held = f"{mode} {(header.width, header.height)}"
         raise ValueError(f"original: {expected.mode} {expected.size}; the file holds {held}")
     image = decode(data, device=device).image
-    errors = np.abs(expected.samples().astype(np.int32) - np.asarray(image))
+    samples = expected.samples()
+    errors = np.abs(samples.astype(np.int32) - np.asarray(image))
     mse = float(np.mean(np.square(errors, dtype=np.float64)))
-    peak = np.iinfo(expected.samples().dtype).max
+    peak = np.iinfo(samples.dtype).max
     psnr = 10 * math.log10(peak**2 / mse) if mse else math.inf
     return Verification(int(errors.max()), promise, psnr, expected.size, expected.mode, pixels(image))
 

@@ -25,12 +25,14 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as save_tensors
 
+from codec_lib import files
 from codec_lib.errors import BitstreamError
 from codec_lib.exact.frozen import KINDS
 from codec_lib.models import MODELS, architecture
 from codec_lib.models.base import Model
+from codec_lib.surroundings import reproducible
 
 SHIPPED = Path(__file__).parent / "trained"
 FROZEN = "frozen."  # what the names of frozen arrays start with, in a file of weights
@@ -121,6 +123,16 @@ def find(name: str | os.PathLike) -> Path:
     return paths()[name]
 
 
+def check_readable(name: str | os.PathLike) -> None:
+    """ValueError for weights whose files could not be decoded: only by their path are they known."""
+    path = find(name)
+    known = paths().get(path.stem)
+    if known is None or not known.samefile(path):
+        raise ValueError(
+            f"model: {path.name} would not be found to decode; let CODEC_LIB_WEIGHTS name its folder"
+        )
+
+
 def load(name: str | os.PathLike, device: str = "cpu") -> Trained:
     """A trained model by the name of its weights, or by the path of a .safetensors file.
 
@@ -135,7 +147,7 @@ def _load(path: Path, changed: int, device: str) -> Trained:
     digest, metadata, arrays = read_tensors(path, "weights")
     try:
         # Whatever an application has made the default:
-        with torch.device("cpu"), torch.inference_mode(False):
+        with reproducible("cpu"), torch.inference_mode(False):
             model = _rebuild(metadata, arrays)
     except (LookupError, AttributeError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
@@ -199,8 +211,7 @@ def save(model: Model, architecture: str, path: Path, card: dict) -> None:
     if architecture not in MODELS:
         raise ValueError(f"model: {architecture!r}; there are {', '.join(MODELS)}")
     model = copy.deepcopy(model)
-    state = {key: value.detach().float().cpu() for key, value in model.state_dict().items()}
-    state = {key: value.half() if value.ndim >= 4 else value for key, value in state.items()}
+    state = state_of(model)
     model.load_state_dict(state)
     model.freeze()
     arrays = {key: value.numpy() for key, value in state.items()}
@@ -210,18 +221,29 @@ def save(model: Model, architecture: str, path: Path, card: dict) -> None:
 
 def write(model: Model, architecture: str, path: Path, arrays: dict[str, np.ndarray], card: dict) -> None:
     """Write parameters and frozen parts of a frozen model, as they are, and its card."""
-    # safetensors writes memory as it lies: a channels-last weight would come back scrambled.
-    arrays = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
     metadata = {
         "architecture": architecture,
         "widths": json.dumps(model.widths),
         "frozen": json.dumps({name: type(part).__name__ for name, part in model.frozen.items()}),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(arrays, path, metadata)
-    path.chmod(0o644)  # it is written for its owner only
     setting = model.setting
     described = {"setting": setting.name, "promises": model.promise(setting.finest) is not None}
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    card = {**card, **described, "sha256": digest}
-    path.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n")
+    write_tensors(path, arrays, metadata, card | described)
+
+
+def state_of(model: Model) -> dict[str, torch.Tensor]:
+    """The parameters as they are kept: convolutions in float16, all others in float32."""
+    state = {key: value.detach().float().cpu() for key, value in model.state_dict().items()}
+    return {key: value.half() if value.ndim >= 4 else value for key, value in state.items()}
+
+
+def write_tensors(
+    path: Path, arrays: dict[str, np.ndarray], metadata: dict[str, str], card: dict[str, Any]
+) -> None:
+    """Write tensors, each file whole or not at all, and the card with their SHA-256 beside them."""
+    # safetensors writes memory as it lies: a channels-last weight would come back scrambled.
+    content = save_tensors({key: np.ascontiguousarray(value) for key, value in arrays.items()}, metadata)
+    card = {**card, "sha256": hashlib.sha256(content).hexdigest()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write(path, content)
+    files.write(path.with_suffix(".json"), (json.dumps(card, indent=1) + "\n").encode())

@@ -1,15 +1,18 @@
 """The command as a user meets it: a process, its files, its exit status."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import codec_lib as cl
+from codec_lib import progress, terminal
 from tests.command import assert_one_line, folder_with_photo, run
 
 
@@ -165,3 +168,18 @@ def test_a_lossless_file_stays_lossless_where_the_format_can(folder):
     assert (decoded.returncode, decoded.stderr) == (0, "")
     assert np.array_equal(np.asarray(Image.open(folder / "out.webp").convert("RGB")), Image.open(photo))
     assert "changes samples" in run("decode", file, folder / "out.jpg").stderr
+
+
+def test_one_line_of_a_terminal_has_one_writer(monkeypatch):
+    """The seconds stop where an encoder begins to report."""
+    screen = io.StringIO()
+    screen.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", screen)
+    with terminal.bar("encoding"):
+        time.sleep(2.2)
+        progress.report(progress.Progress(1, 10, 1000, 30.0))
+        clocks = screen.getvalue().count("encoding: 2 s")
+        time.sleep(2.2)
+    assert clocks == 1
+    assert "encoding: 4 s" not in screen.getvalue()
+    assert "0/10" in screen.getvalue()

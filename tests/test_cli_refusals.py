@@ -34,6 +34,7 @@ def folder(tmp_path):
         ("encode", "photo.png", "x.clc", "--device", "tpu"),
         ("decode", "photo.clc", "x.docx"),
         ("encode", "photo.png", "x.clc", "--tau", "21"),
+        ("encode", "photo.png", "x.clc", "--strip", "--keep", "exif"),
         ("encode", "photo.png", "x.clc", "--tau", "1.5"),
         ("encode", "photo.png", "x.clc", "--set", "quality"),
         ("encode", "photo.png", "x.clc", "--set", "quality=four"),

@@ -267,6 +267,16 @@ def test_what_follows_picture_and_model_goes_by_name():
         cl.decode(FILE, 1)
 
 
+def test_an_effort_may_be_a_whole_float():
+    small = photo().crop((0, 0, 32, 32))
+    assert cl.encode(small, effort=1.0) == cl.encode(small, effort=1)
+
+
+def test_a_target_below_one_byte_is_named_as_it_was_given():
+    with pytest.raises(ValueError, match=r"target: 0\.5 bytes; the smallest file has"):
+        cl.encode(photo(), target_bytes=0.5)
+
+
 @pytest.mark.parametrize("effort", [10, -1, 0.5])
 def test_an_effort_that_the_model_does_not_know_is_refused(effort):
     with pytest.raises(ValueError, match=f"effort: {effort}; flagship takes 0 to 9"):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from codec_lib import export
+from codec_lib import data, export
 
 Image.init()
 REGISTERED = sorted(Image.registered_extensions())
@@ -248,3 +248,13 @@ def test_running_out_of_memory_is_not_blamed_on_the_format(monkeypatch):
     break_png(monkeypatch, MemoryError())
     with pytest.raises(MemoryError):
         export.to_bytes(noise(3, 4), ".png", lossless=True)
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".webp", ".avif"])
+def test_what_a_lossy_file_gave_is_not_compressed_a_second_time(ending):
+    """Noise is the worst case: at Pillow's own qualities it changes by more than fifty levels."""
+    photo = np.asarray(data.sample("astronaut").crop((100, 0, 196, 96)))
+    written, notes = export.to_bytes(photo, ending, lossless=False)
+    assert notes == ()
+    again = np.asarray(Image.open(io.BytesIO(written)).convert("RGB")).astype(int)
+    assert np.abs(again - photo).max() <= 8

@@ -151,3 +151,13 @@ def test_encode_verify_and_first_stage_on_the_command_line(tmp_path):
     assert refused.returncode == 1
     assert len(refused.stderr.splitlines()) == 1
     assert "allowed is 2" in refused.stderr
+
+
+def test_sixteen_bits_without_their_low_bytes_are_verified_as_eight():
+    deep = np.random.default_rng(0).integers(0, 65536, (40, 48, 3)).astype(np.uint16)
+    file = cl.encode(deep, "near-lossless")
+    assert cl.verify(deep, file).largest_error == 0
+    with pytest.warns(cl.PictureWarning, match="it was truncated"):
+        found = cl.verify(deep, cl.truncate(file, stages=2))
+    assert (found.mode, found.promise) == ("RGB", None)
+    assert found.largest_error == 1  # high bytes are cut, a picture of 16 bits is rounded

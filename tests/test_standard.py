@@ -1,6 +1,8 @@
 """Standard codecs as parts: their files are files, and no other bytes are taken for one."""
 
 import io
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -112,3 +114,11 @@ def test_the_bits_of_the_proxy_go_with_those_of_files():
             sizes.append(len(standard.encode("jpeg", image, quality)))
             about.append(jpeg_proxy.bits(x, torch.tensor([quality])).item())
     assert np.corrcoef(np.log(sizes), np.log(about))[0, 1] > 0.99
+
+
+def test_reading_in_threads_leaves_the_filters_of_warnings_alone(photo):
+    file = standard.encode("jpeg", photo, 80)
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: standard.decode("jpeg", file, 175, 161), range(200)))
+    assert warnings.filters == before

@@ -16,7 +16,13 @@ import codec_lib as cl
 from codec_lib import data, surroundings, weights
 
 PHOTO = data.sample("astronaut").crop((150, 20, 246, 100))
-MODELS = {"flagship": {}, "hyperprior": {"quality": 2}, "near-lossless": {"tau": 1}}
+MODELS = {
+    "flagship": {},
+    "hyperprior": {"quality": 2},
+    "near-lossless": {"tau": 1},
+    "recurrent": {"iterations": 2},
+    "pyramid": {},
+}
 EXPECTED = {name: cl.encode(PHOTO, name, **setting) for name, setting in MODELS.items()}
 models = pytest.mark.parametrize("name", MODELS)
 
@@ -67,6 +73,16 @@ def test_another_default_dtype(name):
     finally:
         torch.set_default_dtype(torch.float32)
         weights._load.cache_clear()
+
+
+def test_effort_under_another_default_dtype():
+    settings = {"quality": 2, "effort": 1}
+    expected = cl.encode(PHOTO, "hyperprior", **settings)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert cl.encode(PHOTO, "hyperprior", **settings) == expected
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 @models

@@ -1,4 +1,6 @@
 import json
+import os
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ from safetensors.numpy import save_file
 import codec_lib as cl
 from codec_lib import data, weights
 from codec_lib.errors import BitstreamError
+from codec_lib.folders import pool, tree
+from codec_lib.measure import evaluate
 from codec_lib.models import MODELS, architecture
 
 ITERATIVE = {"N": 4, "M": 32, "K": 8}
@@ -112,3 +116,32 @@ def test_weights_that_began_as_others_were_not_trained_for_less_than_these():
     begun = weights.minutes_of_training(cards["hyperprior"])["cpu"]
     for name in ("context", "checkerboard", "tucodec", "near-lossless"):
         assert weights.minutes_of_training(cards[name])["cpu"] > begun
+
+
+def test_weights_by_their_path_encode_anything_and_no_more(tmp_path):
+    """Nothing else would find them to decode: not even the guard may need that."""
+    torch.manual_seed(0)
+    path = tmp_path / "own.safetensors"
+    weights.save(architecture("hyperprior")(N=4, M=6), "hyperprior", path, {})
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    with pytest.warns(cl.PictureWarning, match="own codes this picture at"):
+        file = cl.encode(noise, path)
+    assert cl.inspect(file).header.model == "own"
+    with pytest.raises(ValueError, match="CODEC_LIB_WEIGHTS"):
+        evaluate.evaluate_model([], str(path))
+    with pytest.raises(ValueError, match="CODEC_LIB_WEIGHTS"):
+        tree.encode_all(tmp_path, tmp_path / "out", pool.run, print, model=str(path))
+    weights.check_readable(weights.SHIPPED / "hyperprior.safetensors")
+
+
+def test_weights_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "mine.safetensors"
+    model = architecture("factorized")(N=4, M=6)
+    weights.save(model, "factorized", path, {})
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "replace", full_disk := Mock(side_effect=OSError(28, "No space left")))
+    with pytest.raises(OSError, match="No space left"):
+        weights.save(architecture("factorized")(N=4, M=8), "factorized", path, {})
+    assert full_disk.called
+    assert path.read_bytes() == before
+    assert weights.load(str(path)).model.widths == {"N": 4, "M": 6}

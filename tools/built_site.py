@@ -29,8 +29,10 @@ def served(folder: Path, handler: type[Quiet] = Quiet) -> Iterator[str]:
     assert (folder / "index.html").exists(), "the book is not built: `make book`"
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=folder)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
 
 
 def find_chromium() -> str | None:

@@ -1,6 +1,6 @@
 """Put the weights of a training run into the library, with a model card that stands on its own.
 
-    python -m tools.release RUN              the best weights of the run's folder -> codec_lib/weights
+    python -m tools.release RUN              the best weights of the run's folder -> codec_lib/trained
     python -m tools.release --results        write what results/kodak.json measured into the cards
 
 The card names data by folder, not by path, the commit the weights were released at, the processor, and the
@@ -42,7 +42,7 @@ def release(run: Path) -> str:
         ],
         "commit": commit,
     }
-    weights.save(trained.model, trained.name, weights.SHIPPED / f"{trained.name}.safetensors", card)
+    weights.save(trained.model, trained.architecture, weights.SHIPPED / f"{trained.name}.safetensors", card)
     return trained.name
 
 

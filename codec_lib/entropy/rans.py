@@ -104,7 +104,7 @@ def encode(symbols: Numbers, indexes: Numbers, tables: Tables, lanes: int | None
     """
     indexes = check_indexes(indexes, tables)
     symbols = check_symbols(symbols, indexes)
-    lanes = lanes or lanes_for(symbols.size)
+    lanes = lanes_for(symbols.size) if lanes is None else lanes
     check_lanes(lanes)
     if symbols.size == 0:
         return b""

@@ -44,7 +44,6 @@ FRACTION = 12  # bits, of weights and activations
 ONE = 2.0**FRACTION
 WEIGHT_LIMIT = 2.0**18
 CLIP = 2.0**26
-LARGEST = 255  # absolute value of a latent
 HEAD = 2 + 2 * GRIDS  # bytes before the stream
 
 
@@ -147,7 +146,7 @@ def _walk(sizes: list[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
 
 
 def encode(grids: list[np.ndarray], network: Network, tables: LaplaceTables) -> bytes:
-    """The section of some grids, int32, the finest first, none with a value beyond `LARGEST`."""
+    """The section of some grids, int32, the finest first, none with a value beyond `grids.LARGEST`."""
     net, entries, known = integer_network(network), [], []
     head = bytearray(_mark(*grids[0].shape))
     for k, height, width in _walk([(grid.shape[0], grid.shape[1]) for grid in grids]):

@@ -19,6 +19,7 @@ cheap: all grids of a picture cost as much as some fifty iterations of the fit.
 import numpy as np
 
 from codec_lib.fitting.context import PLANES, predict
+from codec_lib.fitting.grids import LARGEST
 from codec_lib.fitting.laplace import costs
 from codec_lib.fitting.parameters import GRIDS, parts
 from codec_lib.fitting.passes import Passes
@@ -81,10 +82,7 @@ class Descent:
     def promises(self, level: int) -> tuple[np.ndarray, np.ndarray]:
         """What the better step of each latent is thought to change, in bits, and that step: 1 or -1."""
         passes = self.passes
-        passes.bits(self.vector)
-        passes.picture(self.vector)
-        passes.error(self.weight)
-        passes.backward(self.vector)
+        passes.gradients(self.vector, self.weight)
         y = self._grid(level)
         mu, s = self._predict(level)
         own, slope, changed, _ = (np.empty_like(mu) for _ in range(4))
@@ -93,7 +91,7 @@ class Descent:
         found = []
         for step in (1, -1):
             costs(y + np.float32(step), mu, s, changed, _)
-            found.append(step * others + changed - own)
+            found.append(np.where(np.abs(y + step) <= LARGEST, step * others + changed - own, 0))
         return np.minimum(*found), np.where(found[0] < found[1], 1, -1).astype(np.float32)
 
     def windows(self, level: int, top: int, left: int) -> np.ndarray:

@@ -16,6 +16,8 @@ from numpy import float32
 from codec_lib.fitting.context import MARGIN
 from codec_lib.fitting.vector import fast, tanh
 
+LARGEST = 255  # absolute value of a latent
+
 
 @fast
 def soften(v, noise, sigma, temperature, y, slope):
@@ -62,11 +64,12 @@ def gather(gplanes, top, rows, height, width, plane, level, g):
 
 @fast
 def adam(v, g, slope, first, second, rate, decay1, decay2, correction1, correction2):
-    """One step of Adam on v, whose gradient is g * slope."""
+    """One step of Adam on v, whose gradient is g * slope; no value leaves what can be coded."""
     for row in range(v.shape[0]):
         for j in range(v.shape[1]):
             d = g[row, j] * slope[row, j]
             m = decay1 * first[row, j] + (float32(1) - decay1) * d
             s = decay2 * second[row, j] + (float32(1) - decay2) * d * d
             first[row, j], second[row, j] = m, s
-            v[row, j] -= rate * (m * correction1) / (np.sqrt(s * correction2) + float32(1e-8))
+            moved = v[row, j] - rate * (m * correction1) / (np.sqrt(s * correction2) + float32(1e-8))
+            v[row, j] = min(max(moved, float32(-LARGEST)), float32(LARGEST))

@@ -11,6 +11,7 @@ picture the last one counts. A line that is cut or damaged is as good as none.
     pixels                     SHA-256 of the decoded samples
     psnr, largest_error        in dB, null if equal; in levels
     seconds                    of work
+    points         of a line "PATH (points)": value of the setting, bytes, squared error, for a budget
     notes          what should be known all the same
     error          one line; then nothing was written
 """

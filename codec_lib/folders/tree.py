@@ -42,16 +42,21 @@ def encode_all(source: Address, target: Address, run: Run, told: Told, /, **opti
     `options` are those of `codec_lib.encode`; with `target_bytes`, that is the size of all files together.
 
     Raises:
-        ValueError: no pictures, the same folder, or not even the smallest files fit into target_bytes.
+        ValueError: no pictures, the same folder, not even the smallest files fit into target_bytes, or
+            weights that no decoder would find.
     """
+    from codec_lib import weights
+
+    weights.check_readable(options.get("model", DEFAULT))
     source, target = at(source), at(target)
     found, others, closed = _below(source, target, opening.endings())
     outputs = _outputs(list(found))
     budget = options.pop("target_bytes", None)
     each: dict[str, dict[str, Any]] = {path: {} for path in found}
     if budget is not None:
-        each = _shares(source, target, found, int(budget), run, told, options)
-    jobs = [_job("encode", source, path, target, outputs[path], options | each[path]) for path in found]
+        each, failed = _shares(source, target, found, int(budget), run, told, options)
+        closed = [*closed, *failed]
+    jobs = [_job("encode", source, path, target, outputs[path], options | each[path]) for path in each]
     rows = _do(jobs, found, target, run, told, closed)
     if others:
         kinds = ", ".join(f"{count} {ending}" for ending, count in others.most_common(KINDS_TOLD))
@@ -72,9 +77,7 @@ def decode_all(
     export.check_ending(ending)
     source, target = at(source), at(target)
     found, _, closed = _below(source, target, {CLC})
-    jobs = [
-        _job("decode", source, path, target, path.removesuffix(CLC) + ending, options) for path in found
-    ]
+    jobs = [_job("decode", source, path, target, _stem(path) + ending, options) for path in found]
     rows = _do(jobs, found, target, run, told, closed)
     _warn_of_strangers(source)
     return rows
@@ -139,8 +142,11 @@ def _do(
 
 def _shares(
     source: Place, target: Place, found: dict[str, State], budget: int, run: Run, told: Told, options: dict
-) -> dict[str, dict[str, Any]]:
-    """The value of the model's setting for each picture, so that all files fit into a budget."""
+) -> tuple[dict[str, dict[str, Any]], list[Row]]:
+    """The value of the model's setting for each picture, so that all files fit into a budget.
+
+    Also lines of those that have none, since something is wrong with them.
+    """
     from codec_lib import weights
 
     known = weights.load(options.get("model", DEFAULT)).model.setting
@@ -151,7 +157,10 @@ def _shares(
     good = [path for path in found if points[path]]
     chosen = search.allocate([[(size, error) for _, size, error in points[path]] for path in good], budget)
     values = {path: {known.name: points[path][k][0]} for path, k in zip(good, chosen, strict=True)}
-    return {path: values.get(path, {}) for path in found}
+    why = {path: rows[POINTS.format(path)].get("error", "not measured") for path in found}
+    return values, [
+        {"path": path, "task": "measure", "error": why[path]} for path in found if not points[path]
+    ]
 
 
 def _values(known: setting.Setting) -> list[float]:
@@ -163,11 +172,13 @@ def _job(
     kind: str, source: Place, path: str, target: Place, output: str, options: dict, line: str = "{}"
 ) -> Job:
     """A job whose task names all that its result depends on: other weights are another task."""
-    from codec_lib import weights
+    from codec_lib import decoders, weights
 
     asked = {key: str(value) for key, value in sorted(options.items()) if key != "device"}
     if kind != "decode":
         asked["weights"] = weights.load(options.get("model", DEFAULT)).digest
+    if path_of := decoders.paths().get(options.get("decoder") or ""):
+        asked["decoder weights"] = weights.card_of(path_of).get("sha256", "")
     task = json.dumps([kind, output, asked])
     return Job(kind, line.format(path), source, path, target, output, task, options)
 

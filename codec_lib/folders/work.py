@@ -68,7 +68,7 @@ def decode(job: Job) -> Row:
     data = job.source.read(job.name)
     decoded = decoding.decode(data, **job.options)
     image, ending = decoded.image, os.path.splitext(job.output)[1]
-    lossless = codec.promise(data) == 0
+    lossless = decoded.promise == 0
     content, notes = export.to_bytes(image, ending, lossless=lossless, info=decoded.info)
     for note in notes:
         warnings.warn(note, stacklevel=1)

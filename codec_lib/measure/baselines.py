@@ -93,11 +93,11 @@ def decode(name: str, data: bytes) -> np.ndarray:
 
 
 def at_size(name: str, image: Image.Image | np.ndarray, budget: int) -> bytes:
-    """The best-looking encoding of at most `budget` bytes, by bisection over 0..100 qualities.
+    """The best-looking encoding of at most `budget` bytes, by bisection over qualities 1 to 100.
 
     Falls back to the smallest file where none fits. For the formats whose quality runs to 100.
     """
-    low, high = 0, 100
+    low, high = 0, 101
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if len(encode(name, image, middle)) <= budget else (low, middle)

@@ -70,6 +70,7 @@ def evaluate_model(
     another one for the same files. Raises ValueError for a value that is out of range, and for a decoder
     of other files.
     """
+    weights.check_readable(model)
     setting = weights.load(model, pick_device(device)).model.setting
     values = setting.spread() if values is None else [setting.check(value) for value in values]
 

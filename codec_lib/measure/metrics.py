@@ -21,10 +21,15 @@ SMALLEST = 8  # pixels of a side that SSIMULACRA2 looks at
 def psnr(a: Picture, b: Picture) -> float:
     """Peak signal-to-noise ratio in dB, over all channels: 10 log10(255^2 / MSE); inf if equal.
 
+    Raises ValueError for pictures of other shapes.
+
     >>> psnr(np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 255, np.uint8))
     0.0
     """
-    difference = _samples(a).astype(np.float64) - _samples(b)
+    a, b = _samples(a), _samples(b)
+    if a.shape != b.shape:
+        raise ValueError(f"pictures: {a.shape} and {b.shape}; expected equal shapes")
+    difference = a.astype(np.float64) - b
     mse = float(np.mean(difference**2))
     return math.inf if mse == 0 else 10 * math.log10(255**2 / mse)
 

@@ -190,6 +190,8 @@ class NearLosslessObjective(Objective):
     Where the bias correction alone is trained, it gets a tau of its own for each batch.
     """
 
+    uses = frozenset({"distortion"})
+
     def __init__(self, model: NearLossless, settings: "Settings"):
         self.model, self.settings = model, settings
 

@@ -54,6 +54,8 @@ def magnitude(numbers: Tensor) -> Tensor:
 class CodelengthObjective(Objective):
     """Of a model that maps (x, quality) to a `MagnitudeOutput`, and keeps `log_alpha` (8, 1)."""
 
+    uses = frozenset({"quality"})
+
     def __init__(self, model: Any, settings: "Settings"):
         self.model, self.settings = model, settings
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from codec_lib.data import pictures_in
+from codec_lib.picture import load
 
 AHEAD = 4  # batches
 
@@ -94,5 +95,4 @@ def soften_colours(picture: np.ndarray) -> np.ndarray:
 
 
 def _load(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
+    return np.asarray(load(path).convert("RGB"))

@@ -16,6 +16,9 @@ from codec_lib.models.base import Model
 from codec_lib.training.objectives import Objective
 from codec_lib.training.settings import Settings
 
+# What may differ when a run goes on.
+FREE = {"data", "out", "validation", "minutes", "steps", "seed", "start", "device", "check_minutes"}
+
 
 class Logbook:
     """Of one run into the folder settings.out."""
@@ -75,13 +78,17 @@ class Logbook:
         """
         self.checked = time.monotonic()
         state = _state(players) | {"step": self.step, "minutes": self.minutes(), "best": self.best}
+        state["settings"] = asdict(self.settings)
         draft = self.checkpoint.with_suffix(".new")
         fabric.save(draft, state)
         if fabric.is_global_zero:
             draft.replace(self.checkpoint)
 
     def resume(self, fabric: Any, players: list[tuple]) -> int:
-        """Load the newest checkpoint of all machines; returns the step it was written at, 0 without one."""
+        """Load the newest checkpoint of all machines; returns the step it was written at, 0 without one.
+
+        Raises ValueError where another kind of training was under way there.
+        """
         own = self.checkpoint.read_bytes() if self.checkpoint.exists() else b""
         step = torch.load(io.BytesIO(own), weights_only=True)["step"] if own else 0
         steps = fabric.all_gather(torch.tensor(step, device=fabric.device)).reshape(-1)
@@ -90,8 +97,16 @@ class Logbook:
             if newest != own:
                 files.write(self.checkpoint, newest)
             rest = fabric.load(self.checkpoint, _state(players))
+            self._refuse_others(rest.get("settings", {}))
             self.step, self.earlier, self.best = rest["step"], rest["minutes"], rest["best"]
         return self.step
+
+    def _refuse_others(self, before: dict[str, Any]) -> None:
+        for name, value in asdict(self.settings).items():
+            if name not in FREE and before.get(name, value) != value:
+                raise ValueError(
+                    f"{name}: {value}; the run in {self.folder} has {before[name]}, name another folder"
+                )
 
 
 def _state(players: list[tuple]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from codec_lib.models import architecture
 from codec_lib.models.base import Model
 from codec_lib.training.crops import Crops
 from codec_lib.training.logbook import Logbook
+from codec_lib.training.objectives import refuse_unused
 from codec_lib.training.settings import Settings
 
 BAR = "{l_bar}{bar}| {elapsed} {postfix}"
@@ -35,7 +36,8 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
     Returns:
         The path of the weights.
     Raises:
-        ValueError: unknown model or part of it, or no pictures of sufficient size.
+        ValueError: unknown model or part of it, no pictures of sufficient size, a setting that this model's
+            training does not know, or another one than that of the checkpoint.
     """
     from lightning_fabric import Fabric
 
@@ -55,6 +57,7 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
         model.start_from(weights.load(settings.start).model)
     _train_only(model, settings.only)
     objective = model.channels_last().objective(settings)
+    refuse_unused(objective, settings)
     players = objective.players()
     wrapped = [fabric.setup(player.module, player.optimizer) for player in players]
     base_rates = [[group["lr"] for group in optimizer.param_groups] for _, optimizer in wrapped]

@@ -15,7 +15,7 @@ times those for 255^2 MSE, from which `MS_SSIM_SCALE` comes.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,7 @@ RATE_EXPONENT = 0.55
 LAMBDA_REFERENCE = 0.013
 MS_SSIM_SCALE = 1250.0
 MS_SSIM_SIDE = 161  # pixels that five scales need at least
+SOME = ("goal", "quality", "distortion")  # settings that only some objectives know
 EVERY = 3  # validation takes every third picture of its folder
 
 
@@ -80,7 +81,12 @@ class Player:
 
 
 class Objective(ABC):
-    """What a training run minimizes, and by what a validation chooses weights."""
+    """What a training run minimizes, and by what a validation chooses weights.
+
+    `uses` names those of `SOME` settings that it takes notice of.
+    """
+
+    uses: frozenset[str] = frozenset()
 
     @abstractmethod
     def players(self) -> list[Player]:
@@ -100,6 +106,8 @@ class Objective(ABC):
 
 class RateDistortionObjective(Objective):
     """Rate and distortion of a lossy model, at all qualities or at one."""
+
+    uses = frozenset({"goal", "quality"})
 
     def __init__(self, model: nn.Module, settings: Settings):
         if settings.goal not in DISTORTIONS:
@@ -157,6 +165,15 @@ def rate_distortion(
     return (cost * (weight / LAMBDA_REFERENCE) ** -RATE_EXPONENT).mean(), out
 
 
+def refuse_unused(objective: Objective, settings: Settings) -> None:
+    """Raise ValueError for a setting that was asked for and would change nothing."""
+    defaults = {field.name: field.default for field in fields(Settings)}
+    for name in SOME:
+        value = getattr(settings, name)
+        if name not in objective.uses and value != defaults[name]:
+            raise ValueError(f"{name}: {value}; {settings.model} is trained without it")
+
+
 def require_scales(settings: Settings) -> None:
     """Raise ValueError where crops are too small for MS-SSIM."""
     if settings.crop < MS_SSIM_SIDE:
@@ -167,4 +184,6 @@ def validation_pictures(folder: str, device: torch.device | str = "cpu") -> Iter
     """Every third picture of a folder, (1, 3, H, W) in [0, 1], cut to sides that divide by 64."""
     for path in data.pictures_in(folder)[::EVERY]:
         x = picture.to_tensor(picture.load(path)).to(device)
+        if min(x.shape[-2:]) < 64:
+            raise ValueError(f"validation: {path} is {x.shape[-1]} x {x.shape[-2]}; at least 64 x 64")
         yield x[..., : x.shape[-2] // 64 * 64, : x.shape[-1] // 64 * 64]

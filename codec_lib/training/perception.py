@@ -53,6 +53,8 @@ class Shown(nn.Module):
 class DecoderObjective(Objective):
     """Of a codec of two transforms of which only g_s is trained, for a goal of `GOALS`."""
 
+    uses = frozenset({"goal"})
+
     def __init__(self, model: Any, settings: "Settings"):
         if settings.goal not in GOALS:
             raise ValueError(f"goal: {settings.goal!r}; there are mse, {', '.join(GOALS)}")

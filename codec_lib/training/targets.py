@@ -45,6 +45,8 @@ class TargetedOutput(Output):
 class TargetObjective(Objective):
     """Of a model that maps (x, quality) to a `TargetedOutput`; its prior may be trained by itself."""
 
+    uses = frozenset({"quality"})
+
     def __init__(self, model: Any, settings: "Settings"):
         self.model, self.settings, self.is_prior_alone = model, settings, model.is_prior_alone()
         if not self.is_prior_alone:

@@ -31,6 +31,8 @@ class TurnsObjective(Objective):
     `qualities_of(part, quality)` of the model says which qualities a part sees in its turn.
     """
 
+    uses = frozenset({"quality"})
+
     def __init__(self, model: Any, parts: Sequence[str], settings: "Settings"):
         self.model, self.settings = model, settings
         self.trained = {

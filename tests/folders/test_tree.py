@@ -300,3 +300,36 @@ def test_a_target_inside_of_the_source_is_not_read(source, target):
     shutil.copytree(source.parent / "target", source / "out")
     shutil.copy(source / "a.png", source / "out" / "x.png")
     assert set(encode(source, source / "out")) == set(GOOD)
+
+
+def test_a_budget_leaves_out_what_could_not_be_measured(tmp_path):
+    """Its lossless file, which is the default, would be longer than the whole budget."""
+    (tmp_path / "in").mkdir()
+    photo = np.asarray(data.sample("astronaut").convert("L"))[:64, :64]
+    picture.Image.fromarray(photo).save(tmp_path / "in" / "a.png")
+    picture.Image.fromarray(photo.astype(np.uint16) * 257).save(tmp_path / "in" / "deep.png")
+    options = {"model": "near-lossless", "target_bytes": 5000}
+    rows = tree.encode_all(tmp_path / "in", tmp_path / "out", one_by_one, quiet, **options)
+    assert {row["path"]: "16 bits" in row.get("error", "") for row in rows} == {
+        "a.png": False,
+        "deep.png": True,
+    }
+    assert [path.name for path in (tmp_path / "out").glob("*.clc")] == ["a.clc"]
+
+
+def test_an_ending_in_capitals_is_replaced_too(source, target, tmp_path):
+    (target / "grey.clc").rename(target / "LOUD.CLC")
+    rows = tree.decode_all(target, tmp_path / "back", one_by_one, quiet)
+    assert "LOUD.png" in {row["output"] for row in rows}
+
+
+def test_another_decoder_of_the_same_name_is_another_task(target, tmp_path, monkeypatch):
+    from codec_lib import weights
+
+    def skipped():
+        rows = tree.decode_all(target, tmp_path / "back", one_by_one, quiet, decoder="eye")
+        return {row.get("skipped", False) for row in rows}
+
+    assert (skipped(), skipped()) == ({False}, {True})
+    monkeypatch.setattr(weights, "card_of", lambda path: {"sha256": "another"})
+    assert skipped() == {False}

@@ -113,6 +113,16 @@ def test_a_budget_is_kept_and_used():
     assert 3000 < len(data) <= 4000
 
 
+def test_a_large_budget_gets_the_best_file_there_is():
+    assert baselines.at_size("jpeg", PHOTO, 10**7) == baselines.encode("jpeg", PHOTO, 100)
+
+
+def test_pictures_of_other_shapes_have_no_psnr():
+    row = np.zeros((1, 8, 3), np.uint8)
+    with pytest.raises(ValueError, match="expected equal shapes"):
+        metrics.psnr(row, np.zeros((8, 8, 3), np.uint8))
+
+
 def test_an_unknown_baseline_is_refused():
     with pytest.raises(ValueError, match="'gif'; there are jpeg"):
         baselines.encode("gif", PHOTO, 50)

@@ -7,7 +7,7 @@ import torch
 import codec_lib as cl
 from codec_lib import data, progress
 from codec_lib.errors import SectionError
-from codec_lib.fitting import coder, fit, rounding
+from codec_lib.fitting import coder, fit, grids, rounding
 from codec_lib.fitting.parameters import COUNT, GRIDS, far, fresh, grid_sizes, parts
 from codec_lib.fitting.passes import Passes
 from codec_lib.measure import metrics
@@ -109,9 +109,9 @@ def test_places_do_not_see_what_comes_later(model):
 def test_the_integers_fit_into_a_float64():
     """At the largest weights and values, sums stay below 2^53, so that their order does not matter."""
     limit, (C, SEEN) = coder.WEIGHT_LIMIT, (coder.C, coder.SEEN)
-    first = SEEN * limit * coder.LARGEST + limit
+    first = SEEN * limit * grids.LARGEST + limit
     second = C * limit * coder.CLIP + limit * coder.ONE
-    outputs = C * limit * coder.CLIP + SEEN * limit * coder.LARGEST * coder.ONE + limit * coder.ONE
+    outputs = C * limit * coder.CLIP + SEEN * limit * grids.LARGEST * coder.ONE + limit * coder.ONE
     assert max(first, second, outputs) < 2**53
 
 
@@ -254,3 +254,24 @@ def test_a_file_for_another_size_is_refused_at_once(model, quick):
     sections = model.compress(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), 1.0)
     with pytest.raises(SectionError, match="another size than 65536 x 1024"):
         model.decompress(sections, 1.0, 1024, 65536)
+
+
+def test_no_latent_leaves_what_can_be_coded(model):
+    """However it is pushed: by a step of Adam, or by one that is tried."""
+    one = model.begin(levels(48, 48), 5.0)
+    one.steps = 1
+    one.latents[0][:] = grids.LARGEST - 0.5
+    for moment in one.moments:
+        moment[0][:] = 0
+    one.passes.soften(one.latents, one._noise(), 0.1, 0.3)
+    one.passes.g[0][:] = -1e6
+    one.passes.slope[0][:] = 1
+    one._move_grids(1.0)
+    assert one.latents[0].max() == grids.LARGEST
+    one.passes.harden(one.latents)
+    descent = fit.Descent(one.passes, one.latents, one.vector, one.weight)
+    promise, step = descent.promises(0)
+    is_full = one.latents[0] == grids.LARGEST
+    assert is_full.any()
+    assert not ((promise < 0) & (step > 0) & is_full).any()
+    one.passes.close()

@@ -16,7 +16,7 @@ from codec_lib import data
 from codec_lib.models import MODELS, architecture
 from codec_lib.training.crops import Crops, soften_colours
 from codec_lib.training.loop import schedule, train
-from codec_lib.training.objectives import Player, RateDistortionObjective
+from codec_lib.training.objectives import Player, RateDistortionObjective, validation_pictures
 from codec_lib.training.settings import Settings
 
 pytest.importorskip("lightning_fabric")
@@ -200,3 +200,47 @@ def test_the_command_line_has_every_field_of_the_settings():
     for name in Settings.__dataclass_fields__:
         assert (f"--{name.replace('_', '-')}" in shown) == (name != "model"), name
     assert all(name in shown for name in MODELS)
+
+
+@pytest.mark.parametrize(
+    ("model", "asked"),
+    [
+        ("pyramid", {"goal": "ms-ssim"}),
+        ("recurrent", {"quality": 4.0}),
+        ("near-lossless", {"quality": 4.0}),
+        ("hyperprior", {"distortion": 0.1}),
+    ],
+)
+def test_a_setting_that_would_change_nothing_is_refused(pictures, tmp_path, model, asked):
+    (name,) = asked
+    settings = Settings(model, [pictures], str(tmp_path), steps=1, batch=1, crop=64, device="cpu", **asked)
+    with pytest.raises(ValueError, match=f"{name}: .*; {model} is trained without it"):
+        train(settings)
+
+
+def test_a_run_goes_on_with_its_own_settings_only(pictures, tmp_path):
+    train(tiny(pictures, tmp_path, steps=1))
+    with pytest.raises(ValueError, match=r"lr: 0\.5; the run in .* has 0\.005"):
+        train(tiny(pictures, tmp_path, steps=2, lr=0.5))
+    train(tiny(pictures, tmp_path, steps=2, check_minutes=1.0))
+    assert read_log(tmp_path)[-1]["step"] == "2"
+
+
+def test_crops_are_read_as_the_library_reads_pictures(tmp_path):
+    """16 bits become 8 by their value, and an orientation is applied."""
+    ramp = np.tile(np.linspace(0, 65535, 64).astype(np.uint16), (64, 1))
+    Image.fromarray(ramp).save(tmp_path / "deep.png")
+    (grey,) = Crops([str(tmp_path)], 64, 1, 0).pictures
+    assert abs(grey.mean() - 127.5) < 1
+    (tmp_path / "deep.png").unlink()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data.sample("astronaut").crop((0, 0, 90, 70)).save(tmp_path / "turned.png", exif=exif)
+    (turned,) = Crops([str(tmp_path)], 64, 1, 0).pictures
+    assert turned.shape == (90, 70, 3)
+
+
+def test_a_validation_picture_without_a_whole_block_is_named(tmp_path):
+    data.sample("astronaut").crop((0, 0, 90, 40)).save(tmp_path / "thin.png")
+    with pytest.raises(ValueError, match=r"thin\.png is 90 x 40"):
+        list(validation_pictures(str(tmp_path)))
