@@ -19,12 +19,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from codec_lib import container, decoding, guard, metadata, picture, standard, weights
+from codec_lib import container, decoding, guard, picture, standard, weights
 from codec_lib import stages as stages_of
 from codec_lib.container import Inspection
 from codec_lib.errors import PictureWarning
 from codec_lib.header import MAX_PIXELS, Header
 from codec_lib.models import DEFAULT
+from codec_lib.picture import metadata
 from codec_lib.search import largest_within
 from codec_lib.setting import is_number
 from codec_lib.surroundings import pick_device, reproducible

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from codec_lib.errors import BitstreamError
-from codec_lib.limits import own_limits
+from codec_lib.picture.limits import own_limits
 
 SCAN, MAX_SCANS = b"\xff\xda", 64  # of a JPEG: each costs the time of all pixels; some ten are usual
 PROFILE_PART = 65_519  # bytes of a profile in one segment: 255 segments are more than `metadata` allows

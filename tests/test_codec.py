@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 
 import codec_lib as cl
-from codec_lib import container, picture, planes, weights
+from codec_lib import container, picture, weights
 from codec_lib.header import Header
 from codec_lib.measure import metrics
+from codec_lib.picture import planes
 from tests import icc
 
 NAMES = ("flagship", "context", "checkerboard", "hyperprior", "factorized", "autoencoder")

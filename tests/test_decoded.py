@@ -12,7 +12,7 @@ from codec_lib import decoding
 from codec_lib.folders import pool, tree
 from tests import icc
 from tests.command import run
-from tests.test_depth import chunk, deep_png
+from tests.picture.test_depth import chunk, deep_png
 
 pytest.importorskip("imagecodecs")
 P3 = icc.matrix(icc.P3_PRIMARIES)

@@ -10,9 +10,10 @@ import torchvision.io
 from PIL import Image
 
 import codec_lib as cl
-from codec_lib import data, metadata, standard, weights
+from codec_lib import data, standard, weights
 from codec_lib.cli import main
 from codec_lib.models.codec_in_the_loop import CODECS, CodecInTheLoop
+from codec_lib.picture import metadata
 
 
 @pytest.fixture(scope="module")

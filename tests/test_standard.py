@@ -9,10 +9,11 @@ import pytest
 import torch
 from PIL import Image, ImageFilter
 
-from codec_lib import data, metadata, standard
+from codec_lib import data, standard
 from codec_lib.errors import BitstreamError
 from codec_lib.layers import jpeg_proxy
 from codec_lib.measure import metrics
+from codec_lib.picture import metadata
 
 QUALITY = {"jpeg": 80, "webp": 80, "jpeg2k": 36}
 

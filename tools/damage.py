@@ -26,11 +26,12 @@ from numpy.random import Generator
 from PIL import Image
 
 import codec_lib as cl
-from codec_lib import container, data, guard, header, planes, weights
+from codec_lib import container, data, guard, header, weights
 from codec_lib.entropy import rans
 from codec_lib.entropy.adaptive import Adaptive
 from codec_lib.entropy.mixture import Fixed
 from codec_lib.models.fitted import Fitted
+from codec_lib.picture import planes
 from tools.damaged_bytes import BYTES
 
 VALUES = {"quality": (2.0, 6.5), "tau": (0, 2), "iterations": (2, 5)}  # of each setting

@@ -1,4 +1,4 @@
-// What goes beside the picture: colour profile, EXIF and XMP (codec_lib/metadata.py). The page keeps a profile in
+// What goes beside the picture: colour profile, EXIF and XMP (codec_lib/picture/metadata.py). The page keeps a profile in
 // the PNG that it saves, and checks the other two without using them.
 import { FileError } from "./container.js";
 import { inflate } from "./png.js";

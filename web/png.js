@@ -1,4 +1,4 @@
-// PNG of 8 bits a sample: the alpha section of a file is one (codec_lib/planes.py), and a decoded picture is saved
+// PNG of 8 bits a sample: the alpha section of a file is one (codec_lib/picture/planes.py), and a decoded picture is saved
 // as one. Its own few lines, because a canvas multiplies colours by alpha and converts colour profiles.
 //
 // `packPng` writes 1 to 4 channels, with a colour profile if there is one. `unpackPlane` reads 8 bits of grey and

@@ -14,13 +14,14 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
-from codec_lib import opening, search, setting
+from codec_lib import search, setting
 from codec_lib.errors import PictureWarning
 from codec_lib.folders import manifest
 from codec_lib.folders.manifest import Row
 from codec_lib.folders.places import Place, State, at
 from codec_lib.folders.work import Job
 from codec_lib.models import DEFAULT
+from codec_lib.picture import opening
 
 CLC = ".clc"
 POINTS = "{} (points)"  # the line of what a picture takes at some values of a setting
@@ -35,9 +36,9 @@ Told = Callable[[Row, int], None]  # a line, and how many are left
 def encode_all(source: Address, target: Address, run: Run, told: Told, /, **options: Any) -> list[Row]:
     """Every picture below `source` to a .clc file below `target`; the lines of all, skipped ones too.
 
-    Pictures are files with an ending of `codec_lib.opening.endings`, and links to such. Links to folders
-    are not entered. A PictureWarning says how many other files are left out. Another one tells of .clc
-    files below `target` that are of no picture, such as one that has another file now. They stay.
+    Pictures are files with an ending of `codec_lib.picture.opening.endings`, and links to such. Links to
+    folders are not entered. A PictureWarning says how many other files are left out. Another one tells of
+    .clc files below `target` that are of no picture, such as one that has another file now. They stay.
 
     `options` are those of `codec_lib.encode`; with `target_bytes`, that is the size of all files together.
 
@@ -72,7 +73,7 @@ def decode_all(
 
     Raises ValueError for a folder without any, and for an ending that no picture has.
     """
-    from codec_lib import export
+    from codec_lib.picture import export
 
     export.check_ending(ending)
     source, target = at(source), at(target)

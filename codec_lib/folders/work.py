@@ -63,7 +63,8 @@ def encode(job: Job) -> Row:
 
 def decode(job: Job) -> Row:
     """A .clc file to a picture of the ending that `output` has."""
-    from codec_lib import codec, decoding, export, verification
+    from codec_lib import codec, decoding, verification
+    from codec_lib.picture import export
 
     data = job.source.read(job.name)
     decoded = decoding.decode(data, **job.options)

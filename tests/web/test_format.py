@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from codec_lib import container, header, metadata, picture, setting, weights
+from codec_lib import container, header, picture, setting, weights
 from codec_lib.entropy import escape, rans
 from codec_lib.entropy.pmf import Tables
 from codec_lib.exact import fixed_point, integer_layer
 from codec_lib.fitting import parameters
 from codec_lib.fitting.context import NEIGHBOURS
 from codec_lib.models import DEFAULT
+from codec_lib.picture import metadata
 from codec_lib.priors import context
 from tests.web.page import Page
 

@@ -36,10 +36,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from codec_lib import arrays, colour, metadata, opening, planes
 from codec_lib.errors import BitstreamError
 from codec_lib.header import MODES
-from codec_lib.metadata import OPTIONAL
+from codec_lib.picture import arrays, colour, metadata, opening, planes
+from codec_lib.picture.metadata import OPTIONAL
 
 Source = Image.Image | np.ndarray | Tensor | bytes | bytearray | memoryview | BinaryIO | str | os.PathLike
 LAST = ("low",)  # sections that refine a picture which is whole without them

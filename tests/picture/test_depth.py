@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from codec_lib import depth, picture
+from codec_lib import picture
+from codec_lib.picture import depth
 
 RANDOM = np.random.default_rng(0)
 DEEP = {

@@ -14,9 +14,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from codec_lib.cli.terminal import fail
 from codec_lib.folders import places, pool, tree
 from codec_lib.folders.manifest import NAME, Row
-from codec_lib.terminal import fail
 
 MEGA = 1e6
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from codec_lib import metadata, picture
+from codec_lib import picture
+from codec_lib.picture import metadata
 from tests import icc
-from tests.test_depth import DEEP, deep_png, flat, png
+from tests.picture.test_depth import DEEP, deep_png, flat, png
 
 EIGHT = {mode: (samples >> 8).astype(np.uint8) for mode, samples in DEEP.items()}
 HEIGHT, WIDTH = 19, 23

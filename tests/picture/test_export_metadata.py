@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from codec_lib import export
-from codec_lib.exif import HEAD
+from codec_lib.picture import export
+from codec_lib.picture.exif import HEAD
 from tests import icc
-from tests.test_export import noise, open_again
+from tests.picture.test_export import noise, open_again
 
 EXIF = Image.Exif()
 EXIF[0x010E] = "a title"

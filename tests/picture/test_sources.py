@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from codec_lib import limits, picture
+from codec_lib import picture
+from codec_lib.picture import limits
 
 SAMPLES = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
 

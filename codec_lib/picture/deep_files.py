@@ -6,7 +6,7 @@ from types import ModuleType
 
 import numpy as np
 
-from codec_lib import png
+from codec_lib.picture import png
 
 WRITERS = {"PNG": "imagecodecs", "TIFF": "tifffile"}
 XMP_TAG, BYTES = 700, 1  # of a TIFF

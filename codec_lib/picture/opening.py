@@ -14,9 +14,9 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from codec_lib import changes, colour_info, depth, exif, tiff
 from codec_lib.header import MAX_PIXELS, MAX_SIDE
-from codec_lib.limits import own_limits
+from codec_lib.picture import changes, colour_info, depth, exif, tiff
+from codec_lib.picture.limits import own_limits
 
 FileSource = bytes | bytearray | memoryview | BinaryIO | str | os.PathLike
 

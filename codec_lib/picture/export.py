@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from codec_lib import deep_files
-from codec_lib.exif import HEAD
-from codec_lib.limits import own_limits
+from codec_lib.picture import deep_files
+from codec_lib.picture.exif import HEAD
+from codec_lib.picture.limits import own_limits
 
 HOLD_ALL = ".png and .tif"  # any size, alpha, 16 bits
 CARRIERS = {

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 import codec_lib as cl
-from codec_lib import progress, terminal
+from codec_lib import progress
+from codec_lib.cli import terminal
 from tests.command import assert_one_line, folder_with_photo, run
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from codec_lib import exif, metadata, picture
+from codec_lib import picture
+from codec_lib.picture import exif, metadata
 
 SAMPLES = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
 OWNER = "© Müller".encode() + b"\0"  # Pillow writes ASCII only

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile, PngImagePlugin
 
-from codec_lib import metadata, picture
+from codec_lib import picture
+from codec_lib.picture import metadata
 from tests import icc
-from tests.test_depth import chunk, png
-from tests.test_opening import FILES
+from tests.picture.test_depth import chunk, png
+from tests.picture.test_opening import FILES
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "GIF", "BMP", "WEBP"])

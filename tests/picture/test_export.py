@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from codec_lib import data, export
+from codec_lib import data
+from codec_lib.picture import export
 
 Image.init()
 REGISTERED = sorted(Image.registered_extensions())

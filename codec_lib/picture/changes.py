@@ -9,7 +9,7 @@ import re
 
 from PIL import Image
 
-from codec_lib import colour_info, png, tiff
+from codec_lib.picture import colour_info, png, tiff
 
 CODESTREAM = b"\xff\x4f\xff\x51"  # of JPEG 2000: SOC, then SIZ
 YCC = 18  # the colour space of a JPEG 2000 that Pillow turns into RGB

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from codec_lib import metadata, picture
+from codec_lib import picture
 from codec_lib.errors import BitstreamError
+from codec_lib.picture import metadata
 from tests import icc
-from tests.test_depth import chunk
+from tests.picture.test_depth import chunk
 
 P3 = icc.matrix(icc.P3_PRIMARIES)
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="6"/>'

@@ -134,7 +134,7 @@ def test_the_original_is_not_overwritten(folder):
 
 
 def test_a_full_disk_is_one_line():
-    picture = Path(__file__).parents[1] / "_static" / "readme.png"
+    picture = Path(__file__).parents[2] / "_static" / "readme.png"
     assert_one_line(run("encode", picture, "/dev/full", "--quality", 1), 1)
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from codec_lib import planes
 from codec_lib.errors import BitstreamError
+from codec_lib.picture import planes
 
 PLANE = np.arange(15, dtype=np.uint8).reshape(3, 5)
 

@@ -24,8 +24,8 @@ import zlib
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from codec_lib import png
 from codec_lib.errors import BitstreamError
+from codec_lib.picture import png
 
 PNG_SIGNATURE = png.SIGNATURE
 

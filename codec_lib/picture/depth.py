@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from codec_lib import changes, png, tiff
+from codec_lib.picture import changes, png, tiff
 
 TWO_BYTES = re.compile(r"(RGB|RGBX|RGBA);16([BLN])")  # byte order: big, little, this machine's
 

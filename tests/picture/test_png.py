@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from codec_lib import picture, png
-from tests.test_depth import chunk
+from codec_lib import picture
+from codec_lib.picture import png
+from tests.picture.test_depth import chunk
 
 BITS = [
     (0, 1),

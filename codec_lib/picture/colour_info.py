@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from codec_lib import png, tiff
+from codec_lib.picture import png, tiff
 
 SRGB_PLACES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # x, y of white, red, green, blue
 WHITE_POINT, PRIMARIES = 318, 319  # tags of a TIFF

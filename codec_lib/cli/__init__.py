@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from codec_lib import files
-from codec_lib.cli_options import parser
+from codec_lib.cli.options import parser
+from codec_lib.cli.terminal import bar, clock, fail, show
 from codec_lib.errors import PictureWarning
-from codec_lib.terminal import bar, clock, fail, show
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -89,22 +89,22 @@ def _encode(options: argparse.Namespace) -> None:
 
 
 def _encode_all(options: argparse.Namespace) -> int:
-    from codec_lib import cli_folders
+    from codec_lib.cli import folders
 
     _check_model(options)
-    return cli_folders.encode_all(options, _given(options))
+    return folders.encode_all(options, _given(options))
 
 
 def _decode_all(options: argparse.Namespace) -> int:
-    from codec_lib import cli_folders
+    from codec_lib.cli import folders
 
-    return cli_folders.decode_all(options)
+    return folders.decode_all(options)
 
 
 def _verify_all(options: argparse.Namespace) -> int:
-    from codec_lib import cli_folders
+    from codec_lib.cli import folders
 
-    return cli_folders.verify_all(options)
+    return folders.verify_all(options)
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
@@ -133,7 +133,8 @@ def _settings(options: argparse.Namespace) -> dict[str, float]:
 
 
 def _decode(options: argparse.Namespace) -> None:
-    from codec_lib import decoding, export
+    from codec_lib import decoding
+    from codec_lib.picture import export
 
     ending = os.path.splitext(options.output)[1]
     if not ending and files.is_stream(options.output):
@@ -222,7 +223,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _train(arguments: list[str]) -> int:
-    from codec_lib.cli_train import OptionError, parse
+    from codec_lib.cli.train import OptionError, parse
 
     try:
         settings = parse(arguments)

@@ -1,4 +1,4 @@
-"""The options of all commands but `train`, whose are the fields of its settings (`cli_train`)."""
+"""The options of all commands but `train`, whose are the fields of its settings (`codec_lib.cli.train`)."""
 
 import argparse
 import math
@@ -96,7 +96,7 @@ def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
 
     commands.add_parser(
         "train", help="train a model, or resume its training"
-    )  # `cli_train` has its options
+    )  # `codec_lib.cli.train` has its options
     return main
 
 

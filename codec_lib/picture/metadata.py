@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
-from codec_lib import exif
-from codec_lib.colour_info import SRGB_PLACES
 from codec_lib.errors import BitstreamError
+from codec_lib.picture import exif
+from codec_lib.picture.colour_info import SRGB_PLACES
 
 OPTIONAL = ("icc", "exif", "xmp")
 INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # the names that Pillow gives them
