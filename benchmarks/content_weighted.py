@@ -113,7 +113,7 @@ def looked_at(model: Model, levels: Tensor, quality: float) -> dict[str, Any]:
     assert isinstance(model, Tucodec)
     before = model.g_s[:-1](model.latents(x, torch.tensor([quality]))[0])
     both = before, model.g_s[-1](before)
-    errors = [(picture.quantize(y).float() / 255 - x).square().mean().item() for y in both]
+    errors = [(picture.round_to_levels(y).float() / 255 - x).square().mean().item() for y in both]
     return {name: -10 * math.log10(e) for name, e in zip(("unfiltered", "filtered"), errors, strict=True)}
 
 
@@ -142,7 +142,7 @@ def with_levels(model: ImportanceMap, levels: Tensor, e: Tensor, level: Tensor) 
     """Bits, estimated but for the map's, and PSNR when the codes of e are sent by a map of some levels."""
     sent = mask_of(level, model.n, model.L)
     bits = model.prior((e > 0.5).long(), sent, level.float()).sum().item()
-    x_hat = picture.quantize(model.decoder(torch.where(e > 0.5, 1.0, -1.0) * sent)).float()
+    x_hat = picture.round_to_levels(model.decoder(torch.where(e > 0.5, 1.0, -1.0) * sent)).float()
     mse = (x_hat - levels).square().mean().item()
     map_bits = 8 * len(model.map.encode(level[0, 0] + 1, model.L + 1))
     return bits + map_bits, 10 * math.log10(255**2 / mse)

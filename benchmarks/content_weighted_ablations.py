@@ -274,7 +274,7 @@ def point(model: Model, path: Path, quality: float) -> dict[str, float]:
     if isinstance(model, ImportanceMap):
         level = level_of(model.analyze(x, setting)[1], model.L)[0]
         bpp += 8 * len(model.map.encode(level[0] + 1, model.L + 1)) / x[0, 0].numel()
-    decoded = picture.quantize(out.x_hat)[0].permute(1, 2, 0).numpy()
+    decoded = picture.round_to_levels(out.x_hat)[0].permute(1, 2, 0).numpy()
     row = {"bpp": bpp, "psnr": metrics.psnr(original, decoded)}
     if isinstance(out, TargetedOutput):
         row["share_of_target"] = (out.rate / out.target).item()

@@ -133,7 +133,7 @@ def told(decoder: str | None, folders: list[str]) -> list[dict[str, float]]:
 def decoded(model: Any, x: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
     """What a model makes of x (B, 3, H, W), rounded to 8 bits, and the latents y_hat that it gets."""
     y_hat, _ = model.latents(x, quality)
-    return model.synthesize(y_hat, picture.quantize).float() / 255, y_hat
+    return model.synthesize(y_hat, picture.round_to_levels).float() / 255, y_hat
 
 
 def judged(judge: PatchDiscriminator, x: Tensor, x_hat: Tensor, y_hat: Tensor) -> tuple[Tensor, float]:

@@ -157,7 +157,9 @@ def measure(model: IterativeCodec, trained: Path) -> dict[str, list[float]]:
     for path in tqdm(data.kodak(), leave=False):
         original = picture.load(path)
         x = picture.to_tensor(original)
-        decoded = [picture.quantize(x_hat)[0].permute(1, 2, 0).numpy() for x_hat in model(x, ITERATIONS)[0]]
+        decoded = [
+            picture.round_to_levels(x_hat)[0].permute(1, 2, 0).numpy() for x_hat in model(x, ITERATIONS)[0]
+        ]
         rows.append([(metrics.psnr(original, d), metrics.ms_ssim(original, d)) for d in decoded])
     psnr, ms_ssim = ([mean(row[t][k] for row in rows) for t in range(ITERATIONS)] for k in (0, 1))
     return {"psnr": [round(v, 3) for v in psnr], "ms_ssim": [round(v, 5) for v in ms_ssim]}

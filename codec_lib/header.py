@@ -96,8 +96,9 @@ def pack(header: Header, rows: list[tuple[str, int, int]]) -> bytes:
         raise ValueError(f"sections: {names}; allowed are up to 255 names of printable ASCII")
     data = struct.pack(
         "<" + "".join(FIXED.values()),
-        MAGIC, VERSION, MODES.index(header.mode), header.width, header.height, round(header.value *
-        VALUE_SCALE), bytes.fromhex(header.weights), bytes.fromhex(header.probabilities),
+        MAGIC, VERSION, MODES.index(header.mode), header.width, header.height,
+        round(header.value * VALUE_SCALE),
+        bytes.fromhex(header.weights), bytes.fromhex(header.probabilities),
     )  # fmt: skip
     data += _name(header.model) + _name(header.setting) + bytes([len(rows)])
     for name, length, crc in rows:

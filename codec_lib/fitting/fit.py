@@ -5,6 +5,10 @@ grids and networks move, while rounding gets harder (`grids.soften`); then the g
 networks get used to them. Every so often the loss of the really rounded grids is taken, and the best state
 so far is kept: it is what comes back, also from a fit that is interrupted. In the end single latents take
 steps that were tried (`codec_lib.fitting.descent`), and the networks get used to those.
+
+The loops add up floats in an order that the compiler chooses. So another machine, or a run that compiles
+them instead of loading their machine code, ends at other integers of about the same cost. A file decodes
+to its integers everywhere all the same.
 """
 
 import math

@@ -18,7 +18,7 @@ from codec_lib.fitting.vector import BLOCK, fast
 TURN = 8  # inputs that are added at once: as many as a compiler unrolls
 
 
-class Layer(NamedTuple):
+class Loops(NamedTuple):
     """Loops of a layer. Arrays are float32, one row of BLOCK columns after the other, w row by row.
 
     forward(x, w, b, out): out = relu(w x + b + x).
@@ -31,7 +31,7 @@ class Layer(NamedTuple):
     outer: Callable
 
 
-def layer(inputs: int, outputs: int) -> Layer:
+def layer(inputs: int, outputs: int) -> Loops:
     """The loops for some sizes, multiples of TURN, with no more outputs than inputs."""
 
     @fast
@@ -109,4 +109,4 @@ def layer(inputs: int, outputs: int) -> Layer:
                 gw[next_row + 2] += c2
                 gw[next_row + 3] += c3
 
-    return Layer(forward, back, outer)
+    return Loops(forward, back, outer)

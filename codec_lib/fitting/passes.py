@@ -217,7 +217,10 @@ class Passes:
             ),
             items,
         )
-        channels = self.partial[first + len(self.rows) :]
+        self._enlarge_back(taps, self.partial[first + len(self.rows) :])
+
+    def _enlarge_back(self, taps: np.ndarray, channels: np.ndarray) -> None:
+        """Gradients of the enlargements, from that of the planes at full size; a row of `channels` each."""
         for k in range(GRIDS - 1):
 
             def work(c: int, k: int = k) -> None:

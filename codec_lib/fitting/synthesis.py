@@ -5,9 +5,9 @@
 
 This file has the layers W, `codec_lib.fitting.residual` the layers K. A block of pixels goes through both
 layers of W while it stays in the first cache; the backward pass makes the hidden values again instead of
-keeping them. Pictures of three planes have a margin of two rows and
-columns: forward the inner one repeats the border, backward both are 0. A leak of 1/8
-below 0, and a gradient also where x_hat is clipped, bring back a picture that has left the range.
+keeping them. Pictures of three planes have a margin of two rows and columns: forward the inner one repeats
+the border, backward both are 0. A leak of 1/8 below 0, and a gradient also where x_hat is clipped, bring
+back a picture that has left the range.
 
 Source: Leguay et al., "Low-complexity overfitted neural image codec", MMSP 2023 (the layers).
 """

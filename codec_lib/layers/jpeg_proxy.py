@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from codec_lib.layers.dct import BLOCK, dct
+from codec_lib.quantize import straight_through
 from codec_lib.standard import jpeg_tables
 
 COST = 2.2  # fitted to files of a photograph, sharp and blurred, at qualities 8 to 60: 2.0 to 2.3
@@ -64,7 +65,7 @@ def _scaled(x: Tensor, steps: Tensor) -> Tensor:
 def _quantized(x: Tensor, steps: Tensor) -> Tensor:
     """Planes (B, c, H, W) whose blocks have lost what is below the steps (B, 1 or c, 8, 8)."""
     scaled, basis = _scaled(x, steps), dct(BLOCK).to(x)
-    rounded = (scaled + (scaled.round() - scaled).detach()) * steps[:, :, None, None]
+    rounded = straight_through(scaled) * steps[:, :, None, None]
     blocks = basis.T @ rounded @ basis
     return blocks.transpose(3, 4).flatten(4, 5).flatten(2, 3)[..., : x.shape[-2], : x.shape[-1]]
 

@@ -31,8 +31,8 @@ from codec_lib.layers.convolution import weight_and_bias
 
 State = tuple[Tensor, ...] | None
 RESIDUAL_SHARE = 0.1  # a
-START, FADING = 0.002, 0.1  # where training may begin: all W but one small, U smaller than by chance,
-OPEN = 4.0  # and some gates open
+# Where training may begin: all W but one small, U smaller than by chance, and some gates open.
+START, FADING, OPEN = 0.002, 0.1, 4.0
 
 
 class Cell(nn.Module, ABC):

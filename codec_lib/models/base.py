@@ -222,7 +222,7 @@ class TransformCodec(Model):
     @torch.inference_mode()
     def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
         y_hat = self._scaled_latents(sections, setting, height, width)
-        return crop(self.synthesize(y_hat, picture.quantize), height, width)
+        return crop(self.synthesize(y_hat, picture.round_to_levels), height, width)
 
     @torch.inference_mode()
     def decompress_part(
@@ -231,7 +231,7 @@ class TransformCodec(Model):
         """All symbols are read, and g_s is applied to those that the part depends on."""
         y_hat, spans = self._scaled_latents(sections, setting, height, width), (rows, columns)
         near = [input_of(self.g_s, span, side) for span, side in zip(spans, y_hat.shape[2:], strict=True)]
-        levels = self.synthesize(y_hat[..., near[0], near[1]], picture.quantize)
+        levels = self.synthesize(y_hat[..., near[0], near[1]], picture.round_to_levels)
         starts = [part.start * self.downsampling for part in near]
         top, left = (span.start - start for span, start in zip(spans, starts, strict=True))
         return crop(levels[..., top:, left:], rows.stop - rows.start, columns.stop - columns.start)

@@ -162,7 +162,7 @@ class CodecInTheLoop(Model):
 
         Where x has a gradient, what `past` says: "dropped" gives back x itself.
         """
-        levels = picture.quantize(x.detach().float().clone())
+        levels = picture.round_to_levels(x.detach().float().clone())
         data = self.write(levels, quality)
         if x.requires_grad and self.past == "dropped":
             return x, len(data)
@@ -195,7 +195,7 @@ class CodecInTheLoop(Model):
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         if self.is_halved(setting):
             is_grey = bool((levels == levels[:, :1]).all())
-            levels = picture.quantize(self.compact(samples(pad(levels, 2)), setting))
+            levels = picture.round_to_levels(self.compact(samples(pad(levels, 2)), setting))
             if is_grey:
                 levels = levels.float().mean(1, keepdim=True).round().to(torch.uint8).expand(-1, 3, -1, -1)
         return {self.codec: self.write(levels, setting)}
@@ -212,7 +212,7 @@ class CodecInTheLoop(Model):
     def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
         x = samples(self.read(sections, setting, height, width)[self.codec][None].to(torch.uint8))
         x = enlarged(x) if self.is_halved(setting) else pad(x, 2)
-        return crop(picture.quantize(self.reconstruct(x, [setting])), height, width)
+        return crop(picture.round_to_levels(self.reconstruct(x, [setting])), height, width)
 
     def objective(self, settings: "Settings") -> Objective:
         return TurnsObjective(self, ("compaction", "reconstruction"), settings)

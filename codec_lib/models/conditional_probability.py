@@ -130,7 +130,7 @@ class ConditionalProbability(Model):
         z_hat = self.centres.values(symbols)[None]
         quality = self.quality_tensor(setting)
         x_hat = in_bands(
-            self.decoder, z_hat, lambda band: picture.quantize(self.synthesize(band, quality)), ROWS
+            self.decoder, z_hat, lambda band: picture.round_to_levels(self.synthesize(band, quality)), ROWS
         )
         return crop(x_hat, height, width)
 

@@ -126,7 +126,9 @@ class ImportanceMap(Model):
     @torch.inference_mode()
     def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
         codes = self.read(sections, setting, height, width)["codes"][None].float()
-        x_hat = in_bands(self.decoder, codes, lambda band: picture.quantize(self.decoder(band)), ROWS)
+        x_hat = in_bands(
+            self.decoder, codes, lambda band: picture.round_to_levels(self.decoder(band)), ROWS
+        )
         return crop(x_hat, height, width)
 
     def objective(self, settings: "Settings") -> Objective:

@@ -142,14 +142,14 @@ class IterativeCodec(Model):
         self, x: Tensor, iterations: int, enough: Tensor | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """The same, one iteration after the other: bits and x_hat."""
-        progress = Progress(self, x)
+        unfolding = Unfolding(self, x)
         goes_on = x.new_ones(len(x), 1, x.shape[2] // STRIDE, x.shape[3] // STRIDE)
         for t in range(iterations):
             if enough is not None and t:
-                error = tile_errors(x, progress.x_hat.detach())
+                error = tile_errors(x, unfolding.x_hat.detach())
                 goes_on = goes_on * (error > enough[:, None, None, None])
-            bits = progress.send(x) * goes_on
-            yield bits, progress.add(bits)
+            bits = unfolding.send(x) * goes_on
+            yield bits, unfolding.add(bits)
 
     def start_from(self, other: nn.Module) -> None:
         """The same, of any iterative codec of these widths; what that one lacks stays as it is."""
@@ -158,13 +158,13 @@ class IterativeCodec(Model):
     @torch.no_grad()
     def start(self, x: Tensor) -> None:
         """Before training: measure with pictures x (B, 3, H, W) what each iteration had better send."""
-        progress = Progress(self, x)
+        unfolding = Unfolding(self, x)
         for t in range(LAST):
             if self.gain is not None and t:
-                self.gain.start(2 * (x - progress.x_hat), t)
-                progress.factor = self.gain(progress.x_hat, t)
-            self.decoder.start(t, *self.encoder.start(progress.missing(x), list(progress.of_encoder), t))
-            progress.add(progress.send(x))
+                self.gain.start(2 * (x - unfolding.x_hat), t)
+                unfolding.factor = self.gain(unfolding.x_hat, t)
+            self.decoder.start(t, *self.encoder.start(unfolding.missing(x), list(unfolding.of_encoder), t))
+            unfolding.add(unfolding.send(x))
 
     def freeze(self) -> "IterativeCodec":
         self.prior.freeze()
@@ -225,16 +225,16 @@ class IterativeCodec(Model):
     def pictures(self, bits: Tensor) -> Iterator[Tensor]:
         """Levels after each iteration, uint8 (1, 3, 16 h, 16 w), from bits (t, BITS, h, w) as read."""
         h, w = bits.shape[-2:]
-        progress = Progress(self, torch.empty(1, 3, h * STRIDE, w * STRIDE, device=bits.device))
+        unfolding = Unfolding(self, torch.empty(1, 3, h * STRIDE, w * STRIDE, device=bits.device))
         for iteration in bits:
             signs = iteration[None].to(torch.float32).contiguous(memory_format=torch.channels_last)
-            yield picture.quantize(progress.add(signs).clone())
+            yield picture.round_to_levels(unfolding.add(signs).clone())
 
     def objective(self, settings: "Settings") -> Objective:
         return IterationsObjective(self, settings, self.error)
 
 
-class Progress:
+class Unfolding:
     """A picture in the making: x_hat, and the states of both networks; it begins grey."""
 
     def __init__(self, codec: IterativeCodec, like: Tensor):

@@ -40,6 +40,7 @@ from codec_lib.layers.windows import windows
 from codec_lib.models.base import Model, crop, pad, samples
 from codec_lib.priors.base import Sections
 from codec_lib.priors.bits import BitsPrior
+from codec_lib.quantize import straight_through
 from codec_lib.setting import QUALITY
 from codec_lib.training.codelength import START, CodelengthObjective, MagnitudeOutput
 from codec_lib.training.objectives import Objective
@@ -123,7 +124,7 @@ class Pyramid(Model):
     def quantize(y: Tensor) -> Tensor:
         """k = round(BINS y), from 1 - BINS to BINS - 1; within that with the gradient of BINS y."""
         scaled = BINS * y
-        return (scaled + (scaled.round() - scaled).detach()).clamp(1 - BINS, BINS - 1)
+        return straight_through(scaled).clamp(1 - BINS, BINS - 1)
 
     @torch.no_grad()
     def start(self, x: Tensor) -> None:
@@ -161,7 +162,9 @@ class Pyramid(Model):
         _, inverse = self.gain(self.quality_tensor(setting))
         planes = torch.stack(list(self.read(sections, setting, height, width).values()))
         y_hat = value(numbers_of(planes[None])) * inverse
-        x_hat = in_bands(self.decoder, y_hat, lambda band: picture.quantize(self.decoder(band)), ROWS)
+        x_hat = in_bands(
+            self.decoder, y_hat, lambda band: picture.round_to_levels(self.decoder(band)), ROWS
+        )
         return crop(x_hat, height, width)
 
     def objective(self, settings: "Settings") -> Objective:

@@ -172,24 +172,20 @@ def to_tensor(image: Image.Image) -> Tensor:
     return to_levels(image).float().div_(255)
 
 
-def quantize(x: Tensor) -> Tensor:
+def round_to_levels(x: Tensor) -> Tensor:
     """uint8 levels of samples in [0, 1], same shape; what is outside is clamped. Overwrites x."""
     return x.clamp_(0, 1).mul_(255).round_().to(torch.uint8)
 
 
-def from_levels(levels: Tensor, mode: str, alpha: Image.Image | None = None) -> Image.Image:
-    """8-bit picture of `mode`, L or RGB, from uint8 (1, 3, H, W), with `alpha` if there is one."""
+def from_levels(levels: Tensor, mode: str) -> Image.Image:
+    """8-bit picture of `mode`, L or RGB, from uint8 (1, 3, H, W)."""
     image = Image.fromarray(np.ascontiguousarray(levels[0].permute(1, 2, 0).cpu().numpy()))
-    if mode.startswith("L"):
-        image = image.convert("L")
-    if alpha is not None:
-        image.putalpha(alpha)
-    return image
+    return image.convert("L") if mode.startswith("L") else image
 
 
-def from_tensor(x: Tensor, mode: str, alpha: Image.Image | None = None) -> Image.Image:
+def from_tensor(x: Tensor, mode: str) -> Image.Image:
     """The same from samples (1, 3, H, W), float, of which those outside of [0, 1] are clamped."""
-    return from_levels(quantize(x.clone()), mode, alpha)
+    return from_levels(round_to_levels(x.clone()), mode)
 
 
 def _samples(source: Source, exact: bool) -> tuple[np.ndarray, dict, tuple[str, ...]]:

@@ -27,8 +27,6 @@ from PIL import Image, PngImagePlugin
 from codec_lib.errors import BitstreamError
 from codec_lib.picture import png
 
-PNG_SIGNATURE = png.SIGNATURE
-
 
 def pack(name: str, plane: np.ndarray) -> bytes:
     """The bytes of a section: uint8 (H, W) as a PNG.
@@ -47,9 +45,9 @@ def pack(name: str, plane: np.ndarray) -> bytes:
 def unpack(name: str, data: bytes, width: int, height: int) -> np.ndarray:
     """The uint8 (H, W) of a section that `pack` made; BitstreamError for anything else."""
     grey = struct.pack(">4sIIBBBBB", b"IHDR", width, height, 8, 0, 0, 0, 0)
-    if not data.startswith(PNG_SIGNATURE + struct.pack(">I17sI", 13, grey, zlib.crc32(grey))):
+    if not data.startswith(png.SIGNATURE + struct.pack(">I17sI", 13, grey, zlib.crc32(grey))):
         raise BitstreamError(f"section {name}: no PNG of {width} x {height} with 8 bits of grey")
-    chunks, pixels, position = [], [], len(PNG_SIGNATURE)
+    chunks, pixels, position = [], [], len(png.SIGNATURE)
     while position < len(data):
         chunks.append(data[position + 4 : position + 8])
         size = int.from_bytes(data[position : position + 4], "big")

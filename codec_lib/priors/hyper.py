@@ -42,6 +42,7 @@ class HyperPrior(Prior):
 
     sections = ("z", "y")
     reduction = 4
+    has_prices = True
 
     def __init__(self, N: int, M: int, shape: Shape = NORMAL):
         super().__init__()
@@ -74,8 +75,6 @@ class HyperPrior(Prior):
         self.frozen["z"] = self.density_z.tables(torch.ones(1, self.N))
         self.frozen["y"] = gaussian.tables(self.shape)
         self.frozen["h_s"] = fixed_point.convert(self.h_s, gaussian.scale_borders())
-
-    has_prices = True
 
     def symbols(self, y: Tensor) -> tuple[Tensor, Tensor]:
         return self.h_a(y.abs()).round(), y.round()

@@ -23,9 +23,9 @@ import torch
 from torch import Tensor, nn
 
 from codec_lib.layers.gain import QUALITIES, between
-from codec_lib.training.objectives import Objective, Output, Player
+from codec_lib.training.objectives import Objective, Output, Player, drawn_qualities, validated
 from codec_lib.training.optimizers import muon
-from codec_lib.training.targets import bpp_target, drawn_qualities, validated
+from codec_lib.training.targets import bpp_target, error_and_rate
 
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
@@ -81,7 +81,7 @@ class CodelengthObjective(Objective):
 
     def validate(self, folder: str) -> tuple[float, dict[str, float]]:
         """As `TargetObjective` does."""
-        return validated(self.model, folder, self.settings)
+        return validated(self.model, folder, self.settings, error_and_rate)
 
     @torch.no_grad()
     def adapt(self, quality: Tensor, share: Tensor) -> None:

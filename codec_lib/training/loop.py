@@ -6,6 +6,7 @@ The learning rate falls linearly to zero over the time budget, after a short war
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,7 +17,7 @@ from codec_lib.models import architecture
 from codec_lib.models.base import Model
 from codec_lib.training.crops import Crops
 from codec_lib.training.logbook import Logbook
-from codec_lib.training.objectives import refuse_unused
+from codec_lib.training.objectives import Player, refuse_unused
 from codec_lib.training.settings import Settings
 
 BAR = "{l_bar}{bar}| {elapsed} {postfix}"
@@ -39,18 +40,8 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
         ValueError: unknown model or part of it, no pictures of sufficient size, a setting that this model's
             training does not know, or another one than that of the checkpoint.
     """
-    from lightning_fabric import Fabric
-
     build = build or architecture(settings.model)
-    processes, here = (int(os.environ.get(name, 1)) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
-    fabric = Fabric(
-        accelerator="auto" if settings.device == "auto" else settings.device.replace("cuda", "gpu"),
-        devices=here,
-        num_nodes=processes // here,
-        strategy="ddp" if processes > 1 else "auto",
-        precision=settings.precision,  # type: ignore[arg-type]  # Fabric refuses what it does not know
-    )
-    fabric.launch()
+    fabric = _fabric(settings)
     torch.manual_seed(settings.seed)
     model = build(**settings.widths)
     if settings.start:
@@ -60,7 +51,7 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
     refuse_unused(objective, settings)
     players = objective.players()
     wrapped = [fabric.setup(player.module, player.optimizer) for player in players]
-    base_rates = [[group["lr"] for group in optimizer.param_groups] for _, optimizer in wrapped]
+    rates = [[group["lr"] for group in optimizer.param_groups] for _, optimizer in wrapped]
 
     logbook = Logbook(settings, objective)
     resumed = logbook.resume(fabric, wrapped)
@@ -79,16 +70,8 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
         if progress >= 1:
             break
         x = fabric.to_device(x).contiguous(memory_format=torch.channels_last)
-        notes = []
-        for player, (module, optimizer), rates in zip(players, wrapped, base_rates, strict=True):
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * schedule(progress, logbook.step)
-            loss, note = player.loss(module, x)
-            fabric.backward(loss)
-            fabric.clip_gradients(module, optimizer, max_norm=1.0)
-            optimizer.step()
-            optimizer.zero_grad()
-            notes.append(f"loss {loss.item():.3f} {note}")
+        factor = schedule(progress, logbook.step)
+        notes = [_turn(fabric, *turn, x, factor) for turn in zip(players, wrapped, rates, strict=True)]
         logbook.step += 1
         bar.update(progress - bar.n)
         bar.set_postfix_str(f"step {logbook.step} " + ", ".join(notes), refresh=False)
@@ -101,6 +84,37 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
     logbook.save(fabric, wrapped)
     bar.close()
     return logbook.weights_path
+
+
+def _fabric(settings: Settings) -> Any:
+    """Devices and processes, as `torchrun` has started them."""
+    from lightning_fabric import Fabric
+
+    processes, here = (int(os.environ.get(name, 1)) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    fabric = Fabric(
+        accelerator="auto" if settings.device == "auto" else settings.device.replace("cuda", "gpu"),
+        devices=here,
+        num_nodes=processes // here,
+        strategy="ddp" if processes > 1 else "auto",
+        precision=settings.precision,  # type: ignore[arg-type]  # Fabric refuses what it does not know
+    )
+    fabric.launch()
+    return fabric
+
+
+def _turn(
+    fabric: Any, player: Player, wrapped: tuple, rates: list[float], x: torch.Tensor, factor: float
+) -> str:
+    """One step of a player at a share of its learning rates; what the bar says of it."""
+    module, optimizer = wrapped
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate * factor
+    loss, note = player.loss(module, x)
+    fabric.backward(loss)
+    fabric.clip_gradients(module, optimizer, max_norm=1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+    return f"loss {loss.item():.3f} {note}"
 
 
 def schedule(progress: float, step: int) -> float:

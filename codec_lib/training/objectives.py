@@ -12,7 +12,6 @@ Sources: Balle et al., ICLR 2018; CompressAI's lambdas (Begaint et al., 2020) ar
 times those for 255^2 MSE, from which `MS_SSIM_SCALE` comes.
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -32,6 +31,7 @@ MS_SSIM_SCALE = 1250.0
 MS_SSIM_SIDE = 161  # pixels that five scales need at least
 SOME = ("goal", "quality", "distortion")  # settings that only some objectives know
 EVERY = 3  # validation takes every third picture of its folder
+VALIDATED = (2.0, 4.0, 6.0, 7.5)  # qualities that it looks at
 
 
 @dataclass
@@ -115,8 +115,6 @@ class RateDistortionObjective(Objective):
         if settings.goal == "ms-ssim":
             require_scales(settings)
         self.model, self.settings, self.distortion = model, settings, DISTORTIONS[settings.goal]
-        one = settings.quality
-        self.qualities = (2.0, 4.0, 6.0, 7.5) if one is None else (one,)  # of a validation
 
     def players(self) -> list[Player]:
         return [Player(self.model, muon(self.model, self.settings), self.loss)]
@@ -126,33 +124,51 @@ class RateDistortionObjective(Objective):
 
     def loss(self, model: nn.Module, x: Tensor) -> tuple[Tensor, str]:
         """The loss of one batch, each picture at a quality of its own."""
-        quality = 1 + 7 * torch.rand(len(x), device=x.device)
-        if self.settings.quality is not None:
-            quality = torch.full_like(quality, self.settings.quality)
-        loss, out = rate_distortion(model, x, quality, self.distortion)
+        loss, out = rate_distortion(model, x, drawn_qualities(x, self.settings), self.distortion)
         return loss, out.summary(x)
 
-    @torch.no_grad()
     def validate(self, folder: str) -> tuple[float, dict[str, float]]:
-        """Mean over pictures and qualities of log2(R + lambda D), and mean bpp / PSNR a quality.
+        """Mean over pictures and qualities of log2(R + lambda D), and mean bpp / PSNR a quality."""
 
-        With real rounding but estimated bits.
-        """
-        self.model.eval()
-        device = next(self.model.parameters()).device
-        cost, points, pictures = 0.0, {}, list(validation_pictures(folder, device))
-        for quality in self.qualities:
-            weight, bpp, psnr = float(rate_weight(quality)), 0.0, 0.0
-            for x in pictures:
-                out = self.model(x, torch.tensor([quality], dtype=torch.float32, device=device))
-                out.x_hat = out.x_hat.clamp(0, 1)
-                mse = out.mse(x).item()
-                cost += math.log2(weight * self.distortion(out, x).item() + out.bpp().item())
-                bpp += out.bpp().item() / len(pictures)
-                psnr -= 10 * math.log10(mse) / len(pictures)
-            points |= {f"bpp_{quality}": round(bpp, 4), f"psnr_{quality}": round(psnr, 3)}
-        self.train()
-        return cost / len(pictures) / len(self.qualities), points
+        def cost(out: Output, x: Tensor, quality: float) -> Tensor:
+            return (rate_weight(quality) * self.distortion(out, x) + out.bpp()).log2()
+
+        return validated(self.model, folder, self.settings, cost)
+
+
+def drawn_qualities(x: Tensor, settings: Settings) -> Tensor:
+    """A quality for each picture of a batch, evenly from [1, 8], or the one that is trained: (B,)."""
+    if settings.quality is not None:
+        return torch.full((len(x),), settings.quality, device=x.device)
+    return 1 + 7 * torch.rand(len(x), device=x.device)
+
+
+@torch.no_grad()
+def validated(
+    model: nn.Module, folder: str, settings: Settings, cost: Callable[[Output, Tensor, float], Tensor]
+) -> tuple[float, dict[str, float]]:
+    """The mean cost of a model over the pictures of a folder, and its rates and PSNRs.
+
+    With real rounding but estimated bits. `cost` says what outputs cost, (B,), for pictures (B, 3, H, W) at
+    a quality.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    total, points, pictures = 0.0, {}, list(validation_pictures(folder, device))
+    qualities = VALIDATED if settings.quality is None else (settings.quality,)
+    for quality in qualities:
+        costs, bpps, mses = [], [], []
+        for x in pictures:
+            out = model(x, torch.tensor([quality], dtype=torch.float32, device=device))
+            out.x_hat = out.x_hat.clamp(0, 1)
+            costs.append(cost(out, x, quality))
+            bpps.append(out.bpp())
+            mses.append(out.mse(x))
+        total += torch.cat(costs).mean().item() / len(qualities)
+        points[f"bpp_{quality}"] = round(torch.cat(bpps).mean().item(), 4)
+        points[f"psnr_{quality}"] = round(-10 * torch.cat(mses).log10().mean().item(), 3)
+    model.train()
+    return total, points
 
 
 def rate_distortion(

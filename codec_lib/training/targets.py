@@ -14,10 +14,9 @@ Sources: the hinges of Li et al. and of Mentzer et al., both CVPR 2018.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor, nn
 
-from codec_lib.training.objectives import Objective, Output, Player, validation_pictures
+from codec_lib.training.objectives import Objective, Output, Player, drawn_qualities, validated
 from codec_lib.training.optimizers import muon
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 BETA = 5.0  # doubling a rate lowers log MSE by 2 at most
 BPP = 0.12, 1.5  # of the lowest and the highest quality
-VALIDATED = (2.0, 4.0, 6.0, 7.5)  # qualities of a validation
 LEAST_BPP = 1e-3  # that counts in it
 
 
@@ -71,32 +69,9 @@ class TargetObjective(Objective):
 
     def validate(self, folder: str) -> tuple[float, dict[str, float]]:
         """Mean over pictures and qualities of log MSE + log bpp, and mean bpp / PSNR a quality."""
-        return validated(self.model, folder, self.settings)
+        return validated(self.model, folder, self.settings, error_and_rate)
 
 
-def drawn_qualities(x: Tensor, settings: "Settings") -> Tensor:
-    """A quality for each picture of a batch, evenly from [1, 8], or the one that is trained: (B,)."""
-    if settings.quality is not None:
-        return torch.full((len(x),), settings.quality, device=x.device)
-    return 1 + 7 * torch.rand(len(x), device=x.device)
-
-
-@torch.no_grad()
-def validated(model: nn.Module, folder: str, settings: "Settings") -> tuple[float, dict[str, float]]:
-    """The cost of a model over the pictures of a folder, and its rates and PSNRs."""
-    model.eval()
-    device = next(model.parameters()).device
-    cost, points, pictures = 0.0, {}, list(validation_pictures(folder, device))
-    qualities = VALIDATED if settings.quality is None else (settings.quality,)
-    for quality in qualities:
-        outs = [model(x, torch.tensor([quality], device=device)) for x in pictures]
-        bpp = torch.stack([out.bpp()[0] for out in outs])
-        errors = [
-            (out.x_hat.clamp(0, 1) - x).square().mean() for out, x in zip(outs, pictures, strict=True)
-        ]
-        mse = torch.stack(errors)
-        cost += (bpp.clamp(min=LEAST_BPP).log() + mse.log()).mean().item() / len(qualities)
-        points[f"bpp_{quality}"] = round(bpp.mean().item(), 4)
-        points[f"psnr_{quality}"] = round(-10 * mse.log10().mean().item(), 3)
-    model.train()
-    return cost, points
+def error_and_rate(out: Output, x: Tensor, quality: float) -> Tensor:
+    """What a validation adds up of each picture, (B,): log MSE + log bpp."""
+    return out.mse(x).log() + out.bpp().clamp(min=LEAST_BPP).log()

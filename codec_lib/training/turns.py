@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from codec_lib.training.objectives import Objective, Player
+from codec_lib.training.objectives import Objective, Player, drawn_qualities, validated
 from codec_lib.training.optimizers import muon
-from codec_lib.training.targets import drawn_qualities, validated
+from codec_lib.training.targets import error_and_rate
 
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
@@ -60,7 +60,7 @@ class TurnsObjective(Objective):
 
     def validate(self, folder: str) -> tuple[float, dict[str, float]]:
         """As `TargetObjective` does."""
-        return validated(self.model, folder, self.settings)
+        return validated(self.model, folder, self.settings, error_and_rate)
 
 
 def with_grey(x: Tensor) -> Tensor:

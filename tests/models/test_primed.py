@@ -7,7 +7,7 @@ import torch
 import codec_lib as cl
 from codec_lib import weights
 from codec_lib.models.base import pad, samples
-from codec_lib.models.iterative import STRIDE, Progress, tile_errors
+from codec_lib.models.iterative import STRIDE, Unfolding, tile_errors
 from codec_lib.models.primed import Primed
 from codec_lib.training import iterations
 from codec_lib.training.settings import Settings
@@ -48,9 +48,9 @@ def test_both_networks_run_k_times_more_before_they_count(diffusion, runs):
         count = lambda *_, part=part: counted.__setitem__(part, counted[part] + 1)  # noqa: E731
         getattr(model, part).register_forward_hook(count)
     x, totals = pad(samples(picture()), STRIDE), []
-    progress = Progress(model, x)
+    unfolding = Unfolding(model, x)
     for _ in runs:
-        progress.add(progress.send(x))
+        unfolding.add(unfolding.send(x))
         totals.append(dict(counted))
     sums = np.cumsum(runs).tolist()
     assert totals == [{"encoder": n, "decoder": n} for n in sums]

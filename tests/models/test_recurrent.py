@@ -8,7 +8,7 @@ import codec_lib as cl
 from codec_lib import data, weights
 from codec_lib.layers.recurrent import CELLS
 from codec_lib.models.base import pad, samples
-from codec_lib.models.iterative import SCHEMES, STRIDE, Progress
+from codec_lib.models.iterative import SCHEMES, STRIDE, Unfolding
 from codec_lib.models.recurrent import MISSING, Recurrent
 from codec_lib.training import iterations
 from codec_lib.training.settings import Settings
@@ -100,9 +100,9 @@ def test_a_one_shot_decoder_forgets_x_hat_and_an_additive_one_adds_to_it():
     for scheme, kept in ((0, True), (1, False)):
         model = Recurrent(N=4, M=32, K=8, scheme=scheme).eval()
         with torch.no_grad():
-            progress = Progress(model, x)
-            progress.x_hat += 0.25
-            added = progress.add(bits) - Progress(model, x).add(bits)
+            unfolding = Unfolding(model, x)
+            unfolding.x_hat += 0.25
+            added = unfolding.add(bits) - Unfolding(model, x).add(bits)
         torch.testing.assert_close(added, torch.full_like(x, 0.25 * kept))
 
 
@@ -151,10 +151,10 @@ def test_the_start_measures_by_how_much_to_enlarge_what_is_missing():
     x = samples(data_levels())
     model = Recurrent().eval()
     model.start(x)
-    progress = Progress(model, x)
+    unfolding = Unfolding(model, x)
     for _ in range(15):
-        progress.add(progress.send(x))
-        assert progress.missing(x).square().mean().sqrt().item() == pytest.approx(MISSING, rel=1e-3)
+        unfolding.add(unfolding.send(x))
+        assert unfolding.missing(x).square().mean().sqrt().item() == pytest.approx(MISSING, rel=1e-3)
 
 
 def data_levels():
