@@ -5,7 +5,9 @@
 
 Each row is of real sections, of the middles of a few photographs that are no part of any training. `cost`
 is what a fit minimizes, bits + weight x squared error, as a difference from "random start", in percent, the
-mean of the pictures. Rows that the file has are not measured again.
+mean of the pictures. Rows that the file has are not measured again. The stored ones were measured when
+parameters were still rounded in five large groups and not tried after that; `network_bytes` was about 8 %
+more.
 """
 
 from pathlib import Path
@@ -22,7 +24,6 @@ SIDE, EVERY = 256, 8  # pixels of a square, pictures
 REFERENCE = "random start"
 
 CONTEXT, SYNTHESIS, FIT = (f"codec_lib.fitting.{name}" for name in ("context", "synthesis", "fit"))
-CODEC = "codec_lib.models.fitted"
 NEAR = [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0)]
 NEXT = [(-3, 0), (0, -3), (-1, -2), (-2, 1), (-2, -1), (-1, 2)]
 FAR = [(-2, -2), (-3, -1), (-1, -3), (0, -4)]
@@ -47,13 +48,11 @@ VARIANTS: dict[str, list[Change]] = {
     "shipped start": [],
     REFERENCE: [],
     "8 neighbours": seen(NEAR, [COARSE[0], COARSE[3]]),
-    "24 neighbours, 16 wide": [(FIT, "FAR_FROM", 0)],
-    "24 neighbours, 24 wide": seen(NEAR + NEXT + FAR, COARSE + COARSER),
+    "24 neighbours": seen(NEAR + NEXT + FAR, COARSE + COARSER),
     "16 neighbours, none in coarser grids": seen(NEAR + NEXT + FAR, []),
     "16 hidden values": [(SYNTHESIS, "HIDDEN", 16)],
     "64 hidden values": [(SYNTHESIS, "HIDDEN", 64)],
     "no descent": [(FIT, "DESCENTS", 0)],
-    "parameters only rounded": [(CODEC, "TRIALS_FROM", 1 << 30)],
     "Adam instead of SOAP": [(FIT, "matrices", list)],  # no matrix that SOAP would turn
 }
 
