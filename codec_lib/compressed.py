@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 from codec_lib import files
 from codec_lib.decoding import decode
 from codec_lib.header import parse
+from codec_lib.picture.arrays import to_eight_bits
 
 HEAD = 1 << 17  # bytes: more than the longest header
 
@@ -77,8 +78,7 @@ def size_of(path: Path) -> tuple[int, int]:
 
 def colour(samples: np.ndarray) -> Tensor:
     """Decoded samples, (H, W) or (H, W, C) of 8 or 16 bits, as uint8 (3, H, W)."""
-    if samples.dtype != np.uint8:
-        samples = ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    samples = to_eight_bits(samples)
     planes = samples.reshape(*samples.shape[:2], -1)
     planes = planes[..., :3] if planes.shape[2] > 2 else np.repeat(planes[..., :1], 3, axis=2)
     return torch.from_numpy(np.ascontiguousarray(planes.transpose(2, 0, 1)))

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from codec_lib.density.freeze import channel_tables
+from codec_lib.density.shapes import normal_cdf
 from codec_lib.entropy.pmf import Tables
 from codec_lib.layers.lower_bound import lower_bound
 
@@ -37,7 +38,7 @@ class GaussianScaleMixture(nn.Module):
         weights = self.logits.softmax(1)
         for weight, sigma in zip(weights.unbind(1), self.log_sigma.exp().unbind(1), strict=True):
             sigma = sigma[:, None, None]
-            mass = _phi((half - distance) / sigma) - _phi((-half - distance) / sigma)
+            mass = normal_cdf((half - distance) / sigma) - normal_cdf((-half - distance) / sigma)
             total = total + weight[:, None, None] * mass
         return lower_bound(total, LIKELIHOOD_MIN)
 
@@ -53,10 +54,6 @@ class GaussianScaleMixture(nn.Module):
 
         def cumulative(y: Tensor) -> Tensor:  # (n, channels) -> (2, n, channels)
             t = y[..., None] / sigma
-            return torch.stack([(weights * _phi(side * t)).sum(-1) for side in (1, -1)])
+            return torch.stack([(weights * normal_cdf(side * t)).sum(-1) for side in (1, -1)])
 
         return channel_tables(cumulative, steps.double().cpu())
-
-
-def _phi(t: Tensor) -> Tensor:
-    return 0.5 * torch.special.erfc(-t * 2**-0.5)

@@ -39,7 +39,9 @@ class GaussianMixture(Shape):
 
     def bin(self, distance: Tensor, sigma: Tensor) -> Tensor:
         widths = ((weight, width * sigma) for weight, width in self.parts)
-        masses = (w * (_phi((0.5 - distance) / s) - _phi((-0.5 - distance) / s)) for w, s in widths)
+        masses = (
+            w * (normal_cdf((0.5 - distance) / s) - normal_cdf((-0.5 - distance) / s)) for w, s in widths
+        )
         return reduce(torch.add, masses)
 
     def reach(self, tail: float) -> float:
@@ -70,5 +72,6 @@ HEAVY_TAILED = GaussianMixture(((0.72, 0.70), (0.28, 1.31)))  # fitted to the fl
 LAPLACE = Laplace()
 
 
-def _phi(t: Tensor) -> Tensor:
+def normal_cdf(t: Tensor) -> Tensor:
+    """Of the normal density with mean 0 and scale 1, same shape."""
     return 0.5 * torch.special.erfc(-t * 2**-0.5)

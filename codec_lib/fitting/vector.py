@@ -16,6 +16,8 @@ import numpy as np
 from numba import njit
 from numpy import float32, int32
 
+from codec_lib.entropy.compiled import compiled
+
 inline = njit(error_model="numpy", fastmath=True)
 
 BLOCK = 64  # columns that go through all layers at once
@@ -26,11 +28,7 @@ MANTISSA, ONE = int32(0x007FFFFF), int32(0x3F800000)
 
 def fast(function: Callable) -> Callable:
     """Compile a loop over float32 arrays, without the interpreter's lock."""
-    options = {"nogil": True, "error_model": "numpy", "fastmath": True, "boundscheck": False}
-    try:
-        return njit(cache=True, **options)(function)
-    except RuntimeError:  # no place to keep machine code: see `codec_lib.entropy.compiled`
-        return njit(**options)(function)
+    return compiled(function, fastmath=True, boundscheck=False)
 
 
 @inline

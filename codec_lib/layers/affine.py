@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+UNIT = 4.0  # what networks see of pictures is (x - 1/2) UNIT
+
 
 class Affine(nn.Module):
     """x * scale + shift, in float32."""

@@ -7,12 +7,11 @@ a latent, not in how they make it, have these transforms, which makes them easy 
 import torch
 from torch import nn
 
-from codec_lib.layers.affine import Affine
+from codec_lib.layers.affine import UNIT, Affine
 from codec_lib.layers.convolution import weight_and_bias
 from codec_lib.layers.dct import BLOCK, block_transform
 from codec_lib.layers.residual import PartialResidualBlock
 
-UNIT = 4.0  # what networks see is (x - 1/2) UNIT
 BLOCKS = 4
 ROWS = 512  # of a picture that are transformed at once: a band needs 40 more on either side
 

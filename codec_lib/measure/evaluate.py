@@ -104,13 +104,14 @@ def _measure(original: Image.Image, encode: Callable[[Any], bytes], decode: Deco
     middle = time.perf_counter()
     decoded = decode(data)
     end = time.perf_counter()
-    is_large = min(original.size) >= metrics.SMALLEST
-    ssimulacra2 = metrics.ssimulacra2(original, decoded) if is_large else None
+    side = min(original.size)
+    ms_ssim = metrics.ms_ssim(original, decoded) if side >= metrics.MS_SSIM_SIDE else None
+    ssimulacra2 = metrics.ssimulacra2(original, decoded) if side >= metrics.SMALLEST else None
     return {
         "bytes": len(data),
         "bpp": 8 * len(data) / (original.width * original.height),
         "psnr": metrics.psnr(original, decoded),
-        "ms_ssim": metrics.ms_ssim(original, decoded) if min(original.size) > 160 else None,
+        "ms_ssim": ms_ssim,
         "ssimulacra2": ssimulacra2,
         "encode_s": middle - start,
         "decode_s": end - middle,

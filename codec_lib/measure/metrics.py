@@ -16,6 +16,7 @@ from PIL import Image
 Picture = np.ndarray | Image.Image
 Point = tuple[float, float]  # bits per pixel, quality in dB
 SMALLEST = 8  # pixels of a side that SSIMULACRA2 looks at
+MS_SSIM_SIDE = 161  # pixels that five scales need at least
 
 
 def psnr(a: Picture, b: Picture) -> float:
@@ -37,13 +38,13 @@ def psnr(a: Picture, b: Picture) -> float:
 def ms_ssim(a: Picture, b: Picture) -> float:
     """Multi-scale structural similarity in [0, 1] of two RGB or grey pictures (Wang et al., 2003).
 
-    Five scales of an 11-pixel window need sides above 160 pixels: ValueError for smaller ones.
+    Five scales of an 11-pixel window need sides of `MS_SSIM_SIDE` pixels: ValueError for smaller ones.
     """
     from pytorch_msssim import ms_ssim as compute
 
     x, y = (torch.from_numpy(np.atleast_3d(_samples(p)).copy()) for p in (a, b))
-    if min(x.shape[:2]) <= 160:
-        raise ValueError(f"picture: {x.shape[1]} x {x.shape[0]}; MS-SSIM needs sides above 160")
+    if min(x.shape[:2]) < MS_SSIM_SIDE:
+        raise ValueError(f"picture: {x.shape[1]} x {x.shape[0]}; MS-SSIM needs {MS_SSIM_SIDE}")
     x, y = (t.permute(2, 0, 1)[None].float() for t in (x, y))
     return compute(x, y, data_range=255).item()
 

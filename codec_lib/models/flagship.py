@@ -22,7 +22,7 @@ from torch import nn
 from codec_lib.density import gaussian
 from codec_lib.density.shapes import HEAVY_TAILED
 from codec_lib.exact.order import CHECKERBOARD
-from codec_lib.layers.affine import Affine
+from codec_lib.layers.affine import UNIT, Affine
 from codec_lib.layers.convolution import weight_and_bias
 from codec_lib.layers.dct import BLOCK, block_transform, pair_transform
 from codec_lib.layers.residual import PartialResidualBlock
@@ -32,7 +32,6 @@ from codec_lib.quantize import RateDistortionQuantizer
 
 OUTER_BLOCKS, INNER_BLOCKS = 3, 2  # at 1/8 and at 1/16 of the size
 WIDE = 192  # channels at 1/16 that blocks and contexts see, the lowest frequencies at the start
-UNIT = 4.0  # what networks see is (x - 1/2) UNIT
 DISTORTION_WEIGHT = 30.0  # bits that a squared step of a latent is worth to the encoder
 INITIAL_GAIN = 1.25  # of quality 4
 

@@ -212,7 +212,7 @@ def _samples(source: Source, exact: bool) -> tuple[np.ndarray, dict, tuple[str, 
         raise ValueError(f"image: {refused[0]}; exact coding takes {colour.ALLOWED}")
     opening.check_size(samples.shape[1], samples.shape[0])
     if samples.dtype == np.uint16 and not exact:
-        samples = ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        samples = arrays.to_eight_bits(samples)
         lost = lost or "16 bits a sample"
     return samples, info, ((f"{lost} became 8",) if lost else ()) + notes
 

@@ -26,6 +26,13 @@ def from_array(array: np.ndarray) -> np.ndarray:
     return np.asarray(array, np.dtype(array.dtype.name)).reshape(*array.shape[:2], channels)
 
 
+def to_eight_bits(samples: np.ndarray) -> np.ndarray:
+    """uint8 of samples of the same shape, uint8 or uint16: x / 257, rounded."""
+    if samples.dtype == np.uint8:
+        return samples
+    return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
 def from_tensor(x: Tensor) -> np.ndarray:
     """The same of a tensor (H, W), (C, H, W) or (1, C, H, W), on any device.
 

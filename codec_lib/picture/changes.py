@@ -10,8 +10,8 @@ import re
 from PIL import Image
 
 from codec_lib.picture import colour_info, png, tiff
+from codec_lib.picture.colour_info import CODESTREAM
 
-CODESTREAM = b"\xff\x4f\xff\x51"  # of JPEG 2000: SOC, then SIZ
 YCC = 18  # the colour space of a JPEG 2000 that Pillow turns into RGB
 SPACES, SPACES_OF = (16, 17), {"CMYK": (12,), "1": (0, 15)}  # sRGB and grey; those with a mode of their own
 FLOATS, SIGNED = ("BC6H", "BC6HS"), ("BC5S",)  # pixel formats of DDS

@@ -13,6 +13,7 @@ from codec_lib.picture import png, tiff
 
 SRGB_PLACES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # x, y of white, red, green, blue
 WHITE_POINT, PRIMARIES = 318, 319  # tags of a TIFF
+CODESTREAM = b"\xff\x4f\xff\x51"  # of a JPEG 2000: SOC, then SIZ
 ENUMERATED, PROFILES = 1, (2, 3)  # what a colr box of a JPEG 2000 holds
 SRGB_POINTS = ((1, 2), (2, 13))  # primaries and transfer of nclx that are those of sRGB, or unspecified
 
@@ -39,7 +40,7 @@ def stated(image: Image.Image, data: bytes) -> dict[str, Any]:
 
 def jpeg2000_colour(data: bytes) -> tuple[int, bytes]:
     """Kind and payload of the first colr box before the codestream of a JPEG 2000; 0 for none."""
-    head = data[: data.find(b"\xff\x4f\xff\x51") + 1]
+    head = data[: data.find(CODESTREAM) + 1]
     if not (box := re.search(rb"(.{4})colr([\1\2\3])..", head, re.DOTALL)):
         return 0, b""
     return box[2][0], head[box.end() : box.start() + int.from_bytes(box[1], "big")]

@@ -9,7 +9,7 @@ import numpy as np
 from codec_lib.picture import png
 
 WRITERS = {"PNG": "imagecodecs", "TIFF": "tifffile"}
-XMP_TAG, BYTES = 700, 1  # of a TIFF
+XMP_TAG, BYTES = 700, 1  # of a TIFF file: its number, and the type of its values
 
 
 def write(samples: np.ndarray, format: str, ending: str, info: dict[str, bytes]) -> tuple[bytes, set[str]]:

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from codec_lib.picture import deep_files
+from codec_lib.picture.deep_files import XMP_TAG
 from codec_lib.picture.exif import HEAD
 from codec_lib.picture.limits import own_limits
 
@@ -37,7 +38,6 @@ CLOSEST = {  # what comes closest to the samples, of formats that can also be lo
 }
 ALLOWED = "allowed is uint8 or uint16 (H, W[, 2 to 4])"
 METADATA = {"icc_profile": "colour profile", "exif": "EXIF data", "xmp": "XMP data"}
-XMP_TAG = 700  # of a TIFF file
 
 
 def check_ending(ending: str) -> None:

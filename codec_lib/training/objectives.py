@@ -22,13 +22,13 @@ from torch.optim import Optimizer
 
 from codec_lib import data, picture
 from codec_lib.layers.gain import rate_weight
+from codec_lib.measure.metrics import MS_SSIM_SIDE
 from codec_lib.training.optimizers import muon
 from codec_lib.training.settings import Settings
 
 RATE_EXPONENT = 0.55
 LAMBDA_REFERENCE = 0.013
 MS_SSIM_SCALE = 1250.0
-MS_SSIM_SIDE = 161  # pixels that five scales need at least
 SOME = ("goal", "quality", "distortion")  # settings that only some objectives know
 EVERY = 3  # validation takes every third picture of its folder
 VALIDATED = (2.0, 4.0, 6.0, 7.5)  # qualities that it looks at
