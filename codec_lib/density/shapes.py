@@ -39,9 +39,8 @@ class GaussianMixture(Shape):
 
     def bin(self, distance: Tensor, sigma: Tensor) -> Tensor:
         widths = ((weight, width * sigma) for weight, width in self.parts)
-        masses = (
-            w * (normal_cdf((0.5 - distance) / s) - normal_cdf((-0.5 - distance) / s)) for w, s in widths
-        )
+        upper, lower = 0.5 - distance, -0.5 - distance
+        masses = (w * (normal_cdf(upper / s) - normal_cdf(lower / s)) for w, s in widths)
         return reduce(torch.add, masses)
 
     def reach(self, tail: float) -> float:

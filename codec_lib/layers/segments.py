@@ -21,7 +21,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from codec_lib.layers.block_transform import UNIT
+from codec_lib.layers.affine import UNIT
 from codec_lib.layers.convolution import weight_and_bias
 from codec_lib.layers.dct import BLOCK, block_transform
 from codec_lib.layers.residual import PartialResidualBlock
