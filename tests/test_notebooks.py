@@ -75,6 +75,9 @@ BREAKS = {
     "has a placeholder": lambda n: n["cells"][0].update(source="# Title " + "word " * 1100 + "TODO"),
     "a solution without a cell": lambda n: add_solution(n, None),
     "asserts nothing": lambda n: add_solution(n, "print(1)"),
+    "throws away viz.table, line 2": lambda n: code(n, 4).update(
+        source="for row in rows:\n    viz.table([row])\nviz.table(rows)"
+    ),
     "nothing computes 48.7": lambda n: n["cells"][0].update(source="# Title 48.7 " + "word " * 1100),
     "9 code cells": lambda n: n.update(cells=n["cells"][:11]),
     "25 code cells": lambda n: n["cells"].extend(copy.deepcopy(n["cells"][2:3]) * 14),

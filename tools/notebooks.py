@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from tools import prose_numbers, setup_cell
+from tools import prose_numbers, setup_cell, shown_values
 from tools.setup_cell import ROOT
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -146,6 +146,13 @@ def solutions_are_run(notebook: dict) -> Complaints:
             yield f"cell {index + 1} does an exercise and asserts nothing"
 
 
+def what_is_shown_is_seen(notebook: dict) -> Complaints:
+    """A table or a picture is the last value of its cell: another one would appear nowhere."""
+    for number, cell in enumerate(code_cells(notebook)[1:], start=2):
+        for call in shown_values.thrown_away(text(cell["source"])):
+            yield f"code cell {number} throws away {call}"
+
+
 def right_size(notebook: dict) -> Complaints:
     """A chapter has 10 to 24 code cells that one reads, and 1,000 to 3,000 words of prose."""
     count = len(lesson_cells(notebook))
@@ -222,6 +229,7 @@ RULES: tuple[Callable[[dict], Complaints], ...] = (
     lines_are_narrow,
     nothing_is_left_open,
     solutions_are_run,
+    what_is_shown_is_seen,
     right_size,
     runs_anywhere,
     numbers_have_a_source,
