@@ -32,7 +32,7 @@ def is_suspicious(levels: Tensor) -> bool:
 
 def psnr(levels: Tensor, decoded: Tensor) -> float:
     """PSNR in dB of a decoded picture against what was coded, both uint8 (1, 3, H, W); inf if equal."""
-    error = (decoded.double() - levels.double()).square().mean().item()
+    error = (decoded.float() - levels.float()).square().mean().item()
     return math.inf if error == 0 else 10 * math.log10(255**2 / error)
 
 

@@ -31,7 +31,7 @@ from codec_lib.entropy import rans
 from codec_lib.entropy.adaptive import Adaptive
 from codec_lib.entropy.mixture import Fixed
 from codec_lib.models.fitted import Fitted
-from codec_lib.picture import planes
+from codec_lib.picture import planes, png
 from tools.damaged_bytes import BYTES
 
 VALUES = {"quality": (2.0, 6.5), "tau": (0, 2), "iterations": (2, 5)}  # of each setting
@@ -168,22 +168,22 @@ def resealed_alpha_chunk(original: Original, random: Generator, other: Original)
     """
     head, sections = parts_of(original.data)
     width, height = original.image.size
-    png = sections.get("alpha") or planes.pack("alpha", np.zeros((height, width), np.uint8))
-    parts = list(_chunks(png))
+    packed = sections.get("alpha") or planes.pack("alpha", np.zeros((height, width), np.uint8))
+    parts = list(_chunks(packed))
     k = random.integers(len(parts))
     mutate = BYTES[random.integers(len(BYTES))]
     parts[k] = parts[k][:4] + mutate(parts[k][4:], random, other.data)
     sealed = (struct.pack(">I", len(p) - 4) + p + struct.pack(">I", zlib.crc32(p)) for p in parts)
-    sections["alpha"] = planes.PNG_SIGNATURE + b"".join(sealed)
+    sections["alpha"] = png.SIGNATURE + b"".join(sealed)
     return container.write(replace(head, mode=head.mode.rstrip("A") + "A"), sections)
 
 
-def _chunks(png: bytes) -> Iterator[bytes]:
+def _chunks(packed: bytes) -> Iterator[bytes]:
     """Kind and bytes of every chunk, without length and checksum."""
-    position = len(planes.PNG_SIGNATURE)
-    while position < len(png):
-        end = position + 8 + int.from_bytes(png[position : position + 4], "big")
-        yield png[position + 4 : end]
+    position = len(png.SIGNATURE)
+    while position < len(packed):
+        end = position + 8 + int.from_bytes(packed[position : position + 4], "big")
+        yield packed[position + 4 : end]
         position = end + 4
 
 
