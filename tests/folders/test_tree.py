@@ -1,9 +1,7 @@
 """Whole folders: all is done, nothing twice, nothing half, and nothing wrong goes unnoticed."""
 
-import errno
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,52 +12,12 @@ import pytest
 
 import codec_lib as cl
 from codec_lib import data, picture
-from codec_lib.errors import PictureWarning
 from codec_lib.folders import manifest, pool, tree
 from codec_lib.folders.places import Folder, at, sha256
-from codec_lib.folders.work import Job, do
+from codec_lib.folders.work import Job
+from tests.folders.runs import GOOD, encode, one_by_one, quiet
 
-GOOD = ("a.png", "a.jpg", "deep/er/b.png", "grey.png", "very nice \u00e9.png")
 ENCODE_ALL = [sys.executable, "-m", "codec_lib", "encode-all"]
-
-
-def quiet(row, left):
-    pass
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A folder with a source and with what became of it: each test gets a copy."""
-    top = tmp_path_factory.mktemp("made")
-    folder = top / "source"
-    photo = data.sample("astronaut")
-    for k, name in enumerate(GOOD):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        crop = photo.crop((100 + 9 * k, 0, 180 + 9 * k, 64))
-        (crop.convert("L") if name == "grey.png" else crop).save(path)
-    (folder / "notes.txt").write_text("no picture")
-    encode(folder, top / "target")
-    return top
-
-
-@pytest.fixture
-def source(made, tmp_path):
-    return shutil.copytree(made / "source", tmp_path / "source")
-
-
-@pytest.fixture
-def target(made, tmp_path):
-    return shutil.copytree(made / "target", tmp_path / "target")
-
-
-def one_by_one(jobs):
-    """Does them in this process: for few."""
-    return map(do, jobs)
-
-
-def encode(source, target, **options):
-    return {row["path"]: row for row in tree.encode_all(source, target, pool.run, quiet, **options)}
 
 
 def test_files_are_those_of_single_calls_and_go_back(source, target, tmp_path):
@@ -208,100 +166,6 @@ def test_a_process_that_dies_costs_one_picture():
     assert [row["path"] for row in rows if "error" in row] == ["3"]
 
 
-def test_no_two_pictures_get_one_file():
-    paths = ["a.png", "a.jpg", "a.png.jpg", "b.png", "c/b.png", "d.png.webp"]
-    outputs = tree._outputs(paths)
-    assert outputs["b.png"] == "b.clc"
-    assert outputs["d.png.webp"] == "d.png.clc"
-    assert len(set(outputs.values())) == len(paths)
-
-
-def test_every_kind_of_picture_is_taken_and_the_others_are_counted(tmp_path):
-    source = tmp_path / "source"
-    source.mkdir()
-    photo = data.sample("astronaut").crop((0, 0, 16, 16))
-    pictures = {
-        f"{kind}.{kind}" for kind in ("gif", "pgm", "jp2", "jfif", "pbm", "pnm", "tga", "qoi", "jpe")
-    }
-    for name in pictures | {"LARGE.PNG"}:
-        photo.convert("1" if name == "pbm.pbm" else "RGB").save(source / name)
-    for name in ("a.txt", "b.txt", "c.clc", "d.pdf", "e.eps", ".hidden"):
-        (source / name).write_bytes(b"no picture")
-    with pytest.warns(PictureWarning) as told:
-        rows = tree.encode_all(source, tmp_path / "out", one_by_one, quiet, model="factorized")
-    assert {row["path"] for row in rows if "error" not in row} == pictures | {"LARGE.PNG"}
-    assert str(told[-1].message) == (
-        "files of other kinds, left out: 6 (2 .txt, 1 without ending, 1 .clc, 1 .pdf, 1 .eps)"
-    )
-
-
-def test_folders_that_may_not_be_read_are_lines(source, target, monkeypatch):
-    scan = os.scandir
-
-    def closed(path):
-        if str(path).endswith("er"):
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return scan(path)
-
-    monkeypatch.setattr(os, "scandir", closed)
-    rows = tree.encode_all(source, target, one_by_one, quiet)
-    wrong = {row["path"]: row["error"] for row in rows if "error" in row}
-    assert wrong == {"deep/er": "listing: Permission denied"}
-    assert manifest.read(at(target))["deep/er"]["error"] == wrong["deep/er"]
-    (source / "linked").symlink_to(source / "deep")
-    assert "linked/er" not in {row["path"] for row in tree.encode_all(source, target, one_by_one, quiet)}
-
-
-def test_a_file_that_is_of_no_picture_any_more_stays_and_is_told_of(source, target, tmp_path):
-    told = r"\.clc files of no picture in manifest.jsonl: 1, the first is grey\.clc"
-    shutil.copy(source / "a.jpg", source / "grey.jpg")
-    before = (target / "grey.clc").read_bytes()
-    with pytest.warns(PictureWarning, match=told):
-        rows = tree.encode_all(source, target, one_by_one, quiet)
-    assert {row["output"] for row in rows} >= {"grey.png.clc", "grey.jpg.clc"}
-    assert (target / "grey.clc").read_bytes() == before
-    with pytest.warns(PictureWarning, match=told):
-        assert len(tree.verify_all(target, one_by_one, quiet)) == len(GOOD) + 1
-    with pytest.warns(PictureWarning, match=told):
-        tree.decode_all(target, tmp_path / "back", one_by_one, quiet)
-
-
-def test_names_that_are_no_text_and_folders_with_endings_are_no_trouble(tmp_path):
-    source, target = tmp_path / "source", tmp_path / "target"
-    source.mkdir()
-    name = os.fsdecode(b"\xff\n.png")
-    data.sample("astronaut").crop((0, 0, 16, 16)).save(source / name, format="PNG")
-    (source / "folder.png").mkdir()
-    (source / "dead.png").symlink_to(source / "nowhere")
-    assert set(encode(source, target)) == {name}
-    assert "skipped" in encode(source, target)[name]
-    assert not any("error" in row for row in tree.verify_all(target, pool.run, quiet))
-
-
-@pytest.mark.parametrize("name", ["../x.clc", "a/../../x.clc", "/x.clc"])
-def test_names_from_elsewhere_do_not_lead_out_of_a_folder(name, tmp_path):
-    folder = Folder(str(tmp_path / "inner"))
-    for act in (folder.read, folder.path, lambda name: folder.write(name, b"")):
-        with pytest.raises(ValueError, match="leads out of the folder"):
-            act(name)
-    assert not list(tmp_path.rglob("*.clc"))
-
-
-def test_folders_that_cannot_be_meant(source, tmp_path):
-    with pytest.raises(ValueError, match="is the input"):
-        encode(source, source)
-    with pytest.raises(ValueError, match="no pictures"):
-        encode(tmp_path / "source" / "deep" / "er" / "nothing", tmp_path / "x")
-    with pytest.raises(ValueError, match="lists no files"):
-        tree.verify_all(tmp_path, pool.run, quiet)
-
-
-def test_a_target_inside_of_the_source_is_not_read(source, target):
-    shutil.copytree(source.parent / "target", source / "out")
-    shutil.copy(source / "a.png", source / "out" / "x.png")
-    assert set(encode(source, source / "out")) == set(GOOD)
-
-
 def test_a_budget_leaves_out_what_could_not_be_measured(tmp_path):
     """Its lossless file, which is the default, would be longer than the whole budget."""
     (tmp_path / "in").mkdir()
@@ -315,12 +179,6 @@ def test_a_budget_leaves_out_what_could_not_be_measured(tmp_path):
         "deep.png": True,
     }
     assert [path.name for path in (tmp_path / "out").glob("*.clc")] == ["a.clc"]
-
-
-def test_an_ending_in_capitals_is_replaced_too(source, target, tmp_path):
-    (target / "grey.clc").rename(target / "LOUD.CLC")
-    rows = tree.decode_all(target, tmp_path / "back", one_by_one, quiet)
-    assert "LOUD.png" in {row["output"] for row in rows}
 
 
 def test_another_decoder_of_the_same_name_is_another_task(target, tmp_path, monkeypatch):

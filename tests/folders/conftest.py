@@ -1,0 +1,34 @@
+"""A folder of small pictures, and what becomes of it."""
+
+import shutil
+
+import pytest
+
+from codec_lib import data
+from tests.folders.runs import GOOD, encode
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with a source and with what became of it: each test gets a copy."""
+    top = tmp_path_factory.mktemp("made")
+    folder = top / "source"
+    photo = data.sample("astronaut")
+    for k, name in enumerate(GOOD):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        crop = photo.crop((100 + 9 * k, 0, 180 + 9 * k, 64))
+        (crop.convert("L") if name == "grey.png" else crop).save(path)
+    (folder / "notes.txt").write_text("no picture")
+    encode(folder, top / "target")
+    return top
+
+
+@pytest.fixture
+def source(made, tmp_path):
+    return shutil.copytree(made / "source", tmp_path / "source")
+
+
+@pytest.fixture
+def target(made, tmp_path):
+    return shutil.copytree(made / "target", tmp_path / "target")
