@@ -6,7 +6,7 @@ from types import ModuleType
 
 import numpy as np
 
-from codec_lib.picture import png
+from codec_lib.picture import png, tiff
 
 WRITERS = {"PNG": "imagecodecs", "TIFF": "tifffile"}
 XMP_TAG, BYTES = 700, 1  # of a TIFF file: its number, and the type of its values
@@ -18,8 +18,8 @@ def write(samples: np.ndarray, format: str, ending: str, info: dict[str, bytes])
     Args:
         samples: uint16 (H, W, 2 to 4).
         format: one of `WRITERS`; `ending` is that of the file's name.
-        info: what is to go into it, by Pillow's names. A TIFF does not get EXIF, whose tags would have to
-            be spread among its own, and a PNG no XMP but in UTF-8.
+        info: what is to go into it, by Pillow's names. A TIFF does not get EXIF that cannot be read, and a
+            PNG no XMP but in UTF-8.
     Raises:
         ValueError: the package that writes it is not there, or does not give the samples back.
     """
@@ -30,7 +30,6 @@ def write(samples: np.ndarray, format: str, ending: str, info: dict[str, bytes])
         data = png.with_metadata(bytes(writer.png_encode(samples)), info)
         again = writer.png_decode(data)
     else:
-        info.pop("exif", None)
         xmp = info.get("xmp")
         file = io.BytesIO()
         writer.imwrite(
@@ -44,6 +43,11 @@ def write(samples: np.ndarray, format: str, ending: str, info: dict[str, bytes])
             extratags=[(XMP_TAG, BYTES, len(xmp), xmp, True)] if xmp else [],
         )
         data = file.getvalue()
+        if "exif" in info:
+            try:
+                data = tiff.with_exif(data, info["exif"])
+            except ValueError:
+                del info["exif"]
         again = writer.imread(io.BytesIO(data))
     if not np.array_equal(samples, again):
         raise ValueError(f"ending: {ending} does not give the samples back that were written")

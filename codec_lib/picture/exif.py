@@ -80,6 +80,24 @@ def upright_bytes(exif: bytes | Image.Exif) -> bytes:
         raise ValueError(f"exif: cannot be read ({error})") from None
 
 
+def read(data: bytes) -> Image.Exif:
+    """The tags of EXIF as a file has it; SyntaxError if it cannot be read."""
+    tags = Image.Exif()
+    tags.load(data)
+    return tags
+
+
+def about_the_picture(tags: Image.Exif) -> Image.Exif:
+    """The tags but for the orientation and those that are about a TIFF's samples."""
+    kept = Image.Exif()
+    for tag in tags.keys() - {ORIENTATION, EXIF_IFD, GPS_IFD} - SAMPLES_OF_TIFF:
+        kept[tag] = tags[tag]
+    for tag in (EXIF_IFD, GPS_IFD):
+        if inner := {key: value for key, value in tags.get_ifd(tag).items() if key != INTEROP_IFD}:
+            kept[tag] = inner
+    return kept
+
+
 def upright_xmp(xmp: bytes) -> bytes:
     """XMP without an orientation other than 1."""
     return re.sub(rb'tiff:Orientation="[02-9]"|<tiff:Orientation>[02-9]</tiff:Orientation>', b"", xmp)
@@ -102,10 +120,4 @@ def _stored(image: Image.Image, tags: Image.Exif) -> bytes | Image.Exif | None:
         return data
     if text := image.info.get(RAW_PROFILE):
         return bytes.fromhex("".join(text.split("\n")[3:]))
-    kept = Image.Exif()
-    for tag in tags.keys() - {ORIENTATION, EXIF_IFD, GPS_IFD} - SAMPLES_OF_TIFF:
-        kept[tag] = tags[tag]
-    for tag in (EXIF_IFD, GPS_IFD):
-        if inner := {key: value for key, value in tags.get_ifd(tag).items() if key != INTEROP_IFD}:
-            kept[tag] = inner
-    return kept or None
+    return about_the_picture(tags) or None

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from codec_lib.picture import deep_files
+from codec_lib.picture import deep_files, exif
 from codec_lib.picture.deep_files import XMP_TAG
-from codec_lib.picture.exif import HEAD
 from codec_lib.picture.limits import own_limits
 
 HOLD_ALL = ".png and .tif"  # any size, alpha, 16 bits
@@ -166,20 +165,15 @@ def _as_options(metadata: dict, format: str) -> dict:
     """The metadata as the format's writer takes it."""
     options: dict[str, Any] = dict(metadata)
     if "exif" in metadata:
-        options["exif"] = HEAD + metadata["exif"].removeprefix(HEAD)  # without, a JPEG's would not be found
+        stored = metadata["exif"].removeprefix(exif.HEAD)
+        options["exif"] = exif.HEAD + stored  # without its head, a JPEG's would not be found
     if "xmp" in metadata and format == "PNG":
         options["pnginfo"] = PngImagePlugin.PngInfo()
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", metadata["xmp"].decode())
     if "xmp" in metadata and format == "TIFF":
-        options["exif"] = _tags(metadata.get("exif"))
+        options["exif"] = exif.read(metadata.get("exif", b""))
         options["exif"][XMP_TAG] = metadata["xmp"]
     return options
-
-
-def _tags(exif: bytes | None) -> Image.Exif:
-    tags = Image.Exif()
-    tags.load(exif or b"")
-    return tags
 
 
 def _suits(profile: bytes, mode: str) -> bool:
@@ -201,7 +195,7 @@ def _is_in(key: str, value: bytes, opened: Image.Image) -> bool:
     if opened.format != "TIFF":
         return key in opened.info
     try:
-        return set(_tags(value)) <= set(opened.getexif())  # a TIFF file has these tags among its own
+        return set(exif.read(value)) <= set(opened.getexif())  # a TIFF file has these tags among its own
     except SyntaxError:
         return False
 

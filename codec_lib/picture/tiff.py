@@ -1,15 +1,20 @@
-"""What the tags of a TIFF say, against what Pillow's image of it can mean.
+"""The tags of a TIFF: what they say, against what Pillow's image of it can mean, and EXIF among them.
 
 Pillow looks up a mode for the tags and drops what the mode has no room for. So what a file says is
 compared with the mode here, in one place: what means nothing is refused, what was changed has a name.
 """
 
+import io
 import struct
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2 as Directory
 
+from codec_lib.picture import exif
+
+CLASSIC, HEAD = b"II*\0", 8  # how a file begins; and the bytes that stand before its directory
 WIDTH_OF_BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR = 258, 259, 262, 277, 284
 EXTRA, FORMAT, STRIPS, STRIP_SIZES, TILES, TILE_SIZES = 338, 339, 273, 279, 324, 325
 WHITE_IS_ZERO, YCBCR, JPEG, SIGNED, SEPARATE, ASSOCIATED = 0, 6, 7, 2, 2, 1
@@ -60,6 +65,35 @@ def deep_white_is_zero(image: Image.Image) -> bool:
 def inverted(samples: np.ndarray) -> np.ndarray:
     """uint16 (H, W, 1) of grey (H, W), with white where 0 was."""
     return (65535 - samples.astype(np.uint16))[:, :, None]
+
+
+def with_exif(data: bytes, stored: bytes) -> bytes:
+    """A TIFF whose directory also has the tags of EXIF that are about the picture, not its samples.
+
+    A new directory stands before all that the file has behind its head.
+
+    Args:
+        data: a little-endian file of one picture in strips.
+        stored: EXIF as it stands in a file.
+    Raises:
+        ValueError: EXIF that cannot be read or written, or a BigTIFF.
+    """
+    if data[:4] != CLASSIC:
+        raise ValueError("exif: goes into a little-endian TIFF of less than 4 GiB")
+    file = io.BytesIO(data)
+    own, both = Directory(file.read(HEAD)), Directory()
+    file.seek(own.next)
+    own.load(file)
+    for tag, value in own.items():
+        both.tagtype[tag] = own.tagtype[tag]
+        both[tag] = value
+    both[STRIPS] = tuple(place - HEAD for place in values(own, STRIPS))  # Pillow adds where the tags end
+    try:
+        for tag, value in exif.about_the_picture(exif.read(stored)).items():
+            both[tag] = value
+        return data[:HEAD] + both.tobytes(HEAD) + data[HEAD:]
+    except Exception as error:  # Pillow raises what its parser and writer run into
+        raise ValueError(f"exif: cannot be written into a TIFF ({error})") from None
 
 
 def values(tags: Any, tag: int, *default: Any) -> tuple:

@@ -5,8 +5,9 @@ import io
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from PIL.TiffImagePlugin import IFDRational
 
-from codec_lib.picture import export
+from codec_lib.picture import exif, export
 from codec_lib.picture.exif import HEAD
 from tests import icc
 from tests.picture.test_export import noise, open_again
@@ -102,11 +103,40 @@ def test_profile_exif_and_xmp_go_with_colours_of_sixteen_bits(ending, channels):
     opened = open_again(data)
     assert opened.info["icc_profile"] == ABOUT["icc_profile"]
     assert opened.info["xmp"] == ABOUT["xmp"]
-    if ending == ".png":
-        assert notes == ()
-        assert opened.info["exif"] == ABOUT["exif"]
-    else:
-        assert notes == ("the ending .tif does not hold the EXIF data",)
+    assert opened.getexif()[0x010E] == "a title"
+    assert notes == ()
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+@pytest.mark.parametrize("width", [33, 34])
+def test_a_camera_s_tags_go_into_a_tiff_of_sixteen_bits(channels, width):
+    tifffile = pytest.importorskip("tifffile")
+    tags = Image.Exif()
+    tags[0x010F], tags[0x0112], tags[0x011A] = "maker", 6, IFDRational(300)
+    tags[0x0100] = 4000  # the width of another picture
+    tags[exif.EXIF_IFD] = {0x829A: IFDRational(1, 250), 0x8827: 400, 0x927C: bytes(range(99))}
+    tags[exif.GPS_IFD] = {1: "N", 2: (IFDRational(47), IFDRational(22), IFDRational(5, 2))}
+    samples = noise(21, width, channels, dtype=np.uint16)
+    data, notes = export.to_bytes(samples, ".tif", lossless=True, info={"exif": tags.tobytes()})
+    assert notes == ()
+    assert np.array_equal(tifffile.imread(io.BytesIO(data)), samples)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        found = file.pages[0].tags
+        assert len(file.pages) == 1
+        assert found["ImageWidth"].value == width
+        assert found["Make"].value == "maker"
+        assert "Orientation" not in found
+        assert found["ExifTag"].value["ExposureTime"] == (1, 250)
+        assert found["ExifTag"].value["MakerNote"] == bytes(range(99))
+        assert found["GPSTag"].value["GPSLatitude"] == (47, 1, 22, 1, 5, 2)
+
+
+def test_exif_that_cannot_be_read_does_not_cost_a_tiff_of_sixteen_bits():
+    pytest.importorskip("tifffile")
+    samples = noise(4, 5, 3, dtype=np.uint16)
+    data, notes = export.to_bytes(samples, ".tif", lossless=True, info=ABOUT | {"exif": b"not EXIF data"})
+    assert notes == ("the ending .tif does not hold the EXIF data",)
+    assert open_again(data).info["xmp"] == ABOUT["xmp"]
 
 
 def test_metadata_of_sixteen_bits_that_does_not_fit_is_told():
