@@ -33,6 +33,8 @@ from codec_lib.priors.base import Prior, Sections
 from codec_lib.priors.symbols import channel_indexes, read_symbols, write_symbols
 from codec_lib.quantize import noise, straight_through
 
+INDEX_ROWS = 64  # rows of y whose tables are found at once
+
 
 class HyperPrior(Prior):
     """p(y) of M channels at 1/16 of the picture, with N channels of hyper-latents at 1/64.
@@ -89,7 +91,7 @@ class HyperPrior(Prior):
         z_indexes = channel_indexes(hyper.shape, hyper.device)
         return {
             "z": write_symbols(hyper, z_indexes, self.frozen.tables("z")),
-            "y": write_symbols(y.round(), self.frozen.network("h_s")(hyper), self.frozen.tables("y")),
+            "y": write_symbols(y.round(), self._indexes(hyper), self.frozen.tables("y")),
         }
 
     def decode(self, sections: Sections, quality: float, size: tuple[int, int]) -> dict[str, Tensor]:
@@ -98,5 +100,8 @@ class HyperPrior(Prior):
         z_hat = read_symbols("z", sections, z_indexes, self.frozen.tables("z"))
         with section("y"):  # before there is anything of its size
             rans.Decoder(sections["y"], self.M * math.prod(size), self.frozen.tables("y"))
-        y_indexes = self.frozen.network("h_s")(z_hat)
-        return {"z": z_hat, "y": read_symbols("y", sections, y_indexes, self.frozen.tables("y"))}
+        return {"z": z_hat, "y": read_symbols("y", sections, self._indexes(z_hat), self.frozen.tables("y"))}
+
+    def _indexes(self, z_hat: Tensor) -> Tensor:
+        """The table of each element of y, uint8 (1, M, h, w)."""
+        return self.frozen.network("h_s").in_bands(z_hat, INDEX_ROWS, finish=Tensor.byte)
