@@ -10,30 +10,33 @@ from codec_lib import setting
 from codec_lib.models import DEFAULT
 
 MODEL_HELP = "a name that `codec-lib models` lists, or a .safetensors file"
-OUT_HELP = "; - is standard output"
-DECODER_HELP = "another decoder of the same files, by its name in `codec-lib models`"
 
 
 def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
     """The parser of all commands; `run` has the function of each by its name."""
     main = _OneLineParser(prog="codec-lib", description="Learned image compression.")
     commands = main.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(name: str, help: str) -> argparse.ArgumentParser:
+    for name, (help, add) in COMMANDS.items():
         sub = commands.add_parser(name, help=help, description=help)
         sub.set_defaults(run=run[name], error=sub.error)
-        return sub
+        add(sub)
+    commands.add_parser("train", help="train a model, or resume its training")
+    return main
 
-    command("models", "list the trained models with their cards")
 
-    sub = command("encode", "compress a picture into a .clc file")
+def _models(sub: argparse.ArgumentParser) -> None:
+    """It has no options."""
+
+
+def _encode(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("input", metavar="IN", help="any picture that Pillow reads; - is standard input")
-    sub.add_argument("output", metavar="OUT", help="the .clc file" + OUT_HELP)
+    _add_output(sub, "the .clc file")
     size = _add_encoding(sub)
     size.add_argument("--target-bpp", type=_positive, metavar="R", help="or the same in bits a pixel")
 
-    sub = command("decode", "turn a .clc file back into a picture")
-    sub.add_argument("input", metavar="IN", help="the .clc file; - is standard input")
+
+def _decode(sub: argparse.ArgumentParser) -> None:
+    _add_file(sub)
     sub.add_argument(
         "output", metavar="OUT", help="picture; its ending says the format, PNG for -, standard output"
     )
@@ -41,41 +44,47 @@ def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
     sub.add_argument(
         "--window", type=_window, metavar="L,T,R,B", help="only a part: left, top, right, bottom, in pixels"
     )
-    sub.add_argument("--decoder", metavar="NAME", help=DECODER_HELP)
+    _add_decoder(sub)
     _add_device(sub)
 
-    sub = command("truncate", "drop the last stages of a .clc file, without encoding again")
-    sub.add_argument("input", metavar="IN", help="the .clc file; - is standard input")
-    sub.add_argument("output", metavar="OUT", help="the shorter one" + OUT_HELP)
+
+def _truncate(sub: argparse.ArgumentParser) -> None:
+    _add_file(sub)
+    _add_output(sub, "the shorter one")
     kept = sub.add_mutually_exclusive_group(required=True)
     kept.add_argument("--stages", type=_whole, metavar="K", help="keep the first K stages")
     _add_target(kept)
 
-    sub = command("extract", "write the JPEG, or other standard file, that is inside a .clc file")
-    sub.add_argument("input", metavar="IN", help="the .clc file; - is standard input")
-    sub.add_argument("output", metavar="OUT", help="that file, with its own ending" + OUT_HELP)
 
-    sub = command("verify", "decode a file and compare every sample with the original picture")
+def _extract(sub: argparse.ArgumentParser) -> None:
+    _add_file(sub)
+    _add_output(sub, "that file, with its own ending")
+
+
+def _verify(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "original", metavar="ORIGINAL", help="the picture it was made from; - is standard input"
     )
     sub.add_argument("input", metavar="FILE", help="the .clc file")
     _add_device(sub)
 
-    sub = command("inspect", "print what a .clc file says, and every check that fails")
-    sub.add_argument("input", metavar="FILE", help="the .clc file; - is standard input")
 
-    sub = command("evaluate", "measure a model on a folder of pictures")
+def _inspect(sub: argparse.ArgumentParser) -> None:
+    _add_file(sub, "FILE")
+
+
+def _evaluate(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("input", metavar="DIR", type=Path, help="folder of pictures")
     sub.add_argument("--model", required=True, metavar="NAME", help=MODEL_HELP)
     sub.add_argument(
         "--values", type=_numbers, metavar="V,V,...", help="of its setting; eight of them unless given"
     )
     sub.add_argument("--json", required=True, metavar="FILE", help="where results go")
-    sub.add_argument("--decoder", metavar="NAME", help=DECODER_HELP)
+    _add_decoder(sub)
     _add_device(sub)
 
-    sub = command("encode-all", "compress every picture of a folder, on all cores; resumable")
+
+def _encode_all(sub: argparse.ArgumentParser) -> None:
     _add_folders(
         sub,
         "folder of pictures, and of folders of them, links to which are not entered",
@@ -83,26 +92,46 @@ def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
     )
     _add_encoding(sub)
 
-    sub = command("decode-all", "turn every .clc file of a folder back into a picture; resumable")
+
+def _decode_all(sub: argparse.ArgumentParser) -> None:
     _add_folders(sub, "folder of .clc files", "the same tree of pictures")
     sub.add_argument("--ending", default=".png", metavar=".EXT", help="says the format; default .png")
-    sub.add_argument("--decoder", metavar="NAME", help=DECODER_HELP)
+    _add_decoder(sub)
     _add_device(sub)
 
-    sub = command("verify-all", "decode every file that a manifest lists, and compare")
+
+def _verify_all(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("input", metavar="DIR", help="folder that encode-all has made")
     _add_processes(sub)
     _add_device(sub)
 
-    commands.add_parser(
-        "train", help="train a model, or resume its training"
-    )  # `codec_lib.cli.train` has its options
-    return main
+
+COMMANDS = {
+    "models": ("list the trained models with their cards", _models),
+    "encode": ("compress a picture into a .clc file", _encode),
+    "decode": ("turn a .clc file back into a picture", _decode),
+    "truncate": ("drop the last stages of a .clc file, without encoding again", _truncate),
+    "extract": ("write the JPEG, or other standard file, that is inside a .clc file", _extract),
+    "verify": ("decode a file and compare every sample with the original picture", _verify),
+    "inspect": ("print what a .clc file says, and every check that fails", _inspect),
+    "evaluate": ("measure a model on a folder of pictures", _evaluate),
+    "encode-all": ("compress every picture of a folder, on all cores; resumable", _encode_all),
+    "decode-all": ("turn every .clc file of a folder back into a picture; resumable", _decode_all),
+    "verify-all": ("decode every file that a manifest lists, and compare", _verify_all),
+}
 
 
 class _OneLineParser(argparse.ArgumentParser):
     def error(self, message: str):
         self.exit(2, f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)\n")
+
+
+def _add_file(sub: argparse.ArgumentParser, name: str = "IN") -> None:
+    sub.add_argument("input", metavar=name, help="the .clc file; - is standard input")
+
+
+def _add_output(sub: argparse.ArgumentParser, what: str) -> None:
+    sub.add_argument("output", metavar="OUT", help=f"{what}; - is standard output")
 
 
 def _add_encoding(sub: argparse.ArgumentParser) -> Any:
@@ -135,6 +164,14 @@ def _add_encoding(sub: argparse.ArgumentParser) -> Any:
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
+
+
+def _add_decoder(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--decoder",
+        metavar="NAME",
+        help="another decoder of the same files, by its name in `codec-lib models`",
+    )
 
 
 def _add_folders(sub: argparse.ArgumentParser, source: str, target: str) -> None:
