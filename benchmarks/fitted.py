@@ -6,8 +6,8 @@ Every third picture unless some are named. Each file is written to the results a
 is not measured again. `saved_percent` compares a file with the flagship's of the same picture at the same
 PSNR, between whose eight measured files log-rate is interpolated; it is left out where their PSNR does not
 reach. `bd_rate` is the mean of the same over the curve of a picture, where at least three of its qualities
-were measured. Seconds are those of the whole machine and of its processors: other work may have run beside
-it.
+were measured; `standards` has it against encoders of standards. Seconds are those of the whole machine and
+of its processors: other work may have run beside it.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from codec_lib.measure import metrics
 from codec_lib.models.fitted import ITERATIONS
 
 RIVAL = "flagship"
+STANDARDS = ("webp", "heic-psnr", "avif-psnr")  # whose files of the same pictures were measured
 CURVE = 3  # files of a picture that make a curve
 
 
@@ -75,20 +76,21 @@ def measure(path: Path, quality: float, effort: int) -> dict:
     return row | ({} if rival is None else {"saved_percent": round(100 * (1 - len(file) / rival), 2)})
 
 
-def bd_rates(rows: list[dict]) -> dict[str, float]:
-    """Difference of rate from the flagship at equal PSNR, in percent, of each picture with a curve."""
+def bd_rates(rows: list[dict], rival: str = RIVAL) -> dict[str, float]:
+    """Difference of rate from a rival at equal PSNR, in percent, of each picture with a curve."""
     found = {}
     for name in sorted({row["picture"] for row in rows}):
         own = [(row["bytes"], row["psnr"]) for row in rows if row["picture"] == name]
         if len(own) >= CURVE:
-            rival = [(row["bytes"], row["psnr"]) for row in rival_rows(name)]
-            found[name] = round(metrics.bd_rate(rival, sorted(own)), 2)
+            other = [(row["bytes"], row["psnr"]) for row in rival_rows(name, rival)]
+            found[name] = round(metrics.bd_rate(other, sorted(own)), 2)
     return found
 
 
-def rival_rows(name: str) -> list[dict]:
-    """The flagship's measured files of a picture, by PSNR."""
-    rows = [row for row in data.results("kodak")["curves"][RIVAL]["rows"] if row["picture"] == name]
+def rival_rows(name: str, rival: str = RIVAL) -> list[dict]:
+    """A rival's measured files of a picture, by PSNR."""
+    curves = data.results("kodak_baselines" if rival in STANDARDS else "kodak")["curves"]
+    rows = [row for row in curves[rival]["rows"] if row["picture"] == name]
     return sorted(rows, key=lambda row: row["psnr"])
 
 
@@ -112,6 +114,7 @@ def write(path: Path, rows: list[dict]) -> None:
         "rival_weights": weights.load(RIVAL).digest,
         "mean_saved_percent": round(mean(saved), 2) if saved else None,
         "bd_rate": bd_rates(rows),
+        "standards": {rival: bd_rates(rows, rival) for rival in STANDARDS},
         "rows": rows,
     }
     path.write_text(json.dumps(report, indent=1) + "\n")

@@ -1,8 +1,10 @@
 """What fits of single pictures gain, as the pages say: the shipped weights beside the shipped flagship."""
 
+from statistics import mean
+
 import pytest
 
-from benchmarks.fitted import rival_bytes
+from benchmarks.fitted import STANDARDS, bd_rates, rival_bytes
 from benchmarks.fitted_ablations import REFERENCE, VARIANTS
 from codec_lib import data, weights
 from codec_lib.models.fitted import ITERATIONS
@@ -26,6 +28,15 @@ def test_every_file_is_a_tenth_shorter_than_the_flagships_of_equal_psnr(row):
         return
     assert row["saved_percent"] == pytest.approx(100 * (1 - row["bytes"] / rival), abs=0.01)
     assert row["saved_percent"] > 10
+
+
+@pytest.mark.parametrize("rival", STANDARDS)
+def test_files_of_standards_are_longer_on_every_picture(rival):
+    rates = MEASURED["standards"][rival]
+    assert rates.keys() == MEASURED["bd_rate"].keys()
+    assert rates == bd_rates(ROWS, rival)
+    assert max(rates.values()) < -10
+    assert mean(rates.values()) < -18  # "about a fifth"
 
 
 def test_a_fit_takes_minutes_and_its_file_a_fraction_of_a_second():
