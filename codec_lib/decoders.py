@@ -23,10 +23,7 @@ FOLDER = "decoders"
 
 def paths() -> dict[str, Path]:
     """Name -> file of all decoders that can be loaded, sorted by name."""
-    found = [
-        path for folder in reversed(weights.folders()) for path in (folder / FOLDER).glob("*.safetensors")
-    ]
-    return dict(sorted((path.stem, path) for path in found))
+    return weights.paths(FOLDER)
 
 
 def load(name: str, trained: weights.Trained) -> Model:

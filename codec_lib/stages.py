@@ -104,13 +104,7 @@ def read(data: bytes, device: str = "cpu", max_pixels: int = MAX_PIXELS) -> Stag
 
 
 def _weights_of(header: Header, device: str) -> weights.Trained:
-    if header.model not in weights.paths():  # `load` would also take a path
-        raise BitstreamError(f"model: {header.model!r}; there are {', '.join(weights.paths())}")
-    trained = weights.load(header.model, device)
-    if trained.digest != header.weights:
-        raise BitstreamError(
-            f"weights: file needs {header.model} {header.weights}, here is {trained.digest}"
-        )
+    trained = weights.of_file(header.model, header.weights, device)
     if trained.probabilities != header.probabilities:
         raise BitstreamError(
             f"probabilities: file needs {header.probabilities}, here are {trained.probabilities}"

@@ -8,9 +8,10 @@
 The name of the weights is that of the file. Architecture and widths are other things: two files of one
 architecture live side by side, and a file of pictures names the weights that wrote it.
 
-Nothing is unpickled. A file of pictures also has the SHA-256 of its weights, so a decoder with others
-refuses instead of guessing. Weights are looked for in the folder that the environment variable
-CODEC_LIB_WEIGHTS names, then among those that come with the library.
+Nothing is unpickled. Weights are looked for in the folder that the environment variable CODEC_LIB_WEIGHTS
+names, then among those that come with the library. A file of pictures also has the SHA-256 of its weights,
+so a decoder with others refuses instead of guessing; one that has them under another name takes them. That
+is how files stay readable when weights are replaced: keep the old ones in a folder of your own.
 """
 
 import copy
@@ -59,12 +60,13 @@ def folders() -> list[Path]:
     return [Path(own), SHIPPED] if own else [SHIPPED]
 
 
-def paths() -> dict[str, Path]:
-    """Name -> file of all weights that can be loaded, sorted by name."""
-    files = [
-        path for folder in reversed(folders()) for path in folder.glob("*.safetensors") if path.is_file()
-    ]
-    return dict(sorted((path.stem, path) for path in files))
+def paths(subfolder: str = "") -> dict[str, Path]:
+    """Name -> file of all weights that can be loaded, or of those in a subfolder, sorted by name."""
+    found = {}
+    for folder in reversed(folders()):  # so that of one name the first match stays
+        here = (folder / subfolder).glob("*.safetensors")
+        found |= {path.stem: path for path in here if path.is_file()}
+    return dict(sorted(found.items()))
 
 
 def available() -> dict[str, dict]:
@@ -142,6 +144,23 @@ def load(name: str | os.PathLike, device: str = "cpu") -> Trained:
     return _load(path, path.stat().st_mtime_ns, device)
 
 
+def of_file(name: str, digest: str, device: str = "cpu") -> Trained:
+    """The weights that a file of pictures names: those of this name, or any others with this digest.
+
+    Raises BitstreamError where there are none.
+    """
+    here = load(name, device) if name in paths() else None
+    if here and here.digest == digest:
+        return here
+    for folder in folders():
+        for path in sorted(folder.glob("*.safetensors")):
+            if _stated_digest(path) == digest:
+                return load(path, device)
+    if here is None:
+        raise BitstreamError(f"model: {name!r}; there are {', '.join(paths())}")
+    raise BitstreamError(f"weights: file needs {name} {digest}, here is {here.digest}")
+
+
 @lru_cache(maxsize=8)
 def _load(path: Path, changed: int, device: str) -> Trained:
     digest, metadata, arrays = read_tensors(path, "weights")
@@ -176,6 +195,15 @@ def read_tensors(path: Path, kind: str) -> tuple[str, dict[str, str], dict[str, 
             return digest, file.metadata() or {}, tensors
     except SafetensorError as error:
         raise BitstreamError(f"{kind}: {path.name} is no safetensors file ({error})") from None
+
+
+def _stated_digest(path: Path) -> str:
+    """The first 16 hex digits of a file's SHA-256, as its card states it, if there is one."""
+    try:
+        stated = card_of(path).get("sha256") or hashlib.sha256(path.read_bytes()).hexdigest()
+    except (OSError, BitstreamError):
+        return ""
+    return str(stated)[:16]
 
 
 def _digest(arrays: dict[str, np.ndarray]) -> str:

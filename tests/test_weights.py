@@ -89,6 +89,47 @@ def test_two_weights_of_one_architecture_both_decode(tmp_path, monkeypatch):
     assert len({cl.inspect(file).header.weights for file in files.values()}) == 3
 
 
+@pytest.mark.parametrize("has_card", [True, False])
+def test_files_of_weights_that_were_replaced_are_read_with_the_old_ones(tmp_path, monkeypatch, has_card):
+    photo, path = data.sample("astronaut").crop((100, 0, 164, 64)), tmp_path / "mine.safetensors"
+    monkeypatch.setenv("CODEC_LIB_WEIGHTS", str(tmp_path))
+    files = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        weights.save(architecture("hyperprior")(N=4, M=6), "hyperprior", path, {})
+        files.append(cl.encode(photo, "mine"))
+        if seed == 0:
+            expected = cl.decode(files[0])
+            for kept in (path, path.with_suffix(".json")):
+                kept.rename(tmp_path / f"mine of last year{kept.suffix}")
+    if not has_card:
+        (tmp_path / "mine of last year.json").unlink()
+    assert cl.decode(files[0]) == expected
+    assert cl.decode(files[1]) != expected
+    (tmp_path / "mine of last year.safetensors").unlink()
+    with pytest.raises(BitstreamError, match="weights: file needs mine"):
+        cl.decode(files[0])
+
+
+@pytest.mark.parametrize(("own", "shipped"), [("a", "z"), ("z", "a")])
+def test_of_one_name_own_weights_come_first_and_files_of_the_shipped_ones_are_read(
+    tmp_path, monkeypatch, own, shipped
+):
+    photo, files = data.sample("astronaut").crop((100, 0, 164, 64)), []
+    monkeypatch.setattr(weights, "SHIPPED", tmp_path / shipped)
+    for seed, folder in enumerate((shipped, own)):
+        torch.manual_seed(seed)
+        path = tmp_path / folder / "mine.safetensors"
+        weights.save(architecture("hyperprior")(N=4, M=6), "hyperprior", path, {})
+        monkeypatch.setenv("CODEC_LIB_WEIGHTS", str(path.parent))
+        files.append(cl.encode(photo, "mine"))
+    (tmp_path / own / "broken.safetensors").write_bytes(b"no weights")
+    (tmp_path / own / "broken.json").write_text("no card")
+    assert weights.paths()["mine"] == tmp_path / own / "mine.safetensors"
+    assert len({cl.inspect(file).header.weights for file in files}) == 2
+    assert [cl.decode(file).size for file in files] == [photo.size, photo.size]
+
+
 def test_weights_that_have_changed_on_disk_are_loaded_anew(tmp_path):
     path = tmp_path / "mine.safetensors"
     digests = []
