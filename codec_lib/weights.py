@@ -145,19 +145,19 @@ def load(name: str | os.PathLike, device: str = "cpu") -> Trained:
 
 
 def of_file(name: str, digest: str, device: str = "cpu") -> Trained:
-    """The weights that a file of pictures names: those of this name, or any others with this digest.
+    """The weights that a file of pictures names: those of this name, or earlier ones, by their digest.
 
-    Raises BitstreamError where there are none.
+    Raises BitstreamError for a name nobody knows, and where no weights have the digest.
     """
-    here = load(name, device) if name in paths() else None
-    if here and here.digest == digest:
+    if name not in paths():  # `load` would also take a path
+        raise BitstreamError(f"model: {name!r}; there are {', '.join(paths())}")
+    here = load(name, device)
+    if here.digest == digest:
         return here
     for folder in folders():
         for path in sorted(folder.glob("*.safetensors")):
             if _stated_digest(path) == digest:
                 return load(path, device)
-    if here is None:
-        raise BitstreamError(f"model: {name!r}; there are {', '.join(paths())}")
     raise BitstreamError(f"weights: file needs {name} {digest}, here is {here.digest}")
 
 
