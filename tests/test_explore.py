@@ -77,6 +77,15 @@ def test_a_slider_changes_picture_and_bytes_of_a_codec(live):
     assert int(widget.children[-1].value.split(": ")[1]) > int(words.split(": ")[1])
 
 
+def test_a_window_is_left_top_right_bottom_as_a_decoder_takes_it(live):
+    levels = np.zeros((30, 50, 3), np.uint8)
+    levels[4:10, 20:32] = 200
+    widget = viz.explore(lambda n: levels, (20, 4, 32, 10), 12, n=[1, 2])
+    shown = np.asarray(Image.open(io.BytesIO(widget.children[-2].value)))
+    assert shown.shape == (12, 24, 3)
+    assert (shown == 200).all()
+
+
 def test_an_error_is_shown_instead_of_lost(live):
     widget = viz.explore(lambda level: grey(level) / (level - 3), level=[1, 2, 5])
     widget.children[0].value = 4

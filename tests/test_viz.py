@@ -63,9 +63,9 @@ def test_labels_are_escaped():
     assert "&lt;b&gt;&quot;x&quot;" in markup
 
 
-def test_crop_shows_exactly_these_pixels():
+def test_a_window_shows_exactly_these_pixels():
     a, b = picture(0), picture(1)
-    markup = viz.compare(a, b, crop=(3, 5, 16, 24)).data
+    markup = viz.compare(a, b, window=(5, 3, 29, 19)).data
     assert any(np.array_equal(a[3:19, 5:29], other) for other in embedded(markup))
     assert "row 3, column 5" in markup
 
@@ -78,16 +78,16 @@ def test_large_pictures_are_cropped_to_the_budget():
     assert (rows, columns) in [(side, side) for side in viewers.CROP_SIDES]
 
 
-def test_a_given_crop_over_the_budget_is_refused():
+def test_a_given_window_over_the_budget_is_refused():
     large = picture(0, 600, 700)
-    with pytest.raises(ValueError, match="smaller crop"):
-        viz.compare(large, large, crop=(0, 0, 600, 700))
+    with pytest.raises(ValueError, match="smaller window"):
+        viz.compare(large, large, window=(0, 0, 700, 600))
 
 
-@pytest.mark.parametrize("crop", [(0, 0, 41, 10), (-1, 0, 10, 10), (0, 55, 10, 10), (0, 0, 0, 5)])
-def test_a_crop_outside_the_picture_is_refused(crop):
-    with pytest.raises(ValueError, match="does not lie"):
-        viz.compare(picture(0), picture(1), crop=crop)
+@pytest.mark.parametrize("window", [(0, 0, 10, 41), (-1, 0, 9, 10), (55, 0, 65, 10), (0, 0, 0, 5)])
+def test_a_window_outside_the_picture_is_refused(window):
+    with pytest.raises(ValueError, match="lies within"):
+        viz.compare(picture(0), picture(1), window=window)
 
 
 def test_pictures_of_different_sizes_are_refused():

@@ -21,7 +21,7 @@ from tools.setup_cell import ROOT
 
 FOLDER = Path("_build") / "landing"
 BYTES = 10_000  # of every file in the viewer
-CROP = (20, 130, 256, 256)
+WINDOW = (130, 20, 386, 276)
 RIVALS = ("jpeg", "webp", "avif")
 COVER = (480, 270)
 COVERS = {  # the chapter whose first picture stands for a part
@@ -68,7 +68,7 @@ def viewer() -> str:
     frames = [shown[name][0] for name in order]
     say = "{}: {:,} bytes, {:.1f} dB".format
     labels = [say(name, shown[name][1], metrics.psnr(photo, shown[name][0])) for name in order]
-    return viz.filmstrip(frames, labels, 440, CROP).data
+    return viz.filmstrip(frames, labels, 440, WINDOW).data
 
 
 def parts(root: Path = ROOT) -> str:

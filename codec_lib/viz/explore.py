@@ -23,26 +23,25 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
-from codec_lib.viz.viewers import filmstrip, levels_of
+from codec_lib.viz.viewers import Window, filmstrip, levels_of
 
 WAIT = 0.25  # seconds that a slider has to rest before anything is computed
 LOGARITHMIC = 20.0  # the ratio of its ends from which a slider moves by factors
 STOPS = 100
 Shown = tuple[np.ndarray, str, bool]  # levels (H, W, 3), words, whether it is a plot
-Crop = tuple[int, int, int, int]
 
 
 def explore(
-    show: Callable[..., Any], crop: Crop | None = None, width: int = 480, /, **ranges: Sequence[Any]
+    show: Callable[..., Any], window: Window | None = None, width: int = 480, /, **ranges: Sequence[Any]
 ) -> Any:
     """Show what depends on some numbers, and let the reader turn them.
 
     Args:
         show: gets one value of each range, by name, and gives a picture (PIL, uint8 (H, W, 3) or (H, W)), a
             matplotlib figure, or a pair of one of them and a caption. Equal values, equal picture.
-        crop: the part that is shown of a picture, as in `compare`.
+        window: the part that is shown of a picture, as in `compare`.
         width: largest width on the page in CSS pixels.
         ranges: for each name values, the first of which is shown at first. A live slider goes from the
             smallest to the largest; the film strip shows those of the first name, with the first value of
@@ -56,12 +55,12 @@ def explore(
     if not ranges or not all(map(len, ranges.values())):
         raise ValueError(f"ranges: {ranges}, at least one with values is needed")
     if is_live():
-        return _live(show, crop, width, ranges)
+        return _live(show, window, width, ranges)
     first, *_ = ranges
     fixed = {name: values[0] for name, values in ranges.items()}
     frames = [_shown(show, fixed | {first: value}, width) for value in ranges[first]]
     levels, labels, plots = zip(*frames, strict=True)
-    whole = (0, 0, *levels[0].shape[:2]) if plots[0] else crop
+    whole = (0, 0, *levels[0].shape[1::-1]) if plots[0] else window
     return filmstrip(levels, labels, width, whole, smooth=plots[0])
 
 
@@ -98,7 +97,9 @@ def _drawn(figure: Any, width: int) -> np.ndarray:
     return np.asarray(Image.open(buffer).convert("RGB"))
 
 
-def _live(show: Callable[..., Any], crop: Crop | None, width: int, ranges: Mapping[str, Sequence]) -> Any:
+def _live(
+    show: Callable[..., Any], window: Window | None, width: int, ranges: Mapping[str, Sequence]
+) -> Any:
     """Sliders over a picture; it is computed when they have rested for `WAIT` seconds."""
     import ipywidgets
 
@@ -111,7 +112,7 @@ def _live(show: Callable[..., Any], crop: Crop | None, width: int, ranges: Mappi
         try:
             values = {name: slider.value for name, slider in sliders.items()}
             levels, words, is_plot = _shown(show, values, width)
-            image.value = _png(levels, None if is_plot else crop, width)
+            image.value = _png(levels, None if is_plot else window, width)
             caption.value = words
         except Exception as error:  # whatever it is, the reader has to see it: a callback has no traceback
             caption.value = f"{type(error).__name__}: {error}"
@@ -151,11 +152,11 @@ def _slider(name: str, values: Sequence[Any]) -> Any:
     return ipywidgets.FloatSlider(values[0], min=low, max=high, step=(high - low) / STOPS, **words)
 
 
-def _png(levels: np.ndarray, crop: Crop | None, width: int) -> bytes:
+def _png(levels: np.ndarray, window: Window | None, width: int) -> bytes:
     """A PNG of a part; small pictures are enlarged by whole numbers, so that pixels stay squares."""
-    top, left, rows, columns = crop or (0, 0, *levels.shape[:2])
-    picture = Image.fromarray(levels[top : top + rows, left : left + columns])
-    times = max(1, 2 * width // columns)
+    picture = Image.fromarray(levels)
+    picture = picture if window is None else picture.crop(window)
+    picture = ImageOps.scale(picture, max(1, 2 * width // picture.width), Image.Resampling.NEAREST)
     buffer = io.BytesIO()
-    picture.resize((times * columns, times * rows), Image.Resampling.NEAREST).save(buffer, "PNG")
+    picture.save(buffer, "PNG")
     return buffer.getvalue()

@@ -8,7 +8,7 @@ output changes only when the pictures do.
     filmstrip([q1, q2, q3], ["q = 1", "q = 2", "q = 3"])
 
 A viewer weighs at most 300 KB. Lossless photographs are large, so it shows a crop when the picture
-is: give `crop=(top, left, height, width)` to choose it, or get the central one.
+is: give `window=(left, top, right, bottom)` to choose it, as to `codec_lib.decode`, or get the central one.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from PIL import Image
 if TYPE_CHECKING:
     from IPython.display import HTML
 
+Window = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
 MAX_BYTES = 300_000
 MAX_FRAMES = 12
 WHOLE_SIDE = 320  # a picture up to this side is shown whole when it fits
@@ -75,7 +76,7 @@ def compare(
     b: Any,
     labels: Sequence[str] = ("original", "decoded"),
     width: int = 640,
-    crop: tuple[int, int, int, int] | None = None,
+    window: Window | None = None,
 ) -> HTML:
     """Return a before/after viewer: one picture over another, and a border that one can drag.
 
@@ -83,16 +84,16 @@ def compare(
         a, b: PIL images or uint8 arrays (H, W, 3) or (H, W) of the same size.
         labels: names of `a` (left of the border) and `b` (right of it).
         width: largest width on the page in CSS pixels; pixels are enlarged as squares.
-        crop: (top, left, height, width) in pixels; None shows a picture up to 320 x 320 whole and
+        window: (left, top, right, bottom) in pixels; None shows a picture up to 320 x 320 whole and
             otherwise the central 256 x 256 (smaller if the viewer would exceed 300 KB).
 
     Raises:
-        ValueError: sizes or the number of labels differ, the crop leaves the picture, or the given
-            crop needs more than 300 KB.
+        ValueError: sizes or the number of labels differ, the window leaves the picture, or the given
+            window needs more than 300 KB.
     """
     if len(labels) != 2:
         raise ValueError(f"labels: {len(labels)} given, 2 are needed")
-    uris, (_, _, rows, columns), note = pictures_of([a, b], crop)
+    uris, (rows, columns), note = pictures_of([a, b], window)
     first, second = (html.escape(str(label)) for label in labels)
     name = f"compare-{digest(uris, labels, width)}"
     sizes = {"id": name, "width": width, "columns": columns, "rows": rows, "rendering": "pixelated"}
@@ -115,7 +116,7 @@ def filmstrip(
     frames: Sequence[Any],
     labels: Sequence[str],
     width: int = 480,
-    crop: tuple[int, int, int, int] | None = None,
+    window: Window | None = None,
     smooth: bool = False,
 ) -> HTML:
     """Return a slider over up to 12 pictures of one size, shown one at a time.
@@ -124,17 +125,17 @@ def filmstrip(
         frames: PIL images or uint8 arrays (H, W, 3) or (H, W).
         labels: what each picture shows; it is the caption and the text for who cannot see it.
         width: largest width on the page in CSS pixels.
-        crop: as in `compare`.
+        window: as in `compare`.
         smooth: whether pixels are blended where the page scales them, as plots need it.
 
     Raises:
-        ValueError: no or more than 12 frames, sizes or numbers differ, or the crop is too large.
+        ValueError: no or more than 12 frames, sizes or numbers differ, or the window is too large.
     """
     if not 1 <= len(frames) <= MAX_FRAMES:
         raise ValueError(f"frames: {len(frames)} given, 1 to {MAX_FRAMES} are allowed")
     if len(labels) != len(frames):
         raise ValueError(f"labels: {len(labels)} given for {len(frames)} frames")
-    uris, (_, _, rows, columns), note = pictures_of(frames, crop)
+    uris, (rows, columns), note = pictures_of(frames, window)
     names = [html.escape(str(label)) for label in labels]
     name = f"filmstrip-{digest(uris, labels, width)}"
     rendering = "auto" if smooth else "pixelated"
@@ -176,40 +177,41 @@ def levels_of(picture: Any) -> np.ndarray:
 
 
 def pictures_of(
-    pictures: Sequence[Any], crop: tuple[int, int, int, int] | None = None
-) -> tuple[list[str], tuple[int, int, int, int], str]:
-    """Return data URIs of the same crop of every picture, the crop, and a sentence about it."""
+    pictures: Sequence[Any], window: Window | None = None
+) -> tuple[list[str], tuple[int, int], str]:
+    """Return data URIs of the same part of every picture, its rows and columns, and a sentence about it."""
     arrays = [levels_of(picture) for picture in pictures]
     height, width = arrays[0].shape[:2]
     for array in arrays[1:]:
         if array.shape != arrays[0].shape:
             raise ValueError(f"pictures: sizes {arrays[0].shape[:2]} and {array.shape[:2]} differ")
-    candidates, size = [crop] if crop is not None else _default_crops(height, width), 0
-    for top, left, rows, columns in candidates:
-        if not (0 <= top < top + rows <= height and 0 <= left < left + columns <= width):
-            raise ValueError(f"crop: {crop} does not lie in a picture of {height} x {width}")
-        uris = [_data_uri(array[top : top + rows, left : left + columns]) for array in arrays]
+    candidates, size = [window] if window is not None else _default_windows(height, width), 0
+    for left, top, right, bottom in candidates:
+        if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+            raise ValueError(f"window: {window}; allowed is what lies within (0, 0, {width}, {height})")
+        uris = [_data_uri(array[top:bottom, left:right]) for array in arrays]
         size = sum(map(len, uris))
         if size <= MAX_BYTES:
             break
     else:
         raise ValueError(
-            f"crop: the viewer would take {size:,} bytes, {MAX_BYTES:,} are allowed; "
-            "give a smaller crop=(top, left, height, width)"
+            f"window: the viewer would take {size:,} bytes, {MAX_BYTES:,} are allowed; "
+            "give a smaller window=(left, top, right, bottom)"
         )
-    if (rows, columns) == (height, width):
-        return uris, (top, left, rows, columns), ""
-    note = f"Crop of {rows} × {columns} pixels at row {top}, column {left}."
-    return uris, (top, left, rows, columns), note
+    rows, columns = bottom - top, right - left
+    is_whole = (rows, columns) == (height, width)
+    note = "" if is_whole else f"Crop of {rows} × {columns} pixels at row {top}, column {left}."
+    return uris, (rows, columns), note
 
 
-def _default_crops(height: int, width: int) -> list[tuple[int, int, int, int]]:
+def _default_windows(height: int, width: int) -> list[Window]:
     """Return the whole picture if it is small, then ever smaller central squares."""
-    crops = [(0, 0, height, width)] if max(height, width) <= WHOLE_SIDE else []
+    windows = [(0, 0, width, height)] if max(height, width) <= WHOLE_SIDE else []
     for side in CROP_SIDES:
         rows, columns = min(side, height), min(side, width)
-        crops.append(((height - rows) // 2, (width - columns) // 2, rows, columns))
-    return crops
+        top, left = (height - rows) // 2, (width - columns) // 2
+        windows.append((left, top, left + columns, top + rows))
+    return windows
 
 
 def _data_uri(array: np.ndarray) -> str:
