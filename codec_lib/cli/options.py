@@ -243,7 +243,7 @@ def _window(text: str) -> tuple[int, ...]:
 def _positive(text: str) -> float:
     value = _number(text)
     if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number above 0")
     return int(value) if value == int(value) else value
 
 
