@@ -47,7 +47,7 @@ TILE, HALO = 1024, 128  # pixels: a large picture is refined tile by tile, each 
 
 
 @dataclass
-class Window:
+class Tile:
     """A part of a picture, x float (1, 3, H, W), and of its latents; what is not `inside` stays."""
 
     x: Tensor
@@ -80,23 +80,23 @@ def refine(
     prior = codec.prior
     with torch.no_grad():
         z_hat, symbols = prior.symbols(y)
-    windows = list(tiles(codec, levels.shape[-2:]))
+    pieces = list(tiles(codec, levels.shape[-2:]))
     done, pixels, bits, error = 0, 0, 0.0, 0.0
     try:
-        for pixel_slices, slices, z_slices, inside in windows:
-            window = Window(
+        for pixel_slices, slices, z_slices, inside in pieces:
+            tile = Tile(
                 levels[pixel_slices].float() / 255,
                 symbols[slices],
                 None if z_hat is None else z_hat[z_slices],
                 inside.to(y.device),
             )
-            last, seen = None, pixels + window.x[0, 0].numel()
-            for last, found in descend(codec, window, quality, steps):
+            last, seen = None, pixels + tile.x[0, 0].numel()
+            for last, found in descend(codec, tile, quality, steps):
                 symbols[slices] = found
                 done += 1
                 share = levels[0, 0].numel() / seen
                 psnr = -10 * math.log10(max((error + last.error) / seen / 3, 1e-10))
-                report(Progress(done, steps * len(windows), round((bits + last.bits) * share / 8), psnr))
+                report(Progress(done, steps * len(pieces), round((bits + last.bits) * share / 8), psnr))
             if last is not None:
                 pixels, bits, error = seen, bits + last.bits, error + last.error
     except KeyboardInterrupt:
@@ -127,7 +127,7 @@ def tiles(codec: "TransformCodec", size: tuple[int, ...]) -> Iterator[tuple]:
 
 
 def descend(
-    codec: "TransformCodec", window: Window, quality: float, steps: int
+    codec: "TransformCodec", tile: Tile, quality: float, steps: int
 ) -> Iterator[tuple[Pass, Tensor]]:
     """After each pass what it says, and the symbols of the smallest J that any pass has seen.
 
@@ -135,15 +135,15 @@ def descend(
     says of other places is of no use: the next one looks at what was kept, and tries nothing. So does the
     last.
     """
-    symbols = best = window.symbols
-    h = curvature(codec, window, quality)
-    now = evaluate(codec, window, symbols, quality)
+    symbols = best = tile.symbols
+    h = curvature(codec, tile, quality)
+    now = evaluate(codec, tile, symbols, quality)
     local, known, rests = now.local, now.cost, torch.zeros_like(symbols)
     for step in range(1, steps + 1):
         is_harmed = now.cost > (1 + HARM) * known
         is_a_look = is_harmed or step == steps
-        tried = symbols if is_a_look else change(now, h, window, symbols, rests, step)
-        now = evaluate(codec, window, tried, quality)
+        tried = symbols if is_a_look else change(now, h, tile, symbols, rests, step)
+        now = evaluate(codec, tile, tried, quality)
         if now.cost < known:
             best, known = tried, now.cost
         excess = now.cost - known
@@ -161,25 +161,25 @@ def descend(
         yield now, best
 
 
-def change(now: Pass, h: Tensor, window: Window, symbols: Tensor, rests: Tensor, step: int) -> Tensor:
+def change(now: Pass, h: Tensor, tile: Tile, symbols: Tensor, rests: Tensor, step: int) -> Tensor:
     """The symbols after the `FEW` changes that gain most at every place of a step's lattice."""
     up, down = now.up + now.gradient + h, now.down - now.gradient + h
     gain = torch.where(rests > 0, math.inf, torch.minimum(up, down))
     worst_of_few = gain.topk(FEW, dim=1, largest=False).values[:, -1:]
     corner = torch.randint(SPACE, (2,), generator=_generator(step)).tolist()
     rows, columns = (torch.arange(n) % SPACE == at for n, at in zip(symbols.shape[2:], corner, strict=True))
-    lattice = (rows[:, None] & columns).to(gain.device) & window.inside
+    lattice = (rows[:, None] & columns).to(gain.device) & tile.inside
     is_taken = (gain < 0) & (gain <= worst_of_few) & lattice
     return torch.where(is_taken, symbols + torch.where(up < down, 1.0, -1.0), symbols)
 
 
-def evaluate(codec: "TransformCodec", window: Window, symbols: Tensor, quality: float) -> Pass:
+def evaluate(codec: "TransformCodec", tile: Tile, symbols: Tensor, quality: float) -> Pass:
     """One pass forward and back."""
     with torch.enable_grad():
         s = symbols.detach().requires_grad_()
-        mu, bits_of = codec.prior.price(s, window.z_hat)
+        mu, bits_of = codec.prior.price(s, tile.z_hat)
         own = bits_of(symbols)
-        error = (_shown(codec, s + mu, quality) - window.x).square().sum(1, keepdim=True)
+        error = (_shown(codec, s + mu, quality) - tile.x).square().sum(1, keepdim=True)
         weight = _weight(quality)
         (gradient,) = torch.autograd.grad(own.sum() + weight * error.sum(), s)
     with torch.no_grad():
@@ -192,12 +192,12 @@ def evaluate(codec: "TransformCodec", window: Window, symbols: Tensor, quality: 
     return Pass(gradient, up, down, local, bits, squared, bits + weight * squared)
 
 
-def curvature(codec: "TransformCodec", window: Window, quality: float) -> Tensor:
+def curvature(codec: "TransformCodec", tile: Tile, quality: float) -> Tensor:
     """h / 2 of every symbol: probes, evened out over neighbours and, by half, over each channel."""
     with torch.enable_grad():
         with torch.no_grad():
-            mu, _ = codec.prior.price(window.symbols, window.z_hat)
-        y_hat = (window.symbols + mu).detach().requires_grad_()
+            mu, _ = codec.prior.price(tile.symbols, tile.z_hat)
+        y_hat = (tile.symbols + mu).detach().requires_grad_()
         x_hat = _shown(codec, y_hat, quality)
         squares = torch.zeros_like(y_hat)
         for probe in range(PROBES):

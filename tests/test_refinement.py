@@ -75,15 +75,15 @@ def test_what_a_change_gains_is_what_was_expected(name):
     with torch.no_grad():
         z_hat, symbols = model.prior.symbols(y)
     inside = torch.ones(y.shape[2:], dtype=torch.bool)
-    window = refinement.Window(levels / 255, symbols, z_hat, inside)
-    now = refinement.evaluate(model, window, symbols, QUALITY)
-    h = refinement.curvature(model, window, QUALITY)
+    tile = refinement.Tile(levels / 255, symbols, z_hat, inside)
+    now = refinement.evaluate(model, tile, symbols, QUALITY)
+    h = refinement.curvature(model, tile, QUALITY)
     expected, seen = [], []
     for channel in range(12):
         place = 0, channel, 3, 4
         changed = symbols.clone()
         changed[place] += 1
-        after = refinement.evaluate(model, window, changed, QUALITY)
+        after = refinement.evaluate(model, tile, changed, QUALITY)
         weight = float(rate_weight(QUALITY)) * 255**2 / 3
         seen.append(after.bits - now.bits + weight * (after.error - now.error))
         expected.append((now.up + now.gradient + h)[place].item())
@@ -98,10 +98,10 @@ def test_the_best_so_far_never_gets_worse_and_is_what_a_pass_has_seen(name, qual
         gain, _ = model.gain(model.quality_tensor(quality))
         z_hat, symbols = model.prior.symbols(model.analyze(levels) * gain)
     inside = torch.ones(symbols.shape[2:], dtype=torch.bool)
-    window = refinement.Window(levels / 255, symbols, z_hat, inside)
-    costs = [refinement.evaluate(model, window, symbols, quality).cost]
-    for now, best in refinement.descend(model, window, quality, 30):
-        costs.append(refinement.evaluate(model, window, best, quality).cost)
+    tile = refinement.Tile(levels / 255, symbols, z_hat, inside)
+    costs = [refinement.evaluate(model, tile, symbols, quality).cost]
+    for now, best in refinement.descend(model, tile, quality, 30):
+        costs.append(refinement.evaluate(model, tile, best, quality).cost)
         assert costs[-1] <= now.cost
     assert all(after <= before for before, after in pairwise(costs))
     assert costs[-1] < costs[0]
@@ -112,14 +112,12 @@ def test_a_step_that_does_harm_is_undone(monkeypatch):
     model, levels, y = latents("flagship", photo())
     with torch.no_grad():
         z_hat, symbols = model.prior.symbols(y)
-    window = refinement.Window(
-        levels / 255, symbols, z_hat, torch.ones(symbols.shape[2:], dtype=torch.bool)
-    )
+    tile = refinement.Tile(levels / 255, symbols, z_hat, torch.ones(symbols.shape[2:], dtype=torch.bool))
     monkeypatch.setattr(refinement, "curvature", lambda *_: torch.full_like(symbols, -1e6))
-    before = refinement.evaluate(model, window, symbols, QUALITY).cost
-    passes = list(refinement.descend(model, window, QUALITY, 12))
+    before = refinement.evaluate(model, tile, symbols, QUALITY).cost
+    passes = list(refinement.descend(model, tile, QUALITY, 12))
     assert max(now.cost for now, _ in passes) > (1 + refinement.HARM) * before
-    assert refinement.evaluate(model, window, passes[-1][1], QUALITY).cost <= before
+    assert refinement.evaluate(model, tile, passes[-1][1], QUALITY).cost <= before
 
 
 def test_an_interruption_keeps_what_was_gained():

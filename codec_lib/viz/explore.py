@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from codec_lib.viz.viewers import Window, filmstrip, levels_of
+from codec_lib.viz.viewers import filmstrip, levels_of
 
 WAIT = 0.25  # seconds that a slider has to rest before anything is computed
 LOGARITHMIC = 20.0  # the ratio of its ends from which a slider moves by factors
@@ -34,7 +34,11 @@ Shown = tuple[np.ndarray, str, bool]  # levels (H, W, 3), words, whether it is a
 
 
 def explore(
-    show: Callable[..., Any], window: Window | None = None, width: int = 480, /, **ranges: Sequence[Any]
+    show: Callable[..., Any],
+    window: tuple[int, int, int, int] | None = None,
+    width: int = 480,
+    /,
+    **ranges: Sequence[Any],
 ) -> Any:
     """Show what depends on some numbers, and let the reader turn them.
 
@@ -98,7 +102,10 @@ def _drawn(figure: Any, width: int) -> np.ndarray:
 
 
 def _live(
-    show: Callable[..., Any], window: Window | None, width: int, ranges: Mapping[str, Sequence]
+    show: Callable[..., Any],
+    window: tuple[int, int, int, int] | None,
+    width: int,
+    ranges: Mapping[str, Sequence],
 ) -> Any:
     """Sliders over a picture; it is computed when they have rested for `WAIT` seconds."""
     import ipywidgets
@@ -152,7 +159,7 @@ def _slider(name: str, values: Sequence[Any]) -> Any:
     return ipywidgets.FloatSlider(values[0], min=low, max=high, step=(high - low) / STOPS, **words)
 
 
-def _png(levels: np.ndarray, window: Window | None, width: int) -> bytes:
+def _png(levels: np.ndarray, window: tuple[int, int, int, int] | None, width: int) -> bytes:
     """A PNG of a part; small pictures are enlarged by whole numbers, so that pixels stay squares."""
     picture = Image.fromarray(levels)
     picture = picture if window is None else picture.crop(window)

@@ -26,7 +26,6 @@ from PIL import Image
 if TYPE_CHECKING:
     from IPython.display import HTML
 
-Window = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
 MAX_BYTES = 300_000
 MAX_FRAMES = 12
 WHOLE_SIDE = 320  # a picture up to this side is shown whole when it fits
@@ -76,7 +75,7 @@ def compare(
     b: Any,
     labels: Sequence[str] = ("original", "decoded"),
     width: int = 640,
-    window: Window | None = None,
+    window: tuple[int, int, int, int] | None = None,
 ) -> HTML:
     """Return a before/after viewer: one picture over another, and a border that one can drag.
 
@@ -116,7 +115,7 @@ def filmstrip(
     frames: Sequence[Any],
     labels: Sequence[str],
     width: int = 480,
-    window: Window | None = None,
+    window: tuple[int, int, int, int] | None = None,
     smooth: bool = False,
 ) -> HTML:
     """Return a slider over up to 12 pictures of one size, shown one at a time.
@@ -177,7 +176,7 @@ def levels_of(picture: Any) -> np.ndarray:
 
 
 def pictures_of(
-    pictures: Sequence[Any], window: Window | None = None
+    pictures: Sequence[Any], window: tuple[int, int, int, int] | None = None
 ) -> tuple[list[str], tuple[int, int], str]:
     """Return data URIs of the same part of every picture, its rows and columns, and a sentence about it."""
     arrays = [levels_of(picture) for picture in pictures]
@@ -204,7 +203,7 @@ def pictures_of(
     return uris, (rows, columns), note
 
 
-def _default_windows(height: int, width: int) -> list[Window]:
+def _default_windows(height: int, width: int) -> list[tuple[int, int, int, int]]:
     """Return the whole picture if it is small, then ever smaller central squares."""
     windows = [(0, 0, width, height)] if max(height, width) <= WHOLE_SIDE else []
     for side in CROP_SIDES:
