@@ -20,7 +20,7 @@ from codec_lib import codec, container, data, picture, weights
 from codec_lib.header import Header
 from codec_lib.measure import metrics
 from codec_lib.models.base import TransformCodec, pad
-from codec_lib.refinement import STEPS, Window, descend
+from codec_lib.refinement import STEPS, Tile, descend
 
 MODELS = ("flagship", "hyperprior")
 QUALITIES = (1.0, 3.0, 5.0, 7.0)
@@ -82,7 +82,7 @@ def measured(name: str, path: Path, quality: float, efforts: list[int]) -> list[
 
     rows = [row(0, y, 0.0)]
     inside = torch.ones(y.shape[2:], dtype=torch.bool)
-    window = Window(levels / 255, symbols, z_hat, inside)
+    window = Tile(levels / 255, symbols, z_hat, inside)
     ends, began, away = {STEPS[effort]: effort for effort in efforts}, time.perf_counter(), 0.0
     for step, (_, found) in enumerate(descend(model, window, quality, max(ends)), 1):
         if step in ends:

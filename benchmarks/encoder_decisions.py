@@ -3,8 +3,9 @@
     python -m benchmarks.encoder_decisions --json results/encoder_decisions.json
 
 The flagship on validation pictures, estimated: for each weight of `quantize.RateDistortionQuantizer` the
-BD-rate against plain rounding, the mean over pictures; and the bits of y that Gaussian tables would take
-for the same symbols, against the mixture's. The shipped weight was chosen here, and not on Kodak.
+BD-rate against plain rounding, the mean over pictures, with distances from the integers and from what the
+decoder shows for them; the mean size of what is rounded to 1; and the bits of y that Gaussian tables would
+take for the same symbols, against the mixture's. What ships was chosen here, and not on Kodak.
 """
 
 import argparse
@@ -23,12 +24,13 @@ from codec_lib import weights
 from codec_lib.density import gaussian
 from codec_lib.density.shapes import NORMAL
 from codec_lib.measure import metrics
-from codec_lib.models.flagship import DISTORTION_WEIGHT, Flagship
+from codec_lib.models.flagship import DISTORTION_WEIGHT, SHRINKAGE, Flagship
 from codec_lib.quantize import RateDistortionQuantizer, Rounding
 from codec_lib.training.objectives import validation_pictures
 
 THEORY = 6 / math.log(2)  # of fine steps and independent latents
-WEIGHTS = (THEORY, 20.0, DISTORTION_WEIGHT, 45.0, 70.0, 100.0)
+WEIGHTS = (THEORY, 12.0, DISTORTION_WEIGHT, 20.0, 30.0, 45.0, 70.0, 100.0)
+FROM = {"integers": 0.0, "means": SHRINKAGE}  # what distances are measured from
 QUALITIES = (1.0, 3.0, 5.0, 7.0)
 
 
@@ -40,22 +42,28 @@ def main() -> None:
     options = parser.parse_args()
     trained = weights.load("flagship")
     costs = gaussian.costs(trained.model.prior.shape)
-    models = {None: with_quantizer(trained.model, Rounding())}
-    quantizers = {weight: RateDistortionQuantizer(costs, weight) for weight in WEIGHTS}
-    models |= {weight: with_quantizer(trained.model, quantizers[weight]) for weight in WEIGHTS}
-    rates, shapes = {weight: [] for weight in WEIGHTS}, []
+    kinds = [(name, weight) for name in FROM for weight in WEIGHTS]
+    models: dict = {None: with_quantizer(trained.model, Rounding())}
+    for name, weight in kinds:
+        quantizer = RateDistortionQuantizer(costs, weight, FROM[name])
+        models[name, weight] = with_quantizer(trained.model, quantizer)
+    rates, shapes, ones = {kind: [] for kind in kinds}, [], []
     for x in tqdm(list(validation_pictures(options.validation))):
-        curves = {weight: [point(model, x, q) for q in QUALITIES] for weight, model in models.items()}
-        for weight in WEIGHTS:
-            rates[weight].append(metrics.bd_rate(curves[None], curves[weight]))
+        curves = {kind: [point(model, x, q) for q in QUALITIES] for kind, model in models.items()}
+        for kind in kinds:
+            rates[kind].append(metrics.bd_rate(curves[None], curves[kind]))
         shapes.append([excess_of_gaussians(models[None], x, quality) for quality in QUALITIES])
+        ones.append([size_of_ones(models[None], x, quality) for quality in QUALITIES])
     report = {
         "command": f"python -m benchmarks.encoder_decisions --json {options.json.as_posix()}",
         "weights": trained.digest,
         "pictures": len(shapes),
         "qualities": QUALITIES,
-        "shipped": DISTORTION_WEIGHT,
-        "bd_rate_psnr_vs_rounding": {f"{weight:.3g}": mean(values) for weight, values in rates.items()},
+        "shipped": {"weight": DISTORTION_WEIGHT, "shrinkage": SHRINKAGE},
+        "bd_rate_psnr_vs_rounding": {
+            name: {f"{weight:.3g}": mean(rates[name, weight]) for weight in WEIGHTS} for name in FROM
+        },
+        "mean_size_of_ones": [mean(values) for values in zip(*ones, strict=True)],
         "gaussian_tables_percent": [mean(values) for values in zip(*shapes, strict=True)],
     }
     options.json.write_text(json.dumps(report, indent=1) + "\n")
@@ -74,6 +82,15 @@ def point(model: Flagship, x: Tensor, quality: float) -> tuple[float, float]:
     out = model(x, torch.tensor([quality]))
     out.x_hat = out.x_hat.clamp(0, 1)
     return out.bpp().item(), -10 * math.log10(out.mse(x).item())
+
+
+def size_of_ones(model: Flagship, x: Tensor, quality: float) -> float:
+    """The mean absolute value of what is rounded to 1 or -1."""
+    gain, _ = model.gain(torch.tensor([quality]))
+    y = model.g_a(x) * gain
+    z_hat, symbols = model.prior.symbols(y)
+    mu, _ = model.prior.price(symbols, z_hat)
+    return (y - mu)[symbols.abs() == 1].abs().mean().item()
 
 
 def excess_of_gaussians(model: Flagship, x: Tensor, quality: float) -> float:

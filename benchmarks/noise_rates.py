@@ -2,14 +2,16 @@
 
     python -m benchmarks.noise_rates --json results/noise_rates.json
 
-For each codec and quality, three means of bits per pixel over every sixth Kodak picture:
+For each codec and quality, means of bits per pixel over every sixth Kodak picture:
 
     noise     -log2 of the density at latents with uniform noise: what a training log shows
     rounded   the same at rounded latents, as the encoder decides them: what coding would give
     file      the sections of real files
+    nearest   the same where every symbol is the nearest integer, of codecs whose encoder decides
 """
 
 import argparse
+import copy
 import json
 from pathlib import Path
 from statistics import mean
@@ -21,6 +23,7 @@ from tqdm import tqdm
 
 from codec_lib import data, picture, weights
 from codec_lib.models.base import pad
+from codec_lib.quantize import RateDistortionQuantizer, Rounding
 from codec_lib.setting import QUALITY
 
 CODECS = "autoencoder", "factorized", "hyperprior", "context", "checkerboard", "tucodec", "flagship"
@@ -46,9 +49,13 @@ def main() -> None:
 
 @torch.inference_mode()
 def rates(name: str, pictures: list[Tensor], quality: float) -> dict[str, float]:
-    """The three bits per pixel of a codec at one quality."""
+    """The bits per pixel of a codec at one quality."""
     model = weights.load(name).model
-    found: dict[str, list[float]] = {"noise": [], "rounded": [], "file": []}
+    encoders = {"file": model}
+    if isinstance(getattr(model.prior, "quantizer", None), RateDistortionQuantizer):
+        encoders["nearest"] = copy.deepcopy(model)
+        encoders["nearest"].prior.quantizer = Rounding()
+    found: dict[str, list[float]] = {kind: [] for kind in ("noise", "rounded", *encoders)}
     torch.manual_seed(0)
     for levels in pictures:
         x = pad(levels.float() / 255, model.stride)
@@ -56,8 +63,9 @@ def rates(name: str, pictures: list[Tensor], quality: float) -> dict[str, float]
         for kind, is_noisy in (("noise", True), ("rounded", False)):
             bits = model.train(is_noisy)(x, model.quality_tensor(quality)).bits
             found[kind].append(sum(part.item() for part in bits.values()) / pixels)
-        sections = model.eval().compress(levels, quality)
-        found["file"].append(8 * sum(map(len, sections.values())) / pixels)
+        for kind, encoder in encoders.items():
+            sections = encoder.eval().compress(levels, quality)
+            found[kind].append(8 * sum(map(len, sections.values())) / pixels)
     return {kind: round(mean(values), 5) for kind, values in found.items()}
 
 

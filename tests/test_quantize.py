@@ -50,8 +50,8 @@ def test_a_temperature_must_be_positive():
         quantize.soft(torch.zeros(1), 0)
 
 
-def chosen(y, weight, costs):
-    quantizer = quantize.RateDistortionQuantizer(costs, weight)
+def chosen(y, weight, costs, shrinkage=0.0):
+    quantizer = quantize.RateDistortionQuantizer(costs, weight, shrinkage)
     return quantizer(y, torch.zeros(y.shape, dtype=torch.uint8))
 
 
@@ -61,6 +61,14 @@ def test_a_symbol_is_worth_its_bits_or_becomes_smaller():
     # from s to s - 1 costs weight (2 (y - s) + 1) more distortion: below 4 bits while y - s < -0.3
     assert chosen(y, 10.0, costs).tolist() == [0, 1, 0, -1, 1, 2, 0, 3]
     assert torch.equal(chosen(y, 1e6, costs), y.round())
+
+
+def test_distances_are_from_what_a_decoder_shows():
+    costs = torch.tensor([[9.0, 5.0, 1.0, 5.0, 9.0]])
+    y = torch.tensor([0.65, 0.6, -0.65, -0.6, 1.55, 1.45])
+    # 0 instead of 1, weight 10: y^2 - (y - 0.8)^2 below 0.4, y below 0.65; 1 instead of 2: y below 1.5
+    assert chosen(y + 1e-3, 10.0, costs, 0.2).tolist() == [1, 0, 0, 0, 2, 1]
+    assert chosen(y - 1e-3, 10.0, costs, 0.2).tolist() == [0, 0, -1, 0, 2, 1]
 
 
 def test_no_choice_costs_more_than_rounding_and_some_cost_less():

@@ -4,7 +4,7 @@ import pytest
 
 from codec_lib import data, weights
 from codec_lib.measure import metrics
-from codec_lib.models.flagship import DISTORTION_WEIGHT
+from codec_lib.models.flagship import DISTORTION_WEIGHT, SHRINKAGE
 
 KODAK = data.results("kodak")["curves"]
 RIVALS = data.results("kodak_baselines")["curves"]
@@ -36,14 +36,17 @@ def test_the_summary_follows_from_the_curves():
         assert SUMMARY[f"bd_rate_psnr_vs_{rival}"]["flagship"] == pytest.approx(found)
 
 
-def test_the_weight_of_errors_is_close_to_the_best_one_and_theory_is_not():
+def test_distances_from_means_pay_and_the_best_weight_is_close_to_theory():
     measured = data.results("encoder_decisions")
-    rates = {float(weight): percent for weight, percent in measured["bd_rate_psnr_vs_rounding"].items()}
+    found = measured["bd_rate_psnr_vs_rounding"]
+    integers, means = ({float(w): bd for w, bd in found[name].items()} for name in ("integers", "means"))
     assert measured["weights"] == weights.load("flagship").digest
-    assert measured["shipped"] == DISTORTION_WEIGHT
-    assert rates[DISTORTION_WEIGHT] < -0.5
-    assert rates[DISTORTION_WEIGHT] - min(rates.values()) < 0.2
-    assert rates[min(rates)] > 0  # 6 / ln 2
+    assert measured["shipped"] == {"weight": DISTORTION_WEIGHT, "shrinkage": SHRINKAGE}
+    assert means[DISTORTION_WEIGHT] < -0.8
+    assert means[DISTORTION_WEIGHT] - min(means.values()) < 0.2
+    assert means[DISTORTION_WEIGHT] < min(integers.values()) - 0.2
+    assert integers[min(integers)] > 0  # 6 / ln 2
+    assert all(abs(1 - SHRINKAGE - size) < 0.05 for size in measured["mean_size_of_ones"])
     assert all(percent > 1 for percent in measured["gaussian_tables_percent"])
 
 

@@ -32,7 +32,8 @@ from codec_lib.quantize import RateDistortionQuantizer
 
 OUTER_BLOCKS, INNER_BLOCKS = 3, 2  # at 1/8 and at 1/16 of the size
 WIDE = 192  # channels at 1/16 that blocks and contexts see, the lowest frequencies at the start
-DISTORTION_WEIGHT = 30.0  # bits that a squared step of a latent is worth to the encoder
+DISTORTION_WEIGHT = 15.0  # bits that a squared step of a latent is worth to the encoder
+SHRINKAGE = 0.17  # steps by which what stands for a symbol, the mean of its bin, is closer to zero
 INITIAL_GAIN = 1.25  # of quality 4
 
 
@@ -45,7 +46,7 @@ class Flagship(TransformCodec):
     def __init__(self, N: int = 128, M: int = 320):
         wide = min(M, WIDE)
         shape = HEAVY_TAILED
-        quantizer = RateDistortionQuantizer(gaussian.costs(shape), DISTORTION_WEIGHT)
+        quantizer = RateDistortionQuantizer(gaussian.costs(shape), DISTORTION_WEIGHT, SHRINKAGE)
         prior = ContextPrior(M, order=CHECKERBOARD, seen=wide, shape=shape, quantizer=quantizer)
         g_a = nn.Sequential(
             Affine(UNIT, -UNIT / 2),

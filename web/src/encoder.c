@@ -6,7 +6,8 @@
 // Quality comes in with the gains m only. So y is kept without them: pixels are analyzed once, and what is allocated
 // after that can be released before the next quality.
 #include "codec.h"
-#define DISTORTION_WEIGHT 30.0  // bits that a squared step of a latent is worth
+#define DISTORTION_WEIGHT 15.0  // bits that a squared step of a latent is worth; both as in flagship.py
+#define SHRINKAGE 0.17          // steps by which what the decoder shows for a symbol is closer to zero
 
 static float *y;     // (h, w, M), before its gains
 static float *gain;  // m
@@ -102,15 +103,18 @@ void EXPORT(encode_start)(i32 rows, i32 columns, double quality) {
   coded = 0;
 }
 
-// The nearest integer or its neighbour towards zero: bits + weight times squared error decide.
+// Bits of a symbol that is not negative, and its error where the latent has this size.
+static double price(const float *bits, double s, double size) {
+  double error = size - (s > 0 ? s - SHRINKAGE : 0);
+  return bits[(i32)s] + DISTORTION_WEIGHT * error * error;
+}
+
+// The nearest integer or its neighbour towards zero, whichever has the smaller price.
 static i32 decide(double residual, u32 row) {
-  double s = __builtin_rint(residual), size = __builtin_fabs(s);
-  if (size >= 1 && size < REACH) {
-    double smaller = s < 0 ? s + 1 : s - 1;
-    const float *bits = encoder.costs + REACH * row + (i32)size;
-    double nearest = bits[0] + DISTORTION_WEIGHT * (residual - s) * (residual - s);
-    if (bits[-1] + DISTORTION_WEIGHT * (residual - smaller) * (residual - smaller) < nearest) s = smaller;
-  }
+  double s = __builtin_rint(residual), size = __builtin_fabs(residual), nearest = __builtin_fabs(s);
+  const float *bits = encoder.costs + REACH * row;
+  if (nearest >= 1 && nearest < REACH && price(bits, nearest - 1, size) < price(bits, nearest, size))
+    s -= s < 0 ? -1 : 1;
   return (i32)(s < -SYMBOL_LIMIT ? -SYMBOL_LIMIT : s > SYMBOL_LIMIT ? SYMBOL_LIMIT : s);
 }
 
