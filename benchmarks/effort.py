@@ -82,9 +82,9 @@ def measured(name: str, path: Path, quality: float, efforts: list[int]) -> list[
 
     rows = [row(0, y, 0.0)]
     inside = torch.ones(y.shape[2:], dtype=torch.bool)
-    window = Tile(levels / 255, symbols, z_hat, inside)
+    tile = Tile(levels / 255, symbols, z_hat, inside)
     ends, began, away = {STEPS[effort]: effort for effort in efforts}, time.perf_counter(), 0.0
-    for step, (_, found) in enumerate(descend(model, window, quality, max(ends)), 1):
+    for step, (_, found) in enumerate(descend(model, tile, quality, max(ends)), 1):
         if step in ends:
             paused = time.perf_counter()
             with torch.no_grad():
