@@ -84,7 +84,7 @@ test-notebooks: $(STAMP)
 		-p no:cacheprovider -n 2 --dist loadfile $(NOTEBOOKS)
 
 test-docstrings: $(STAMP)
-	$(BIN)/python -m pytest -q --doctest-modules codec_lib
+	$(BIN)/python -m pytest -q --doctest-modules codec_lib tools
 
 # Hours; it goes on where it was interrupted. Nothing else should run beside it: seconds are measured too.
 benchmark: $(STAMP)

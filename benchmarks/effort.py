@@ -43,7 +43,7 @@ def main() -> None:
         "pictures": [path.name for path in paths],
         "threads": torch.get_num_threads(),
         "steps": {effort: STEPS[effort] for effort in options.efforts},
-        "codecs": {},
+        "codecs": dict(kept),
     }
     for name in MODELS:
         digest = weights.load(name).digest

@@ -72,8 +72,14 @@ def measure(path: Path, quality: float, effort: int) -> dict:
         "processor_seconds_an_iteration": round(used / iterations, 4),
         "decode_seconds": round(seconds, 3),
     }
-    rival = rival_bytes(path.name, psnr)
-    return row | ({} if rival is None else {"saved_percent": round(100 * (1 - len(file) / rival), 2)})
+    return row
+
+
+def compared(row: dict) -> dict:
+    """A row with what it saves against the rival as it is now."""
+    row = {key: value for key, value in row.items() if key != "saved_percent"}
+    rival = rival_bytes(row["picture"], row["psnr"])
+    return row if rival is None else row | {"saved_percent": round(100 * (1 - row["bytes"] / rival), 2)}
 
 
 def bd_rates(rows: list[dict], rival: str = RIVAL) -> dict[str, float]:
@@ -105,13 +111,14 @@ def rival_bytes(name: str, psnr: float) -> float | None:
 
 def write(path: Path, rows: list[dict]) -> None:
     """The results so far, with their means."""
+    rows = [compared(row) for row in rows]
     saved = [row["saved_percent"] for row in rows if "saved_percent" in row]
     report = {
         "command": " ".join(["python -m benchmarks.fitted", *sys.argv[1:]]),
         "machine": platform.machine(),
         "threads": get_num_threads(),
         "rival": RIVAL,
-        "rival_weights": weights.load(RIVAL).digest,
+        "rival_weights": data.results("kodak")["curves"][RIVAL]["weights"],
         "mean_saved_percent": round(mean(saved), 2) if saved else None,
         "bd_rate": bd_rates(rows),
         "standards": {rival: bd_rates(rows, rival) for rival in STANDARDS},

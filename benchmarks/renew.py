@@ -19,6 +19,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from codec_lib import decoders, weights
+from codec_lib.header import VERSION
 
 MINUTES = {  # about; quick ones first, and those before others that read their results
     "plotted_rates": 1, "large_picture": 3, "entropy_coders": 5, "seconds": 8, "folders": 10, "damage": 8,
@@ -84,10 +85,12 @@ def command_of(name: str) -> str:
 
 
 def fingerprint(name: str) -> str:
-    """What a renewal depends on: its command, and all weights that are shipped."""
+    """What a renewal depends on: its command, its code, the files' format, and all weights that are shipped."""
     digests = [weights.load(each).digest for each in weights.available()]
     digests += [hashlib.sha256(path.read_bytes()).hexdigest() for path in decoders.paths().values()]
-    return hashlib.sha256("\n".join([command_of(name), *digests]).encode()).hexdigest()
+    command = command_of(name)
+    code = Path(*shlex.split(command)[2].split(".")).with_suffix(".py").read_text(encoding="utf-8")
+    return hashlib.sha256("\n".join([command, code, str(VERSION), *digests]).encode()).hexdigest()
 
 
 if __name__ == "__main__":

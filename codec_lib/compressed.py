@@ -8,6 +8,7 @@ Of a crop, codecs with two transforms apply the second one to the crop and its s
 """
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from torch.utils.data import Dataset
 
 from codec_lib import files
 from codec_lib.decoding import decode
+from codec_lib.errors import PictureWarning
 from codec_lib.header import parse
 from codec_lib.picture.arrays import to_eight_bits
 
@@ -30,8 +32,9 @@ class Compressed(Dataset):
 
     Item k is the k-th picture, uint8 (3, H, W), grey repeated three times and without alpha; with `crop`, a
     random square of it with so many pixels a side, drawn from PyTorch's generator, which a DataLoader seeds
-    differently in each worker. Pictures that are too small for the crop are left out. `transform` is
-    applied to every item, `device` is where pictures are decoded: a GPU only without workers.
+    differently in each worker. Pictures that are too small for the crop are left out, and so are files that
+    are damaged or none of ours, of which a PictureWarning tells. `transform` is applied to every item,
+    `device` is where pictures are decoded: a GPU only without workers.
 
     Raises ValueError where nothing is left; an item raises what `codec_lib.decode` does.
     """
@@ -47,8 +50,12 @@ class Compressed(Dataset):
             raise ValueError(f"crop: {crop}; allowed is any side from 1 pixel up")
         self.crop, self.transform, self.device = crop, transform, device
         paths = [path for path in sorted(Path(folder).rglob("*.clc")) if path.is_file()]
-        self.sizes = {path: size for path in paths if min(size := size_of(path)) >= (crop or 1)}
+        sizes = {path: size_of(path) for path in paths}
+        self.sizes = {path: size for path, size in sizes.items() if min(size) >= (crop or 1)}
         self.paths = list(self.sizes)
+        if unread := [path for path, size in sizes.items() if size == (0, 0)]:
+            note = f"data: {len(unread)} files cannot be read and are left out, the first is {unread[0]}"
+            warnings.warn(note, PictureWarning, stacklevel=2)
         if not self.paths:
             wanted = "" if crop is None or not paths else f" with sides of {crop} pixels"
             raise ValueError(f"data: no .clc files{wanted} in {folder}")

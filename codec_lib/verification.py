@@ -9,7 +9,7 @@ from PIL import Image
 
 from codec_lib import picture, stages
 from codec_lib.decoding import decode
-from codec_lib.surroundings import pick_device
+from codec_lib.surroundings import pick_device, reproducible
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Verification:
         psnr: in dB, over all samples; inf if none differs.
         size, mode: of the picture, (width, height).
         pixels: what `pixels` gives for the decoded picture.
+        symbols: what `symbols` gives for a file that promises nothing, None for others.
     """
 
     largest_error: int
@@ -31,6 +32,7 @@ class Verification:
     size: tuple[int, int]
     mode: str
     pixels: str
+    symbols: str | None
 
     @property
     def is_kept(self) -> bool:
@@ -56,7 +58,37 @@ def verify(original: picture.Source, data: bytes, *, device: str = "auto") -> Ve
     mse = float(np.mean(np.square(errors, dtype=np.float64)))
     peak = np.iinfo(samples.dtype).max
     psnr = 10 * math.log10(peak**2 / mse) if mse else math.inf
-    return Verification(int(errors.max()), promise, psnr, expected.size, expected.mode, pixels(image))
+    return Verification(
+        largest_error=int(errors.max()),
+        promise=promise,
+        psnr=psnr,
+        size=expected.size,
+        mode=expected.mode,
+        pixels=pixels(image),
+        symbols=symbols(data, device=device) if promise is None else None,
+    )
+
+
+def symbols(data: bytes, *, device: str = "auto") -> str | None:
+    """SHA-256 of the integers that a file's stages hold, in hexadecimal; None if its model tells none.
+
+    They are the same on every machine. `pixels` need not be, where a file promises nothing: another
+    processor may round a sample to the next level. Raises BitstreamError as `decode` does.
+    """
+    device = pick_device(device)
+    staged = stages.read(data, device)
+    header, model = staged.header, staged.trained.model
+    names = [name for group in staged.groups for name in group if name not in picture.LAST]
+    sections = staged.take(len(staged.groups))
+    with reproducible(device):
+        integers = model.read(
+            {name: sections[name] for name in names}, header.value, header.height, header.width
+        )
+    digest = hashlib.sha256()
+    for name, values in integers.items():
+        digest.update(f"{name} {tuple(values.shape)}".encode())
+        digest.update(values.cpu().numpy().astype("<i4").tobytes())
+    return digest.hexdigest() if integers else None
 
 
 def pixels(image: Image.Image | np.ndarray) -> str:

@@ -169,7 +169,7 @@ def _load(path: Path, changed: int, device: str) -> Trained:
         with reproducible("cpu"), torch.inference_mode(False):
             model = _rebuild(metadata, arrays)
     except (LookupError, AttributeError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise BitstreamError(f"weights: {path.name} holds no model of this library ({reason})") from None
     with torch.inference_mode(False):
         model = model.to(torch.float32).to(device).channels_last()

@@ -10,6 +10,7 @@ import codec_lib as cl
 from codec_lib import data, weights
 from codec_lib.compressed import colour
 from codec_lib.data import Compressed
+from codec_lib.errors import PictureWarning
 
 SIZES = {"a": (150, 97), "deep/b": (64, 64), "c": (40, 90)}
 
@@ -24,6 +25,11 @@ def folder(tmp_path_factory):
         path.write_bytes(cl.encode(photo.crop((180, 60, 180 + width, 60 + height))))
     (folder / "broken.clc").write_bytes(b"CLC")
     return folder
+
+
+def test_files_that_cannot_be_read_are_left_out_and_told_of(folder):
+    with pytest.warns(PictureWarning, match=r"1 files cannot be read and are left out, .*broken\.clc"):
+        assert len(Compressed(folder)) == len(SIZES)
 
 
 def decoded(path):
@@ -51,12 +57,13 @@ def test_crops_lie_in_the_picture_wherever_chance_puts_them(folder):
     assert len(found) > 1
 
 
-def test_workers_give_batches_of_different_crops(folder):
-    loader = DataLoader(Compressed(folder, crop=32), batch_size=3, num_workers=2)
+def test_workers_draw_different_crops(folder):
+    twice = torch.utils.data.ConcatDataset([Compressed(folder, crop=32)] * 2)
+    loader = DataLoader(twice, batch_size=3, num_workers=2)  # a batch of all three for each worker
     torch.manual_seed(1)
-    first, second = ([batch for batch in loader] for _ in range(2))
-    assert [batch.shape for batch in first] == [(3, 3, 32, 32)]
-    assert not torch.equal(first[0], second[0])
+    first, second = loader
+    assert first.shape == second.shape == (3, 3, 32, 32)
+    assert not any(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 def test_a_transform_is_applied(folder):

@@ -1,7 +1,7 @@
-"""Weights of the flagship for the page: `python -m tools.web_weights FOLDER`.
+"""Weights of the flagship for the page, as `tools.web.publish` puts them there.
 
-Writes decoder-DIGEST.bin, encoder-DIGEST.bin and weights.json, which names them. They are made when the
-book is built and never committed. The digests in them are those that files of pictures carry, so the page
+That is decoder-DIGEST.bin and encoder-DIGEST.bin, beside those of other codecs, and weights.json, which
+names them all. They are made when the book is built and never committed. The digests in them are those that files of pictures carry, so the page
 refuses pictures of other weights, and weights that were trained again make other files with other names.
 
 A file, little endian; every array starts at a multiple of 8 bytes, `web/src/weights.c` reads it:
@@ -14,7 +14,6 @@ A weight stands where the kernel reads it: [outputs / B][taps][inputs][B], B = 8
 Convolutions are float16 as on disk, integer networks int16.
 """
 
-import argparse
 import hashlib
 import json
 import struct
@@ -195,8 +194,3 @@ def write(folder: Path, made: dict[str, bytes]) -> None:
         listed[name] = {"file": file, "bytes": len(content)}
     (folder / "weights.json").write_text(json.dumps(listed, indent=1) + "\n")
 
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    write(parser.parse_args().folder, files())

@@ -4,7 +4,7 @@
 // `inspect` tells what any bytes say and all that is wrong with them, `read` throws a FileError for the first
 // problem. Nothing is allocated on a header's word: what it claims is compared with the bytes that are there.
 
-const MAGIC = [0x89, 0x43, 0x4c, 0x43]; // 89 "CLC"
+export const MAGIC = [0x89, 0x43, 0x4c, 0x43]; // 89 "CLC"
 const VERSION = 3;
 export const MODES = ["L", "RGB", "LA", "RGBA", "L;16", "RGB;16", "LA;16", "RGBA;16"];
 const MAX_PIXELS = 1 << 27,

@@ -69,6 +69,10 @@ export class Instance {
   get memory() {
     return this.module.memory.buffer.byteLength;
   }
+  /** Whether it has failed for want of memory. */
+  get isFull() {
+    return !!this.module.is_full();
+  }
   get weights() {
     return this.digests.slice(0, 16);
   }

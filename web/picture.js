@@ -85,13 +85,13 @@ export function standardCodec(picture, type) {
   };
 }
 
-/** The browser's JPEG or WebP of at most so many bytes: {blob, psnr}; null where it has none. */
+/** The browser's JPEG or WebP of at most so many bytes: {blob, psnr}; null where it makes none. */
 export async function rival(picture, type, bytes) {
   const encode = standardCodec(picture, type);
   let low = 0,
     high = 100,
     best = await encode(0);
-  if (!best) return null;
+  if (!best || best.size > bytes) return null; // it has none, or none that is so short
   while (low < high) {
     const middle = (low + high + 1) >> 1,
       blob = await encode(middle);

@@ -4,6 +4,7 @@
 // not run.
 import { FileError, inspect } from "./container.js";
 import { element, withStyle } from "./dom.js";
+import { fetched } from "./fetched.js";
 import { draw } from "./picture.js";
 import { number } from "./report.js";
 import { Work } from "./work.js";
@@ -24,15 +25,15 @@ class LatentPrices extends HTMLElement {
   async open(start) {
     this.work = new Work((stage, share) => (this.said.textContent = `${stage}: ${Math.round(100 * share)} %`));
     try {
-      const data = new Uint8Array(await (await fetch(this.getAttribute("src"))).arrayBuffer());
+      const data = new Uint8Array(await (await fetched(this.getAttribute("src"))).arrayBuffer());
       this.lengths = Object.fromEntries(inspect(data).sections.map(({ name, length }) => [name, length]));
       const { picture } = await this.work.ask("open", { data });
       this.show(picture);
     } catch (error) {
-      if (!(error instanceof FileError)) throw error;
       this.said.textContent = error.message;
       this.said.classList.add("error");
       start.disabled = false;
+      if (!(error instanceof FileError)) throw error;
     }
   }
 

@@ -3,6 +3,7 @@
 // has to notice. What is inside of the element is shown where scripts do not run.
 import { FileError, hex, inspect, write } from "./container.js";
 import { element, withStyle } from "./dom.js";
+import { fetched } from "./fetched.js";
 import { draw } from "./picture.js";
 import { Work } from "./work.js";
 
@@ -36,7 +37,12 @@ function meanings(data) {
 class ByteSurgery extends HTMLElement {
   async connectedCallback() {
     withStyle();
-    this.original = await this.bytes();
+    try {
+      this.original = await this.bytes();
+    } catch (error) {
+      if (error instanceof FileError) return; // what is inside of the element stays
+      throw error;
+    }
     this.meanings = meanings(this.original);
     this.data = this.original.slice();
     this.bit = element("select", {}, ...Array.from({ length: 8 }, (_, k) => new Option(`bit ${k}`, k)));
@@ -69,7 +75,7 @@ class ByteSurgery extends HTMLElement {
   async bytes() {
     const inside = this.getAttribute("file");
     if (inside) return Uint8Array.from(atob(inside), (character) => character.charCodeAt(0));
-    return new Uint8Array(await (await fetch(this.getAttribute("src"))).arrayBuffer());
+    return new Uint8Array(await (await fetched(this.getAttribute("src"))).arrayBuffer());
   }
 
   byte(k) {

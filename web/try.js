@@ -1,13 +1,13 @@
 // The page "Try it" (book/try.md): a photo or a `.clc` file in, a comparison and files out. Nothing is sent anywhere.
 import { MAX_PIXELS } from "./codec.js";
-import { FileError } from "./container.js";
+import { FileError, MAGIC } from "./container.js";
+import { fetched } from "./fetched.js";
 import { bitMap, bitsOf, onWhite, psnr, readPicture, rival } from "./picture.js";
 import { caption, number, promised, rowsOf, secondsOf, settingOf } from "./report.js";
 import { Viewer } from "./viewer.js";
 import { Stopped, Work } from "./work.js";
 
 const LARGE = 128 << 20; // bytes of memory after which the next picture gets a fresh worker
-const MAGIC = [0x89, 0x43, 0x4c, 0x43];
 const NAMES = { flagship: "Flagship", "near-lossless": "Near-lossless", fitted: "Fitted to it" };
 const KINDS = [
   ["JPEG", "image/jpeg"],
@@ -265,16 +265,20 @@ function listen() {
     radio.addEventListener("change", () => viewer.fit(radio.value === "fit" ? "fit" : +radio.value));
 }
 
+/** What will be fetched; FileError where even the list of it cannot be. */
+async function weightsLine() {
+  const listed = await (await fetched(new URL("weights.json", import.meta.url), { cache: "no-cache" })).json();
+  const sizes = [listed.decoder.bytes, listed.decoder.bytes + listed.encoder.bytes, listed["near-lossless"].bytes];
+  const [decoder, both, near] = sizes.map((n) => number(n / 1e6, 1));
+  const when = `The weights are fetched when you choose: ${both} megabytes, once.`;
+  return `${when} To open a .clc file takes ${decoder} of them, or ${near} more.`;
+}
+
 if (!WebAssembly.validate?.(Uint8Array.from(SIMD)) || typeof OffscreenCanvas === "undefined") {
   say("This page needs a newer browser: one with WebAssembly SIMD and OffscreenCanvas.", true);
 } else {
   listen();
   for (const button of root.querySelectorAll("button, input, select")) button.disabled = false;
-  const listed = await (await fetch(new URL("weights.json", import.meta.url), { cache: "no-cache" })).json();
-  const sizes = [listed.decoder.bytes, listed.decoder.bytes + listed.encoder.bytes, listed["near-lossless"].bytes];
-  const [decoder, both, near] = sizes.map((n) => number(n / 1e6, 1));
-  if (!taken)
-    say(
-      `The weights are fetched when you choose: ${both} megabytes, once. To open a .clc file takes ${decoder} of them, or ${near} more.`,
-    ); // else somebody was faster, and has another line to read
+  const line = await weightsLine().catch((error) => error);
+  if (!taken) say(line.message ?? line, line instanceof FileError); // else somebody was faster, and reads another
 }

@@ -29,17 +29,22 @@ export class Work {
 
   /** Ends what is going on, and gives all memory back; the next task starts a new worker. */
   stop() {
+    this.end(new Stopped());
+  }
+
+  end(reason) {
     this.worker?.terminate();
     this.worker = null;
     this.memory = 0;
-    this.rejectAll(new Stopped());
+    this.rejectAll(reason);
   }
 
   start() {
     const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
     worker.onmessage = ({ data }) => this.heard(data);
-    worker.onerror = ({ message }) =>
-      this.rejectAll(new FileError(`page: ${message || "its worker cannot start"}`));
+    worker.onerror = ({ message }) => {
+      this.end(new FileError(`page: ${message || "its worker cannot start"}`)); // the next task starts another
+    };
     return worker;
   }
 

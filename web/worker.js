@@ -3,6 +3,7 @@
 // digest, so what the browser has kept of them is right for ever.
 import { COARSEST, Codec, FINEST, STEP, toPng } from "./codec.js";
 import { FileError } from "./container.js";
+import { fetched } from "./fetched.js";
 import { Fitted } from "./fitted.js";
 import { NearLossless } from "./near_lossless.js";
 import { largestWithin } from "./search.js";
@@ -13,11 +14,10 @@ let codec = null, // the flagship's
   listed = null;
 const loaded = new Map(); // of the others
 
-const fetchModule = async () => (await fetch(address("codec.wasm"), { cache: "no-cache" })).arrayBuffer();
+const fetchModule = async () => (await fetched(address("codec.wasm"), { cache: "no-cache" })).arrayBuffer();
 
 async function fetchBytes(name, length, onProgress) {
-  const answer = await fetch(address(name), { cache: "force-cache" });
-  if (!answer.ok) throw new FileError(`weights: ${name} cannot be fetched (${answer.status})`);
+  const answer = await fetched(address(name), { cache: "force-cache" });
   const reader = answer.body.getReader(),
     bytes = new Uint8Array(length);
   let got = 0;
@@ -33,7 +33,7 @@ async function fetchBytes(name, length, onProgress) {
 
 /** Files of weights by what they are for, one after the other: [name, bytes]. */
 async function* fetchWeights(wanted, tell) {
-  listed ??= await (await fetch(address("weights.json"), { cache: "no-cache" })).json();
+  listed ??= await (await fetched(address("weights.json"), { cache: "no-cache" })).json();
   const total = wanted.reduce((sum, name) => sum + listed[name].bytes, 0);
   let before = 0;
   for (const name of wanted) {
@@ -84,6 +84,12 @@ async function written(data, started, tell, decoder = codec) {
 
 const memory = () => [codec, ...loaded.values()].reduce((sum, each) => sum + (each?.memory ?? 0), 0);
 
+/** The codec with the picture that was analyzed; none after it has failed. */
+function analyzed() {
+  if (!codec?.analyzed) throw new FileError("page: the picture is lost; choose it again");
+  return codec;
+}
+
 const TASKS = {
   async picture({ picture }, tell) {
     await ready(true, tell);
@@ -93,14 +99,14 @@ const TASKS = {
   },
   async write({ quality }, tell) {
     const started = performance.now();
-    return written(await codec.write(quality, (share) => tell("Encoding", share)), started, tell);
+    return written(await analyzed().write(quality, (share) => tell("Encoding", share)), started, tell);
   },
   async fit({ bytes }, tell) {
     const started = performance.now();
     let tries = 0;
     const make = (at) => {
       const name = `Encoding, try ${++tries}`;
-      return codec.write(COARSEST + at * STEP, (share) => tell(name, share));
+      return analyzed().write(COARSEST + at * STEP, (share) => tell(name, share));
     };
     const found = await largestWithin(make, bytes, LAST);
     if (!found)
@@ -115,6 +121,14 @@ const TASKS = {
   png: ({ picture }) => toPng(picture),
 };
 
+/** What a page says of an error. */
+function lineOf(error) {
+  const isFull = [codec, ...loaded.values()].some((each) => each?.isFull);
+  if (isFull || (error instanceof RangeError && /alloc|memory|length/i.test(error.message)))
+    return "memory: this browser has too little left for a picture of that size";
+  return error instanceof FileError ? error.message : `page: it has failed (${error.message}); choose the picture again`;
+}
+
 async function handle({ id, task, ...message }) {
   const tell = (stage, share) => postMessage({ id, stage, share });
   try {
@@ -122,12 +136,8 @@ async function handle({ id, task, ...message }) {
     const buffer = result.picture?.rgba.buffer;
     postMessage({ id, result }, buffer ? [buffer] : []);
   } catch (error) {
+    postMessage({ id, error: lineOf(error) });
     if (!(error instanceof FileError)) (loaded.clear(), (codec = null)); // what has trapped is in no known state
-    const outOfMemory = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
-    const line = outOfMemory
-      ? "memory: this browser has too little left for a picture of that size"
-      : error.message;
-    postMessage({ id, error: line });
   }
 }
 

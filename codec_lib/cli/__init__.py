@@ -1,8 +1,9 @@
 """The command `codec-lib`: models, encode, decode, truncate, extract, verify, inspect, evaluate, train, and
 encode-all, decode-all, verify-all for whole folders.
 
-Exit status: 0, or 2 for a wrong command line, or 1 with one line on stderr for data that cannot be
-used. What a user should know all the same is a line on stderr that starts with `codec-lib: warning`.
+Exit status: 0, or 2 for a wrong command line, or 1 with one line on stderr for data that cannot be used,
+130 for an interruption, 141 without a word when nobody reads standard output any more. What a user should
+know all the same is a line on stderr that starts with `codec-lib: warning`.
 """
 
 import argparse
@@ -38,8 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
                 return _run(arguments)
             finally:
                 files.flush()
+        except BrokenPipeError:  # whoever read the output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more
+            return 141
         except (OSError, ValueError, ImportError, OverflowError) as error:  # BitstreamError is a ValueError
-            return fail(str(error) or type(error).__name__)
+            return fail(_words(error))
         except MemoryError:
             return fail("out of memory")
         except KeyboardInterrupt:
@@ -51,6 +55,13 @@ def _run(arguments: list[str]) -> int:
         return _train(arguments[1:])
     options = parser(COMMANDS).parse_args(arguments)
     return options.run(options) or 0
+
+
+def _words(error: Exception) -> str:
+    """What an error says, without the number that an operating system gives it."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return str(error) or type(error).__name__
 
 
 def _has_working_directory() -> bool:
@@ -215,11 +226,17 @@ def _evaluate(options: argparse.Namespace) -> None:
     measured = evaluate.evaluate_model(
         paths, options.model, options.values, options.device, options.decoder
     )
-    files.write(options.json, (json.dumps(measured, indent=1) + "\n").encode())
+    known = {part: [_without_infinity(row) for row in rows] for part, rows in measured.items()}
+    files.write(options.json, (json.dumps(known, indent=1, allow_nan=False) + "\n").encode())
     place = sys.stderr if options.json in files.STANDARD_OUTPUT else sys.stdout
     for row in measured["means"]:
         means = (f"{key} {value:.4g}" for key, value in row.items() if value is not None)
         print("  ".join(means), file=place)
+
+
+def _without_infinity(row: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no number for the PSNR of what is equal: null stands for it, as in a manifest."""
+    return {key: None if value == math.inf else value for key, value in row.items()}
 
 
 def _train(arguments: list[str]) -> int:
@@ -249,7 +266,3 @@ COMMANDS = {
     "verify": _verify, "inspect": _inspect, "evaluate": _evaluate,
     "encode-all": _encode_all, "decode-all": _decode_all, "verify-all": _verify_all,
 }  # fmt: skip
-
-
-if __name__ == "__main__":
-    sys.exit(main())

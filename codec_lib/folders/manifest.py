@@ -8,7 +8,8 @@ picture the last one counts. A line that is cut or damaged is as good as none.
     task           what was asked for; another task makes the line out of date
     output, bytes, sha256      the file that was written, from the top of its tree
     size, mode                 [width, height] and mode of the picture
-    pixels                     SHA-256 of the decoded samples
+    pixels                     SHA-256 of the decoded samples, on the machine that wrote the line
+    symbols                    the same of the integers in the file, alike on all machines
     psnr, largest_error        in dB, null if equal; in levels
     seconds                    of work
     points         of a line "PATH (points)": value of the setting, bytes, squared error, for a budget
@@ -21,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from codec_lib.folders.places import Place, State
+from codec_lib.folders.place import Place, State
 
 NAME = "manifest.jsonl"
 
@@ -32,12 +33,13 @@ OF_OUTPUT = {"output": str, "bytes": int, "sha256": str, "pixels": str}
 
 
 def read(place: Place) -> dict[str, Row]:
-    """The last line about each picture, by its path; empty without a manifest."""
+    """The last line about each picture, by its path, in the order of lines; empty without a manifest."""
     rows: dict[str, Row] = {}
     for line in place.lines(NAME).decode("utf-8", errors="replace").splitlines():
         with suppress(ValueError, RecursionError):
             row = json.loads(line)
             if _is_row(row):
+                rows.pop(row["path"], None)  # its place is that of its last line
                 rows[row["path"]] = row
     return rows
 

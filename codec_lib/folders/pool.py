@@ -53,6 +53,10 @@ def _run(waiting: deque[Job], processes: int, suspects: list[Job], work: Work) -
                 yield future.result()
             else:
                 suspects.append(job)
+    except BaseException:  # an interruption, or nobody wants more lines: nothing has to be waited for
+        for process in list(pool._processes.values()):  # `terminate_workers` from Python 3.14 on
+            process.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -18,12 +18,12 @@ from codec_lib import search, setting
 from codec_lib.errors import PictureWarning
 from codec_lib.folders import manifest
 from codec_lib.folders.manifest import Row
-from codec_lib.folders.places import Place, State, at
-from codec_lib.folders.work import Job
+from codec_lib.folders.place import Place, State
+from codec_lib.folders.places import at
+from codec_lib.folders.work import CLC, Job
 from codec_lib.models import DEFAULT
 from codec_lib.picture import opening
 
-CLC = ".clc"
 POINTS = "{} (points)"  # the line of what a picture takes at some values of a setting
 KINDS_TOLD = 5  # of files that are left out: the most frequent ones
 TRIED = 8  # values of a setting that a budget is shared out by
@@ -90,13 +90,14 @@ def verify_all(place: Address, run: Run, told: Told, *, device: str = "auto") ->
     Raises ValueError where there is no manifest of files.
     """
     place = at(place)
-    rows = [row for row in manifest.read(place).values() if row.get("output") and not row.get("error")]
+    known = [row for row in manifest.read(place).values() if row.get("output") and not row.get("error")]
+    rows = {row["output"]: row for row in known}.values()  # of two pictures with one file the later one
     if not rows:
         raise ValueError(f"verify: {place.root()}{manifest.NAME} lists no files")
     jobs = [
         Job(
             "verify", row["output"], place, row["output"], None, "", "verify",
-            {"sha256": row["sha256"], "pixels": row["pixels"], "device": device},
+            {key: row.get(key) for key in ("sha256", "pixels", "symbols")} | {"device": device},
         )
         for row in rows
     ]  # fmt: skip
@@ -133,8 +134,9 @@ def _do(
     done = [rows[job.path] | {"skipped": True} for job in jobs if job.path not in waiting]
     for row in done:
         told(row, len(todo))
+    lines = _counted(chain(closed, run(todo)), len(closed) + len(todo))
     with manifest.writing(target) as writer:
-        for left, row in _counted(chain(closed, run(todo)), len(closed) + len(todo)):
+        for left, row in lines:
             writer.add(row)
             done.append(row)
             told(row, left)

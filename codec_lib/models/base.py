@@ -72,6 +72,13 @@ class Model(nn.Module, ABC):
         Raises SectionError when one does not fit the declared size.
         """
 
+    def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:
+        """The integers that sections hold, by name, the same on every machine; {} where a model tells none.
+
+        What `decompress` makes of them may be floats, which differ in the last digits.
+        """
+        return {}
+
     def decompress_part(
         self, sections: Sections, setting: float, height: int, width: int, rows: slice, columns: slice
     ) -> Tensor:

@@ -32,3 +32,21 @@ def source(made, tmp_path):
 @pytest.fixture
 def target(made, tmp_path):
     return shutil.copytree(made / "target", tmp_path / "target")
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    """The address of a bucket of an object store on this machine; fsspec keeps what it has opened."""
+    boto3, moto = pytest.importorskip("boto3"), pytest.importorskip("moto.server")
+    server = moto.ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    known = {
+        "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.get_host_and_port()[1]}",
+    }  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in known.items():
+            patch.setenv(name, value)
+        boto3.client("s3").create_bucket(Bucket="bucket")
+        yield "s3://bucket"
+    server.stop()

@@ -11,32 +11,11 @@ from codec_lib import data
 from codec_lib.folders import manifest, pool, tree
 from codec_lib.folders.places import Folder, Store, at
 from codec_lib.folders.work import Job, do
+from tests.folders.runs import quiet
 
 ray = pytest.importorskip("ray")
 
 PICTURES = 12
-
-
-def quiet(row, left):
-    pass
-
-
-@pytest.fixture(scope="module")
-def bucket():
-    """The address of a bucket of an object store on this machine; fsspec keeps what it has opened."""
-    boto3, moto = pytest.importorskip("boto3"), pytest.importorskip("moto.server")
-    server = moto.ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    known = {
-        "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.get_host_and_port()[1]}",
-    }  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in known.items():
-            patch.setenv(name, value)
-        boto3.client("s3").create_bucket(Bucket="bucket")
-        yield "s3://bucket"
-    server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +23,19 @@ def nodes(bucket):
     """A cluster of a head without cores and two nodes with one each, to which this process is connected."""
     from ray.cluster_utils import Cluster
 
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # where the nodes find the work of these tests
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": 80 << 20})
-    nodes = [cluster.add_node(num_cpus=1, object_store_memory=80 << 20) for _ in range(2)]
-    cluster.wait_for_nodes()
-    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
-    yield cluster, nodes
-    ray.shutdown()
-    cluster.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))  # where nodes find the work of these tests
+        memory = 80 << 20
+        cluster = Cluster(
+            initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": memory}
+        )
+        nodes = [cluster.add_node(num_cpus=1, object_store_memory=memory) for _ in range(2)]
+        cluster.wait_for_nodes()
+        ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+        yield cluster, nodes
+        ray.shutdown()
+        cluster.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -146,24 +129,3 @@ def test_an_object_store_gets_the_same_files_and_gives_them_back(bucket, made, t
     assert [row["output"] for row in again if "skipped" not in row] == [name]
     tree.decode_all(target, tmp_path / "back", pool.run, quiet)
     assert len(list((tmp_path / "back").rglob("*.png"))) == PICTURES
-
-
-def test_lines_that_were_not_joined_yet_count(bucket):
-    store = Store(f"{bucket}/lines")
-
-    def interrupted():
-        with manifest.writing(store) as writer:
-            writer.add({"path": "a"})
-            raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        interrupted()
-    with manifest.writing(store) as writer:
-        writer.add({"path": "b"})
-    assert set(manifest.read(store)) == {"a", "b"}
-    assert set(store.files()) == {manifest.NAME}
-
-
-def test_addresses_that_nothing_reaches_say_what_is_missing():
-    with pytest.raises(ValueError, match="nowhere"):
-        at("nowhere://bucket")

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -67,6 +68,56 @@ def test_files_that_changed_are_found(target):
     (target / "a.png.clc").unlink()
     wrong = {row["path"] for row in tree.verify_all(target, pool.run, quiet) if "error" in row}
     assert wrong == {"grey.clc", "a.png.clc"}
+
+
+def rewritten(target, **changes):
+    """The manifest with other values, as another machine or an earlier version would have written them."""
+    rows = [row | changes for row in manifest.read(at(target)).values()]
+    text = "".join(json.dumps({k: v for k, v in row.items() if v is not ...}) + "\n" for row in rows)
+    (target / manifest.NAME).write_text(text)
+
+
+def test_samples_of_another_machine_are_no_damage_and_other_integers_are(target):
+    rewritten(target, pixels="0" * 64)
+    rows = tree.verify_all(target, one_by_one, quiet)
+    assert not any("error" in row or "notes" in row for row in rows)
+    rewritten(target, symbols="0" * 64)
+    rows = tree.verify_all(target, one_by_one, quiet)
+    assert all("other samples" in row["error"] for row in rows)
+    rewritten(target, symbols=...)
+    rows = tree.verify_all(target, one_by_one, quiet)
+    assert not any("error" in row for row in rows)
+    assert all("its bytes are the same" in row["notes"][0] for row in rows)
+
+
+def test_samples_of_a_file_that_promises_them_are_the_same_everywhere(source, tmp_path):
+    target = tmp_path / "exact"
+    encode(source, target, model="near-lossless")
+    assert all(row["symbols"] is None for row in manifest.read(at(target)).values())
+    assert not any("error" in row for row in tree.verify_all(target, one_by_one, quiet))
+    rewritten(target, pixels="0" * 64)
+    assert all("error" in row for row in tree.verify_all(target, one_by_one, quiet))
+
+
+def test_of_two_pictures_with_one_file_the_later_one_counts(source, target):
+    data.sample("coffee").crop((0, 0, 60, 40)).save(source / "grey.jpg")
+    (source / "grey.png").rename(source / "grey.bak")
+    assert encode(source, target)["grey.jpg"]["output"] == "grey.clc"
+    assert not any("error" in row for row in tree.verify_all(target, one_by_one, quiet))
+    (source / "grey.bak").rename(source / "grey.png")
+    (source / "grey.jpg").unlink()
+    assert "skipped" not in encode(source, target)["grey.png"]
+    assert not any("error" in row for row in tree.verify_all(target, one_by_one, quiet))
+
+
+def test_what_was_decoded_can_be_verified_too(target, tmp_path):
+    back = tmp_path / "back"
+    tree.decode_all(target, back, one_by_one, quiet)
+    assert not any("error" in row for row in tree.verify_all(back, one_by_one, quiet))
+    path = back / "grey.png"
+    path.write_bytes(path.read_bytes()[:-1])
+    wrong = [row["path"] for row in tree.verify_all(back, one_by_one, quiet) if "error" in row]
+    assert wrong == ["grey.png"]
 
 
 def test_a_setting_may_have_any_name(source, tmp_path):
@@ -157,6 +208,23 @@ def die_of_one(job):
         os._exit(9)
     time.sleep(0.05)
     return {"path": job.path, "task": job.task}
+
+
+def sleep(job):
+    """Work that takes its time."""
+    time.sleep(60)
+    return {"path": job.path, "task": job.task}
+
+
+def test_who_wants_no_more_lines_does_not_wait_for_what_is_in_work():
+    jobs = [Job("encode", str(k), Folder("."), "", None, "", "task") for k in range(4)]
+    lines = pool.run(jobs, 2, sleep)
+    timer = threading.Timer(8, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        next(lines)
+    assert time.monotonic() - began < 30
 
 
 def test_a_process_that_dies_costs_one_picture():

@@ -2,7 +2,7 @@
 // ones and those of the codec for one picture.
 //
 //     memory.c       a stack that grows                     what an operating system gives elsewhere
-//     weights.c      two files of weights, taken apart      codec_lib/weights.py
+//     weights.c      four files of weights, taken apart      codec_lib/weights.py
 //     rans.c         integers <-> bytes                     codec_lib/entropy/rans.py, escape.py, pmf.py
 //     exact.c        convolutions of integers               codec_lib/exact/integer_layer.py
 //     walk.c         what follows from what is decoded      codec_lib/priors/context.py

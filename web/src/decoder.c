@@ -4,8 +4,9 @@
 //
 // A call does a piece, so that whoever calls can show how far it is.
 #include "codec.h"
+#define ROWS 96  // that the stages have not given back at most
 static float *inverse;  // m'
-static u32 *pixels;     // 16 rows of RGBA, as wide as the padded picture
+static u32 *pixels;     // ROWS rows of RGBA, as wide as the padded picture
 static i32 ready;       // rows of them
 
 // Stream z whole: it is small, and before it has proved to be right nothing is allocated on a header's word.
@@ -69,7 +70,7 @@ void *EXPORT(synthesis_start)(double quality) {
   for (i32 k = 6; k < 12; k += 2) add_stage(BLOCK, N, 2 * width, g + k, g + k + 1);
   add_stage(WINDOW, N, 2 * width, g + 12, 0);
   add_end(DCT, 2 * width, to_pixels);
-  return pixels = alloc(4 * 96 * 16 * width);
+  return pixels = alloc(4 * ROWS * 16 * width);
 }
 
 // Feeds row i of y_hat. Returns how many rows of pixels are ready.

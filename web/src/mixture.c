@@ -5,21 +5,19 @@
 // Parameters are a network's outputs, 2^12 for 1: mu 15, log sigma 15, beta 15, logits 5; five components for each of
 // three colours. exp, tanh and the logistic function are tables. What is right-shifted may be negative: it rounds down.
 #include "codec.h"
-#define FRACTION 12
 #define RATES 161      // of log sigma from -4 to 6 in 16 steps
 #define SIGMA_STEPS 16
 #define TANHS 513      // from -4 to 4 in 64 steps
 #define TANH_STEPS 64
 #define EXPS 769       // from 0 to 12 in 64 steps
 #define EXP_STEPS 64
-#define LIMIT 16384    // of the logistic function's argument, with 10 bits of fraction
 
 struct Mixture mixture;
 
-static i64 step(i64 x, i32 steps) { return (x * steps + (1 << (FRACTION - 1))) >> FRACTION; }
+static i64 step(i64 x, i32 steps) { return (x * steps + (1 << (FRACTION_BITS - 1))) >> FRACTION_BITS; }
 static i64 within(i64 x, i64 from, i64 to) { return x < from ? from : x > to ? to : x; }
 static i64 slope(i32 output) {
-  return near_lossless.tanh[within(step((i64)output + (4 << FRACTION), TANH_STEPS), 0, TANHS - 1)];
+  return near_lossless.tanh[within(step((i64)output + (4 << FRACTION_BITS), TANH_STEPS), 0, TANHS - 1)];
 }
 
 void read_mixture(const i32 *row, i32 colour, const i32 *before) {
@@ -30,8 +28,8 @@ void read_mixture(const i32 *row, i32 colour, const i32 *before) {
   for (i32 k = 0; k < COMPONENTS; k++) {
     i64 moved = colour == 1 ? slope(row[6 * COMPONENTS + k]) * before[0] : 0;
     if (colour == 2) moved = slope(row[7 * COMPONENTS + k]) * before[0] + slope(row[8 * COMPONENTS + k]) * before[1];
-    m->mean[k] = row[colour * COMPONENTS + k] + (moved >> (FRACTION - LEVEL));
-    i64 log_sigma = step((i64)row[(3 + colour) * COMPONENTS + k] + (4 << FRACTION), SIGMA_STEPS);
+    m->mean[k] = row[colour * COMPONENTS + k] + (moved >> (FRACTION_BITS - LEVEL));
+    i64 log_sigma = step((i64)row[(3 + colour) * COMPONENTS + k] + (4 << FRACTION_BITS), SIGMA_STEPS);
     m->rate[k] = near_lossless.rate[within(log_sigma, 0, RATES - 1)];
     m->weight[k] = near_lossless.exp[within(step(top - row[9 * COMPONENTS + k], EXP_STEPS), 0, EXPS - 1)];
     m->total += m->weight[k];
@@ -40,7 +38,7 @@ void read_mixture(const i32 *row, i32 colour, const i32 *before) {
 
 i64 logistic_at(i64 edge, i64 mean, i64 rate) {
   i64 t = ((edge - mean) * rate) >> (LEVEL + 16 - LOGISTIC_BITS);
-  return near_lossless.logistic[within(t, -LIMIT, LIMIT) + LIMIT];
+  return near_lossless.logistic[within(t, -LOGISTIC_LIMIT, LOGISTIC_LIMIT) + LOGISTIC_LIMIT];
 }
 
 i64 mass_before(i64 edge) {

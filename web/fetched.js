@@ -1,0 +1,15 @@
+// What the page fetches from its own folder.
+import { FileError } from "./container.js";
+
+/** The answer for a file of the page; FileError, with its name, where there is none. */
+export async function fetched(url, options) {
+  const name = new URL(url, import.meta.url).pathname.split("/").pop();
+  let answer;
+  try {
+    answer = await fetch(url, options);
+  } catch {
+    throw new FileError(`page: ${name} cannot be fetched; is there a connection?`);
+  }
+  if (!answer.ok) throw new FileError(`page: ${name} cannot be fetched (${answer.status})`);
+  return answer;
+}
