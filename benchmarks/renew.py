@@ -85,7 +85,7 @@ def command_of(name: str) -> str:
 
 
 def fingerprint(name: str) -> str:
-    """What a renewal depends on: its command, its code, the files' format, and all weights that are shipped."""
+    """What a renewal depends on: command, code, the files' format, and all weights that are shipped."""
     digests = [weights.load(each).digest for each in weights.available()]
     digests += [hashlib.sha256(path.read_bytes()).hexdigest() for path in decoders.paths().values()]
     command = command_of(name)

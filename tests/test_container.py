@@ -1,3 +1,5 @@
+"""The container: what is written comes back, and every damage has a line that says where."""
+
 import pickle
 import struct
 import zlib

@@ -1,6 +1,6 @@
 """No damaged file crashes, hangs, or gives a wrong picture without saying so.
 
-`make test-long` decodes ten times as many. One seed of a failure replays it, see `tools.damage`.
+`make test-long` decodes `LONG` more of them. One seed of a failure replays it, see `tools.damage`.
 """
 
 import time

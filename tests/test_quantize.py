@@ -1,3 +1,5 @@
+"""Quantizers: noise, straight through, soft, and decisions by rate and distortion."""
+
 import math
 
 import pytest

@@ -16,7 +16,7 @@ STEPWISE = (
     "importance-map", "conditional-probability", "pyramid", "tucodec",
     "around-jpeg", "around-webp", "flagship-ms-ssim", "fitted",
 )  # fmt: skip
-KODAK = data.results("kodak")
+KODAK, PHOTOGRAPHS = data.results("kodak"), data.results("photographs")
 CODERS = data.results("entropy_coders")["coders"]
 
 
@@ -45,6 +45,31 @@ def test_means_are_the_means_of_the_rows(model):
 def test_files_are_within_one_percent_and_64_bytes_of_the_estimate(model):
     for row in KODAK["curves"][model]["rows"]:
         assert abs(row["bytes"] - row["estimated_bytes"]) <= 0.01 * row["estimated_bytes"] + 64, row
+
+
+@pytest.mark.parametrize("model", PHOTOGRAPHS["curves"])
+def test_photographs_are_of_the_shipped_weights_and_all_there(model):
+    measured = PHOTOGRAPHS["curves"][model]
+    assert measured["weights"] == weights.load(model).digest
+    pictures = {row["picture"] for row in measured["rows"]}
+    assert len(pictures) == 24
+    assert len(measured["rows"]) == 24 * 8
+    for mean in measured["means"]:
+        rows = [row for row in measured["rows"] if row["quality"] == mean["quality"]]
+        assert mean["psnr"] == pytest.approx(np.mean([row["psnr"] for row in rows]))
+
+
+@pytest.mark.parametrize("rival", ["jpeg", "webp"])
+def test_the_summary_of_photographs_follows_from_their_curves(rival):
+    summary = data.results("photographs_summary")[f"bd_rate_psnr_vs_{rival}"]
+    rivals = data.results("photographs_baselines")["curves"]
+
+    def points(curves, name):
+        return [(mean["bpp"], mean["psnr"]) for mean in curves[name]["means"]]
+
+    for model in PHOTOGRAPHS["curves"]:
+        found = metrics.bd_rate(points(rivals, rival), points(PHOTOGRAPHS["curves"], model))
+        assert summary[model] == pytest.approx(found)
 
 
 def test_the_hyperprior_needs_fewer_bits_than_the_factorized_prior_at_every_rate():

@@ -1,3 +1,5 @@
+"""Files of weights: what is saved comes back, and nothing else is taken for them."""
+
 import json
 import os
 from unittest.mock import Mock
@@ -140,7 +142,7 @@ def test_weights_that_have_changed_on_disk_are_loaded_anew(tmp_path):
     assert digests[0] != digests[1]
 
 
-def test_a_card_says_what_the_model_takes_and_whether_it_promises(tmp_path):
+def test_a_card_says_what_the_model_takes_and_whether_it_promises():
     cards = weights.available()
     assert cards["near-lossless"]["setting"] == "tau"
     assert [name for name, card in cards.items() if card["promises"]] == ["near-lossless"]

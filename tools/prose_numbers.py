@@ -24,13 +24,11 @@ SILENT = (  # what is no claim: code, formulas, links, markup, the line about se
 )
 KNOWN: dict[str, dict[str, str]] = {  # by the chapter's title: what says so
     "A second network that does not believe it": {
-        "0.69": "log 2",
         "95": "Rippel and Bourdev 2017, section 3.3",
     },
     "Benchmark: every codec on the same pictures": {
         "6.5": "255^2 / 10^4",
         "0.05": "10 log10(1 + 1 / (12 * 6.5))",
-        "0.1": "8 * 50 / 64^2",
     },
     "Around a codec": {"4096": "512^2 / 64"},
     "Conditional probabilities": {
@@ -47,13 +45,12 @@ KNOWN: dict[str, dict[str, str]] = {  # by the chapter's title: what says so
         "150": "DCVC's issue",
         "0.01": "PyTorch's default for LeakyReLU",
     },
-    "Entropy: what a symbol costs": {"786432": "3 * 512^2", "31": "1 - ln 2", "1022": "2 * 511"},
+    "Entropy: what a symbol costs": {"786432": "3 * 512^2", "1022": "2 * 511"},
     "GDN: dividing by the neighbours": {"0.001": "the root of 10^-6"},
     "GDN in a recurrent codec, and a figure with wrong rates": {"0.25": "2 / 8"},
     "One file, cut anywhere": {"1100": "12 in binary"},
     "Range coding: fractions of a bit in whole bytes": {"1.7": "1 / 0.585"},
     "Rate control": {"280": "3.3 / (0.005 (10 / 3 - 1))"},
-    "Whose eyes decide?": {"0.1": "a rate, for instance"},
 }
 
 

@@ -1,8 +1,9 @@
 """Weights of the flagship for the page, as `tools.web.publish` puts them there.
 
 That is decoder-DIGEST.bin and encoder-DIGEST.bin, beside those of other codecs, and weights.json, which
-names them all. They are made when the book is built and never committed. The digests in them are those that files of pictures carry, so the page
-refuses pictures of other weights, and weights that were trained again make other files with other names.
+names them all. They are made when the book is built and never committed. The digests in them are those
+that files of pictures carry, so the page refuses pictures of other weights, and weights that were trained
+again make other files with other names.
 
 A file, little endian; every array starts at a multiple of 8 bytes, `web/src/weights.c` reads it:
 
@@ -193,4 +194,3 @@ def write(folder: Path, made: dict[str, bytes]) -> None:
         (folder / file).write_bytes(content)
         listed[name] = {"file": file, "bytes": len(content)}
     (folder / "weights.json").write_text(json.dumps(listed, indent=1) + "\n")
-

@@ -16,11 +16,11 @@ from codec_lib.fitting.synthesis import COLOURS, EDGE, HIDDEN, INPUTS, Synthesis
 RELATIVE = 1000 * 2.0**-24
 
 
-def close(found: np.ndarray, expected: torch.Tensor | None, scale: float = 1.0) -> bool:
+def close(found: np.ndarray, expected: torch.Tensor | None) -> bool:
     """Whether float32 gives what float64 gives, relative to the largest value."""
     assert expected is not None
     wanted = expected.detach().numpy()
-    return np.abs(found - wanted).max() <= scale * RELATIVE * max(np.abs(wanted).max(), 1.0)
+    return np.abs(found - wanted).max() <= RELATIVE * max(np.abs(wanted).max(), 1.0)
 
 
 def doubles(arrays) -> list[torch.Tensor]:

@@ -1,3 +1,5 @@
+"""Divisive normalization and gain units: equations, inverses, bounds, and what training starts from."""
+
 import pytest
 import torch
 

@@ -146,7 +146,7 @@ def test_signed_samples_of_eight_bits_are_refused(compression, exact):
 
 @pytest.mark.parametrize("compression", PACKED[1:])
 @pytest.mark.parametrize("tile", [None, (16, 16)])
-def test_strips_beyond_the_end_are_refused_before_libtiff_prints_about_them(compression, tile, tmp_path):
+def test_strips_beyond_the_end_are_refused_before_libtiff_prints_about_them(compression, tile):
     layout = {"tile": tile} if tile else {"rowsperstrip": 4}
     data = tiff(EIGHT[..., :3], "rgb", compression=compression, **layout)
     refused(data[:-40], "strips to byte .*; the file ends at")
