@@ -1,5 +1,8 @@
 """Runs over small folders, as several files of tests need them."""
 
+import errno
+import os
+
 from codec_lib.folders import pool, tree
 from codec_lib.folders.work import do
 
@@ -17,3 +20,15 @@ def one_by_one(jobs):
 
 def encode(source, target, **options):
     return {row["path"]: row for row in tree.encode_all(source, target, pool.run, quiet, **options)}
+
+
+def close(monkeypatch, ending):
+    """Folders whose names end so may not be listed: root, who runs tests somewhere, may list any."""
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith(ending):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)

@@ -1,13 +1,12 @@
 """Object stores: lines of several runs, folders that are closed, and what clients raise."""
 
-import errno
-import os
 import time
 
 import pytest
 
 from codec_lib.folders import manifest, stores
 from codec_lib.folders.places import Store, at
+from tests.folders.runs import close
 
 
 def test_lines_that_were_not_joined_yet_count(bucket):
@@ -54,14 +53,7 @@ def test_parts_of_another_run_are_joined_once_they_are_old(bucket, monkeypatch):
 def test_a_closed_folder_of_a_store_is_told_of(tmp_path, monkeypatch):
     (tmp_path / "closed").mkdir()
     (tmp_path / "open.txt").write_text("x")
-    listing = os.scandir
-
-    def refuse(path):
-        if str(path).endswith("closed"):
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return listing(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
+    close(monkeypatch, "closed")
     closed: dict[str, str] = {}
     assert set(Store(f"local://{tmp_path}").files(closed)) == {"open.txt"}
     assert closed == {"closed": "Permission denied"}

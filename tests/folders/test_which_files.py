@@ -1,6 +1,5 @@
 """Which files of a folder are pictures, what theirs are called, and which names are refused."""
 
-import errno
 import os
 import shutil
 
@@ -10,7 +9,7 @@ from codec_lib import data
 from codec_lib.errors import PictureWarning
 from codec_lib.folders import manifest, pool, tree
 from codec_lib.folders.places import Folder, at
-from tests.folders.runs import GOOD, encode, one_by_one, quiet
+from tests.folders.runs import GOOD, close, encode, one_by_one, quiet
 
 
 def test_no_two_pictures_get_one_file():
@@ -41,14 +40,7 @@ def test_every_kind_of_picture_is_taken_and_the_others_are_counted(tmp_path):
 
 
 def test_folders_that_may_not_be_read_are_lines(source, target, monkeypatch):
-    scan = os.scandir
-
-    def closed(path):
-        if str(path).endswith("er"):
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return scan(path)
-
-    monkeypatch.setattr(os, "scandir", closed)
+    close(monkeypatch, "er")
     rows = tree.encode_all(source, target, one_by_one, quiet)
     wrong = {row["path"]: row["error"] for row in rows if "error" in row}
     assert wrong == {"deep/er": "listing: Permission denied"}
