@@ -38,7 +38,8 @@ def main() -> None:
     paths = data.kodak()[:: options.every]
     kept = json.loads(options.json.read_text())["codecs"] if options.json.exists() else {}
     report = {
-        "command": f"python -m benchmarks.effort --json {options.json.as_posix()} --every {options.every}",
+        "command": f"python -m benchmarks.effort --json {options.json.as_posix()} --every {options.every}"
+        f" --efforts {' '.join(map(str, options.efforts))}",
         "note": options.note,
         "pictures": [path.name for path in paths],
         "threads": torch.get_num_threads(),

@@ -220,6 +220,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from codec_lib.measure import evaluate
 
     _check_model(options)
+    _check_values(options)
     paths = data.pictures_in(options.input)
     for path in paths:
         files.check_output(options.json, path)
@@ -257,6 +258,17 @@ def _check_model(options: argparse.Namespace) -> None:
 
     try:
         weights.find(options.model)
+    except ValueError as error:
+        options.error(str(error))
+
+
+def _check_values(options: argparse.Namespace) -> None:
+    from codec_lib import weights
+
+    setting = weights.load(options.model).model.setting
+    try:
+        for value in options.values or ():
+            setting.check(value)
     except ValueError as error:
         options.error(str(error))
 

@@ -42,6 +42,7 @@ def folder(tmp_path):
         ("decode", "photo.clc", "x.png", "--window", "1,2,3"),
         ("truncate", "photo.clc", "x.clc"),
         ("evaluate", ".", "--model", "hyperprior", "--values", "1,two", "--json", "x.json"),
+        ("evaluate", ".", "--model", "hyperprior", "--values", "1,99", "--json", "x.json"),
         ("inspect", "photo.clc", "x", "y\nz"),
         ("train", "nothing", "--data", ".", "--out", "runs"),
         ("train", "hyperprior", "--out", "runs"),
