@@ -1,12 +1,12 @@
 """Find the numbers in a chapter's prose that nothing in the chapter computes.
 
 A number may stand in prose if an output prints it, rounded or as a percentage, or if the chapter's code
-has it, or if it is small and whole, or a year, or part of a formula. What else is allowed stands in `KNOWN`
-with its source.
+has just this number or share, or if it is small and whole, or a year, or part of a formula. What else is
+allowed stands in `KNOWN` with its source.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 LARGEST_PLAIN = 20  # whole numbers up to here are words of the language
 SIZES = {"24", "32", "64", "128", "192", "255", "256", "512"}  # of pictures, blocks, sample values, Kodak
@@ -49,6 +49,7 @@ KNOWN: dict[str, dict[str, str]] = {  # by the chapter's title: what says so
     "GDN: dividing by the neighbours": {"0.001": "the root of 10^-6"},
     "GDN in a recurrent codec, and a figure with wrong rates": {"0.25": "2 / 8"},
     "One file, cut anywhere": {"1100": "12 in binary"},
+    "Transforms: from the DCT to a first autoencoder": {"0.01": "a value that papers state, for instance"},
     "Range coding: fractions of a bit in whole bytes": {"1.7": "1 / 0.585"},
     "Rate control": {"280": "3.3 / (0.005 (10 / 3 - 1))"},
 }
@@ -56,15 +57,15 @@ KNOWN: dict[str, dict[str, str]] = {  # by the chapter's title: what says so
 
 def unsupported(title: str, prose: list[str], code: list[str], printed: list[str]) -> Iterator[str]:
     """Yield the numbers in prose, with a few words around each, that nothing supports."""
-    texts = {number.replace("_", "") for part in (*code, *printed) for number in numbers_in(part)}
-    values = [float(text) for text in texts]
+    written, shown = ({float(n) for part in parts for n in numbers_in(part)} for parts in (code, printed))
+    exact = written | {round(100 * share, 9) for share in written if share <= 1}
     allowed = KNOWN.get(title, {})
     for part in prose:
         for pattern in SILENT:
             part = pattern.sub(" ", part)
         for match in NUMBER.finditer(part):
             text = match.group().replace(",", "")
-            if text in allowed or is_plain(text) or is_supported(text, values):
+            if text in allowed or is_plain(text) or float(text) in exact or is_supported(text, shown):
                 continue
             around = part[max(0, match.start() - 30) : match.end() + 20]
             yield f"{match.group()} in '{' '.join(around.split())}'"
@@ -82,7 +83,7 @@ def is_plain(text: str) -> bool:
     return float(text) <= LARGEST_PLAIN or text in SIZES or YEAR.fullmatch(text) is not None
 
 
-def is_supported(text: str, values: list[float]) -> bool:
+def is_supported(text: str, values: Iterable[float]) -> bool:
     """Whether it is one of the values rounded, or one of the shares among them in percent."""
     digits = len(text.partition(".")[2])
     value, slack = float(text), 0.5 * 10**-digits + 1e-9
