@@ -23,7 +23,7 @@ class Verification:
         psnr: in dB, over all samples; inf if none differs.
         size, mode: of the picture, (width, height).
         pixels: what `pixels` gives for the decoded picture.
-        symbols: what `symbols` gives for a file that promises nothing, None for others.
+        symbols: what `symbols` gives for the file.
     """
 
     largest_error: int
@@ -65,19 +65,22 @@ def verify(original: picture.Source, data: bytes, *, device: str = "auto") -> Ve
         size=expected.size,
         mode=expected.mode,
         pixels=pixels(image),
-        symbols=symbols(data, device=device) if promise is None else None,
+        symbols=symbols(data, device=device),
     )
 
 
 def symbols(data: bytes, *, device: str = "auto") -> str | None:
-    """SHA-256 of the integers that a file's stages hold, in hexadecimal; None if its model tells none.
+    """SHA-256 of the integers that a lossy file's stages hold, in hexadecimal.
 
-    They are the same on every machine. `pixels` need not be, where a file promises nothing: another
-    processor may round a sample to the next level. Raises BitstreamError as `decode` does.
+    They are the same on every machine. `pixels` need not be: another processor may round a sample to the
+    next level. None for a model that promises its samples, and for one that tells no integers. Raises
+    BitstreamError as `decode` does.
     """
     device = pick_device(device)
     staged = stages.read(data, device)
     header, model = staged.header, staged.trained.model
+    if model.promise(header.value) is not None:
+        return None
     names = [name for group in staged.groups for name in group if name not in picture.LAST]
     sections = staged.take(len(staged.groups))
     with reproducible(device):

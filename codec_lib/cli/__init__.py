@@ -1,9 +1,9 @@
 """The command `codec-lib`: models, encode, decode, truncate, extract, verify, inspect, evaluate, train, and
 encode-all, decode-all, verify-all for whole folders.
 
-Exit status: 0, or 2 for a wrong command line, or 1 with one line on stderr for data that cannot be used,
-130 for an interruption, 141 without a word when nobody reads standard output any more. What a user should
-know all the same is a line on stderr that starts with `codec-lib: warning`.
+Exit status: 0, or 2 for a wrong command line, 130 for an interruption, or 1 with one line on stderr for
+data that cannot be used, or that nobody reads. What a user should know all the same is a line on stderr
+that starts with `codec-lib: warning`.
 """
 
 import argparse
@@ -39,9 +39,6 @@ def main(arguments: list[str] | None = None) -> int:
                 return _run(arguments)
             finally:
                 files.flush()
-        except BrokenPipeError:  # whoever read the output has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more
-            return 141
         except (OSError, ValueError, ImportError, OverflowError) as error:  # BitstreamError is a ValueError
             return fail(_words(error))
         except MemoryError:

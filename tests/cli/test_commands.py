@@ -102,16 +102,6 @@ def test_evaluate_takes_any_model_by_its_own_setting(folder):
     assert rows[0]["psnr"] > 40
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(folder):
-    call = [sys.executable, "-m", "codec_lib", "models"]
-    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.close()
-        assert process.stderr is not None
-        assert process.stderr.read() == b""
-    assert process.returncode == 141
-
-
 def test_a_missing_picture_is_named_without_a_number(folder):
     result = run("encode", folder / "nowhere.png", folder / "x.clc")
     assert result.stderr == f"codec-lib: {folder / 'nowhere.png'}: No such file or directory\n"

@@ -38,6 +38,7 @@ def target(made, tmp_path):
 def bucket():
     """The address of a bucket of an object store on this machine; fsspec keeps what it has opened."""
     boto3, moto = pytest.importorskip("boto3"), pytest.importorskip("moto.server")
+    fsspec = pytest.importorskip("fsspec")
     server = moto.ThreadedMotoServer(port=0, verbose=False)
     server.start()
     known = {
@@ -49,4 +50,5 @@ def bucket():
             patch.setenv(name, value)
         boto3.client("s3").create_bucket(Bucket="bucket")
         yield "s3://bucket"
+    fsspec.get_filesystem_class("s3").clear_instance_cache()  # the next server has another port
     server.stop()
