@@ -58,10 +58,11 @@ def encode(job: Job) -> Row:
 
     picture = job.source.path(job.name)
     data = codec.encode(picture, **job.options)
-    found = verification.verify(picture, data, device=job.options.get("device", "auto"))
+    device = job.options.get("device", "auto")
+    found = verification.verify(picture, data, device=device)
     if not found.is_kept:
         raise RuntimeError(f"encode: largest error {found.largest_error}, allowed is {found.promise}")
-    return _described(found) | _written(job, data)
+    return _described(found, verification.symbols(data, device=device)) | _written(job, data)
 
 
 def decode(job: Job) -> Row:
@@ -128,12 +129,12 @@ def _written(job: Job, data: bytes) -> Row:
     return {"output": job.output, "bytes": len(data), "sha256": sha256(data)}
 
 
-def _described(found: Any) -> Row:
+def _described(found: Any, symbols: str | None) -> Row:
     return {
         "size": list(found.size),
         "mode": found.mode,
         "pixels": found.pixels,
-        "symbols": found.symbols,
+        "symbols": symbols,
         "psnr": None if found.psnr == math.inf else round(found.psnr, 3),
         "largest_error": found.largest_error,
     }
