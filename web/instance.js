@@ -42,7 +42,11 @@ export class Instance {
     const made = new this();
     made.module = (result.instance ?? result).exports;
     made.digests = hex(weights.subarray(8, 24));
-    made.keep(this.loader, weights);
+    try {
+      made.keep(this.loader, weights);
+    } catch (error) {
+      throw made.isFull ? new RangeError("no memory for the weights") : error;
+    }
     return made;
   }
 
