@@ -16,6 +16,9 @@ cheap: all grids of a picture cost as much as some fifty iterations of the fit.
 # pyright: reportMissingParameterType=false
 # The loops are compiled: their types are those of their first call.
 
+from collections.abc import Callable
+from contextlib import suppress
+
 import numpy as np
 
 from codec_lib.fitting.context import PLANES, predict
@@ -140,3 +143,19 @@ def most_promising(promise: np.ndarray, top: int, left: int) -> tuple[np.ndarray
     i, j = np.nonzero(cores.min(2) < 0)
     best = cores.argmin(2)[i, j]
     return i * WINDOW + edge + best // CORE - top, j * WINDOW + edge + best % CORE - left, i, j
+
+
+def descended(
+    descent: Descent, times: int, random: np.random.Generator, told: Callable[[float], None]
+) -> list[np.ndarray]:
+    """The grids after some descents, int32; Ctrl-C ends them, and leaves those of the last that was whole.
+
+    `told` is called with the share that is done.
+    """
+    grids = [latent.astype(np.int32) for latent in descent.latents]
+    with suppress(KeyboardInterrupt):
+        for turn in range(times):
+            descent.run(random)
+            grids = [latent.astype(np.int32) for latent in descent.latents]
+            told((turn + 1) / times)
+    return grids

@@ -40,8 +40,10 @@ def improve(
     cost: Cost,
     gradient: Callable[[np.ndarray], np.ndarray],
     told: Callable[[float], None],
-) -> None:
-    """Move parameters that were rounded, in place; Ctrl-C ends it, and leaves the moves so far.
+) -> bool:
+    """Move parameters that were rounded, in place.
+
+    Ctrl-C ends it, and leaves the moves so far; False is returned then.
 
     Args:
         rounded, steps: what `rounding.choose` found.
@@ -69,7 +71,7 @@ def improve(
                 after = cost(rounded, move.group)
             except KeyboardInterrupt:
                 rounded[place] = before
-                return
+                return False
             bend = after - costs[half] - slope[place] * move.change
             curvature[place] = max(2 * bend / move.change**2, 0)
             if after + move.bits < costs[half]:
@@ -80,7 +82,8 @@ def improve(
             if turn == 0:
                 told((number + 1) / len(found))
         if not moved:
-            return
+            break
+    return True
 
 
 def _moves(

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from codec_lib.entropy.laplace import LaplaceTables
 from codec_lib.errors import SectionError, section
 from codec_lib.fitting import coder, rdoq, rounding
+from codec_lib.fitting.descent import Descent, descended
 from codec_lib.fitting.fit import Fit, Report, State
 from codec_lib.fitting.parameters import CONTEXT, fresh, narrowed, parts, widened
 from codec_lib.fitting.passes import Passes
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 ITERATIONS = (100, 200, 400, 700, 1600, 4000, 8000, 12_000, 20_000, 40_000)  # of each effort
 TRIALS_FROM = 2000  # iterations: shorter fits gain more from iterations than from trials of parameters
 TRIALS = 200  # iterations that take about as long as these
+DESCENTS = 3  # after them, as latents were fitted to parameters that were not rounded yet
+DESCENT = 50  # iterations that take about as long as one
 
 
 class Fitted(Model):
@@ -74,7 +77,7 @@ class Fitted(Model):
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         """The sections of a picture. Ctrl-C ends the fit early; what it has found by then is written."""
         iterations = ITERATIONS[effort]
-        trials = TRIALS if iterations >= TRIALS_FROM else 0
+        trials = TRIALS + DESCENTS * DESCENT if iterations >= TRIALS_FROM else 0
         fit = self.begin(levels, setting)
         told = partial(_report, fit.passes.x.size, iterations + trials)
         try:
@@ -82,7 +85,7 @@ class Fitted(Model):
             share = partial(_report_share, told, iterations, trials, state)
             sections = self.write(fit, state, share if trials and not fit.is_interrupted else None)
             with suppress(KeyboardInterrupt):  # the file is there
-                told(iterations + trials, *self._ends(fit, state, sections))
+                told(iterations + trials, *self._ends(fit, sections))
             return sections
         finally:
             fit.passes.close()
@@ -96,23 +99,29 @@ class Fitted(Model):
     def write(self, fit: Fit, state: State, told: Callable[[float], None] | None = None) -> Sections:
         """The sections of a state that a fit has found, the last one or one on its way; it can go on.
 
-        With `told`, which hears of the share that is done, parameters are also tried one by one.
+        With `told`, which hears of the share that is done, parameters are also tried one by one, and
+        latents once more.
         """
-        tables, cost = self.frozen.tables("n"), partial(_cost, fit)
-        fit.passes.harden(state.grids)
+        tables, cost, grids = self.frozen.tables("n"), partial(_cost, fit), state.grids
+        fit.passes.harden(grids)
         vector, steps = rounding.choose(state.vector, fit.start, tables, cost)
         if told:
+            share = TRIALS / (TRIALS + DESCENTS * DESCENT)
             gradient = partial(fit.passes.gradients, weight=fit.weight)
-            rdoq.improve(vector, steps, fit.start, tables, cost, gradient, told)
+            first = partial(_part, told, 0, share)
+            if rdoq.improve(vector, steps, fit.start, tables, cost, gradient, first):
+                latents = [grid.astype(np.float32) for grid in grids]
+                descent = Descent(fit.passes, latents, vector, fit.weight)
+                grids = descended(descent, DESCENTS, fit.random, partial(_part, told, share, 1))
         fit.passes.harden(fit.latents)
         n = rounding.encode(vector, steps, fit.start, tables)
-        y = coder.encode(state.grids, parts(vector).network, self.frozen.laplace_tables("y"))
+        y = coder.encode(grids, parts(vector).network, self.frozen.laplace_tables("y"))
         return {"n": n, "y": y}
 
-    def _ends(self, fit: Fit, state: State, sections: Sections) -> tuple[float, float]:
-        """Bits and squared error of what was written, with parameters as a decoder has them."""
-        vector = rounding.decode(sections["n"], fit.start, self.frozen.tables("n"))
-        fit.passes.harden(state.grids)
+    def _ends(self, fit: Fit, sections: Sections) -> tuple[float, float]:
+        """Bits and squared error of what was written, as a decoder finds them."""
+        vector, grids = self._read(sections, fit.passes.height, fit.passes.width)
+        fit.passes.harden(grids)
         fit.passes.picture(vector)
         return 8 * sum(map(len, sections.values())), fit.passes.error()
 
@@ -169,3 +178,7 @@ def _report(samples: int, total: int, done: int, bits: float, error: float) -> N
 
 def _report_share(told: Report, iterations: int, trials: int, state: State, share: float) -> None:
     told(iterations + round(share * trials), state.bits, state.error)
+
+
+def _part(told: Callable[[float], None], first: float, last: float, share: float) -> None:
+    told(first + (last - first) * share)

@@ -8,6 +8,7 @@ import pytest
 from codec_lib import data, picture, weights
 from codec_lib.entropy.pmf import surprise
 from codec_lib.fitting import rdoq, rounding
+from codec_lib.fitting.descent import Descent, descended
 from codec_lib.fitting.fit import State
 from codec_lib.fitting.parameters import groups
 from codec_lib.models import fitted
@@ -32,7 +33,7 @@ def rounded(fit) -> tuple[np.ndarray, rounding.Steps]:
 
 def improve(fit, vector, steps, told) -> None:
     gradient = partial(fit.passes.gradients, weight=fit.weight)
-    rdoq.improve(vector, steps, fit.start, TABLES, partial(fitted._cost, fit), gradient, told)
+    assert rdoq.improve(vector, steps, fit.start, TABLES, partial(fitted._cost, fit), gradient, told)
 
 
 def all_bits(fit, vector, steps) -> float:
@@ -70,7 +71,7 @@ def test_an_interrupted_search_leaves_what_paid(fit):
         return cost(tried, group)
 
     gradient = partial(fit.passes.gradients, weight=fit.weight)
-    rdoq.improve(vector, steps, fit.start, TABLES, interrupted, gradient, lambda share: None)
+    assert not rdoq.improve(vector, steps, fit.start, TABLES, interrupted, gradient, lambda share: None)
     assert len(calls) == 60
     assert all_bits(fit, vector, steps) < before
     section = rounding.encode(vector, steps, fit.start, TABLES)
@@ -95,9 +96,35 @@ def test_no_parameter_leaves_its_range(fit):
     assert vector[place] == rounding.most(3) / 8
 
 
-def test_the_codec_writes_what_the_search_found(fit):
+def test_the_codec_writes_what_the_search_found_and_latents_that_fit_it(fit):
     state = State(fit.best.grids, fit.best.vector, fit.best.bits, fit.best.error)
-    nearest, moved = MODEL.write(fit, state), MODEL.write(fit, state, lambda share: None)
+    shares = []
+    nearest, moved = MODEL.write(fit, state), MODEL.write(fit, state, shares.append)
     vector, steps = rounded(fit)
     improve(fit, vector, steps, lambda share: None)
     assert moved["n"] == rounding.encode(vector, steps, fit.start, TABLES) != nearest["n"]
+    before = all_bits(fit, vector, steps)
+    _, grids = MODEL._read(moved, fit.passes.height, fit.passes.width)
+    fit.passes.harden(grids)
+    assert all_bits(fit, vector, steps) < before * 0.9995
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+def test_latents_that_are_interrupted_are_those_of_the_last_whole_descent(fit):
+    vector, _ = rounded(fit)
+    latents = [grid.astype(np.float32) for grid in fit.best.grids]
+    descent = Descent(fit.passes, latents, vector, fit.weight)
+    kept, run = [], descent.run
+
+    def interrupted(random):
+        run(random)
+        if kept:
+            raise KeyboardInterrupt
+        kept.extend(latent.copy() for latent in latents)
+
+    descent.run = interrupted
+    grids = descended(descent, 3, np.random.default_rng(0), lambda share: None)
+    assert all(np.array_equal(grid, latent) for grid, latent in zip(grids, kept, strict=True))
+    assert any((grid != before).any() for grid, before in zip(grids, fit.best.grids, strict=True))
+    assert any((grid != latent).any() for grid, latent in zip(grids, latents, strict=True))
