@@ -57,9 +57,8 @@ export class NearLossless extends Instance {
 
   async readResidual(r, width, height, tau, onProgress) {
     const { module } = this,
-      total = width * height,
-      error = module.residual_start(this.put(r), r.length, height, width, tau);
-    check(error && error + 32);
+      total = width * height;
+    check(module.residual_start(this.put(r), r.length, height, width, tau));
     for (let left = total; left;) {
       left = module.residual_next();
       if (left < 0) check(-left);

@@ -103,7 +103,10 @@ class CoderStepper extends HTMLElement {
           ? `. All pushed: log2 x = ${log2(step.x).toFixed(2)}, at least ${bits.toFixed(2)}.`
           : "")
       );
-    return `pop: ${before} mod ${M} = ${slot}, which is symbol ${step.symbol}; x = ${f} · ⌊${before} / ${M}⌋ + ${slot} - ${c} = ${step.x}`;
+    return (
+      `pop: ${before} mod ${M} = ${slot}, which is symbol ${step.symbol}; ` +
+      `x = ${f} · ⌊${before} / ${M}⌋ + ${slot} - ${c} = ${step.x}`
+    );
   }
 
   rangeText(step) {
@@ -111,7 +114,10 @@ class CoderStepper extends HTMLElement {
     if (!step) return `The interval is [0, 1). The message costs ${bits.toFixed(2)} bits at least.`;
     const digits = shortest(step),
       size = log2(step.scale) - log2(step.width);
-    return `Symbol ${step.symbol}: width 2^-${size.toFixed(2)}. The shortest binary number inside is 0.${digits || "0"}, ${digits.length} bits.`;
+    return (
+      `Symbol ${step.symbol}: width 2^-${size.toFixed(2)}. ` +
+      `The shortest binary number inside is 0.${digits || "0"}, ${digits.length} bits.`
+    );
   }
 
   // The slots of the table, or the unit interval, with what the step picks out of it.

@@ -73,18 +73,21 @@ def test_thresholds_say_who_learns(goal, x):
         assert (moved > 0) == learns
 
 
-def test_accuracy_is_the_share_of_right_answers(x):
+@pytest.mark.parametrize(
+    ("answers", "right"),
+    [((1, 1), 0.5), ((1, -1), 1.0), ((-1, 1), 0.0), ((-1, -1), 0.5), (((1, -1), -1), 0.75)],
+)
+def test_accuracy_is_the_share_of_right_answers(x, answers, right):
+    """Answers are logits: of a photograph before what was made of it, then the other way round."""
     _, objective = objective_of("pairs")
-    players = objective.players()
-    players[0].loss(players[0].module, x)
-    for sure, right in ((5.0, 0.5),):  # always "the first is real": right for one order of two
-        with torch.no_grad():
-            for head in objective.discriminator.heads:
-                head.weight.zero_()
-                head.bias.fill_(sure)
-        before = objective.accuracy = 0.9
-        players[1].loss(players[1].module, x)
-        assert objective.accuracy == pytest.approx(0.98 * before + 0.02 * right)
+    player = objective.players()[0]
+    player.loss(player.module, x)
+    logits = [torch.tensor(answer).expand(2).reshape(2, 1, 1, 1).float() for answer in answers]
+    discriminator = torch.nn.Identity()
+    discriminator.forward = lambda first, _: logits[0 if torch.equal(first, x) else 1]
+    before = objective.accuracy = 0.9
+    objective.discriminator_loss(discriminator, x)
+    assert objective.accuracy == pytest.approx(0.98 * before + 0.02 * right)
 
 
 def test_discriminators_have_the_shapes_they_say():

@@ -207,6 +207,7 @@ SMALL i32 EXPORT(fitted_next)(i32 rows, i32 columns) {
   }
   i32 error = level < 0 ? rans_close() : OK, left = 0;
   if (error) return -(IN_Y + error);
-  for (i32 k = 0; k <= level; k++) left += side_at(rows, k) * side_at(columns, k) - (k == level ? row * (stride - 2 * BORDER) : 0);
+  for (i32 k = 0; k <= level; k++) left += side_at(rows, k) * side_at(columns, k);
+  if (level >= 0) left -= row * (stride - 2 * BORDER);
   return left;
 }

@@ -33,9 +33,9 @@ static void open_tile(i32 top, i32 left) {
 
 // Section r of a picture whose x_tilde is known. Returns an error, or 0.
 i32 EXPORT(residual_start)(const u8 *data, u32 length, i32 rows, i32 columns, i32 tau) {
-  if (length < HEAD) return TRUNCATED;
+  if (length < HEAD) return IN_R + TRUNCATED;
   i32 learns = data[0] & LEARNS, colours = data[0] & ~LEARNS;
-  if (colours != 1 && colours != 3) return BAD_HEADER;
+  if (colours != 1 && colours != 3) return IN_R + BAD_HEADER;
   alphabet.tau = tau;
   for (i32 c = 0; c < 3; c++) alphabet.range[c][0] = -data[1 + 2 * c], alphabet.range[c][1] = data[2 + 2 * c];
   pixel_network = near_lossless.pixel[least(tau, TRAINED_TAU)];
@@ -48,7 +48,8 @@ i32 EXPORT(residual_start)(const u8 *data, u32 length, i32 rows, i32 columns, i3
   if (learns) open_adaptive(rows, columns, colours, &alphabet);
   left_over = rows * columns;
   open_tile(0, 0);
-  return rans_open_simple(data + HEAD, length - HEAD);
+  const i32 error = rans_open_simple(data + HEAD, length - HEAD);
+  return error ? IN_R + error : OK;
 }
 
 // What a pixel depends on: residuals before it, x_tilde around it; row by row, colours side by side.
