@@ -28,6 +28,7 @@ class Prior(nn.Module, ABC):
         reduction: h and w have to divide by it.
         has_prices: whether `symbols` and `price` exist, which an encoder needs that tries harder.
         unit: what a 1 in the integers of y stands for.
+        rates: what the rate can be taken of in training; `rate` is which.
         frozen: tables and networks, empty until `freeze`, or until weights are loaded.
     """
 
@@ -36,6 +37,8 @@ class Prior(nn.Module, ABC):
     reduction: int = 1
     has_prices: bool = False
     unit: float = 1.0
+    rates: tuple[str, ...] = ("noise",)
+    rate: str = "noise"
 
     def __init__(self):
         super().__init__()
@@ -45,8 +48,8 @@ class Prior(nn.Module, ABC):
     def forward(self, y: Tensor, gain: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """y_hat, like y, and the bits of each section for each picture, (B,).
 
-        In training the bits are those of noised latents; in eval mode all is what coding gives. gain
-        (B, M, 1, 1) is what y was multiplied with.
+        In training the bits are those of `rate`; in eval mode all is what coding gives. gain (B, M, 1, 1)
+        is what y was multiplied with.
         """
 
     @abstractmethod

@@ -8,8 +8,10 @@ Every latent is y_hat = Q(y - mu) + mu: its symbol is what the mean missed, code
 another `Shape` of that scale.
 The places of an `Order` are decoded step by step; each step sees the latents of the steps before.
 
-In training all of this is floats; `freeze` turns it into networks in fixed point, and mu into multiples
-of 2^-12. Encoder and decoder walk through the same steps with them (`ContextWalk`).
+In training all of this is floats, and the rate is that of noise, or of the symbols that the encoder decides
+for: of these more are zero, which a prior that is trained on them in the end has learned. `freeze` turns it
+into networks in fixed point, and mu into multiples of 2^-12. Encoder and decoder walk through the same
+steps with them (`ContextWalk`).
 
 Sources: Minnen, Balle, Toderici, "Joint autoregressive and hierarchical priors for learned image
 compression", NeurIPS 2018; He et al., CVPR 2021 (two steps).
@@ -62,6 +64,7 @@ class ContextPrior(Prior):
 
     sections = ("z", "y")
     reduction = 4
+    rates = ("noise", "symbols")
     unit = 2.0**-FRACTION_BITS
 
     def __init__(
@@ -100,12 +103,12 @@ class ContextPrior(Prior):
     def forward(self, y: Tensor, gain: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         z = self.h_a(y).float()
         z_hat = noise(z) if self.training else z.round()
-        psi = self.h_s(z_hat)
+        psi = self.h_s(straight_through(z) if self.training and self.rate == "symbols" else z_hat)
         mu, log_sigma = self._in_two_steps(y, psi) if self.has_two_steps else self._at_once(y, psi)
         sigma = _sigma(log_sigma)
-        symbols = self._symbols(y - mu, sigma)  # pixels see rounding, the rate sees noise
-        if self.training:
-            bits = gaussian.bits(noise(y - mu), sigma, self.shape)
+        symbols = self._symbols(y - mu, sigma)
+        if self.training:  # pixels see symbols, the rate sees either
+            bits = gaussian.bits(symbols if self.rate == "symbols" else noise(y - mu), sigma, self.shape)
         else:
             table = gaussian.scale_table().to(sigma)[gaussian.indexes(sigma).long()]
             bits = gaussian.bits(symbols, table, self.shape)
@@ -144,10 +147,11 @@ class ContextPrior(Prior):
         return mu, partial(gaussian.coded_bits, sigma=_sigma(log_sigma), shape=self.shape)
 
     def _symbols(self, residual: Tensor, sigma: Tensor) -> Tensor:
-        """What is coded of the latents minus their means: rounded in training, with gradients."""
-        if self.training:
+        """What is coded of the latents minus their means; in training with the gradient of the identity."""
+        if self.training and self.rate == "noise":
             return straight_through(residual)
-        return self.quantizer(residual, gaussian.indexes(sigma))
+        symbols = self.quantizer(residual.detach(), gaussian.indexes(sigma.detach()))
+        return residual + (symbols - residual).detach() if self.training else symbols
 
     def _at_once(self, y: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
         """All places at once, from latents that are rounded without their mean: an estimate.

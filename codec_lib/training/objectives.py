@@ -15,6 +15,7 @@ times those for 255^2 MSE, from which `MS_SSIM_SCALE` comes.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ from codec_lib.training.settings import Settings
 RATE_EXPONENT = 0.55
 LAMBDA_REFERENCE = 0.013
 MS_SSIM_SCALE = 1250.0
-SOME = ("goal", "quality", "distortion")  # settings that only some objectives know
+SOME = ("goal", "rate", "quality", "distortion")  # settings that only some objectives know
 EVERY = 3  # validation takes every third picture of its folder
 VALIDATED = (2.0, 4.0, 6.0, 7.5)  # qualities that it looks at
 
@@ -105,11 +106,15 @@ class Objective(ABC):
 
 
 class RateDistortionObjective(Objective):
-    """Rate and distortion of a lossy model, at all qualities or at one."""
+    """Rate and distortion of a lossy model with a prior, at all qualities or at one."""
 
-    uses = frozenset({"goal", "quality"})
+    uses = frozenset({"goal", "rate", "quality"})
 
-    def __init__(self, model: nn.Module, settings: Settings):
+    def __init__(self, model: Any, settings: Settings):
+        if settings.rate not in model.prior.rates:
+            rates = " or ".join(model.prior.rates)
+            raise ValueError(f"rate: {settings.rate!r}; {settings.model} is trained with {rates}")
+        model.prior.rate = settings.rate
         if settings.goal not in DISTORTIONS:
             raise ValueError(f"goal: {settings.goal!r}; a whole codec has {', '.join(DISTORTIONS)}")
         if settings.goal == "ms-ssim":

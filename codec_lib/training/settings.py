@@ -27,6 +27,7 @@ class Settings:
         quality: of lossy models: the only one that is trained; all unless given
         goal: what a codec of two transforms is trained for: mse or ms-ssim; its g_s alone also for patches
             or pairs, two discriminators
+        rate: what the rate of a lossy model is taken of: noise, or symbols that the encoder decides for
         distortion: lambda of near-lossless models
         precision: 32-true, bf16-mixed or 16-mixed
         device: cpu, cuda or auto
@@ -51,6 +52,7 @@ class Settings:
     only: list[str] = field(default_factory=list)
     quality: float | None = None
     goal: str = "mse"
+    rate: str = "noise"
     distortion: float = 0.001
     precision: str = "bf16-mixed"
     device: str = "auto"

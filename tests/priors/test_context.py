@@ -5,12 +5,15 @@ import copy
 import pytest
 import torch
 
+from codec_lib.density import gaussian
+from codec_lib.density.shapes import HEAVY_TAILED
 from codec_lib.errors import BitstreamError
 from codec_lib.exact.fixed_point import FRACTION_BITS
 from codec_lib.exact.order import CHECKERBOARD, SLANTED
 from codec_lib.layers.gain import GainUnit
 from codec_lib.priors import context
 from codec_lib.priors.context import ContextPrior, ContextWalk
+from codec_lib.quantize import RateDistortionQuantizer
 
 M, H = 6, 4
 ONE = torch.ones(1, M, 1, 1)  # a gain that changes nothing
@@ -110,3 +113,44 @@ def test_estimated_bits_are_close_to_the_stream(prior):
 def test_a_copy_estimates_the_same(prior):
     y = latents(16, 16)
     assert torch.equal(copy.deepcopy(prior)(y, ONE)[0], prior(y, ONE)[0])
+
+
+def test_training_on_symbols_sees_what_coding_gives():
+    """The latents that a decoder has, bits of the same symbols, and gradients for every network."""
+    torch.manual_seed(0)
+    quantizer = RateDistortionQuantizer(gaussian.costs(HEAVY_TAILED), 2.0, 0.17)
+    prior = ContextPrior(M, H, 8, CHECKERBOARD, shape=HEAVY_TAILED, quantizer=quantizer)
+    prior.log_sigma.bias.data.zero_()
+    y = latents().div(6).requires_grad_()
+    with torch.no_grad():
+        expected, estimated = prior.eval()(y, ONE)
+    prior.train().rate = "symbols"
+    y_hat, bits = prior(y, ONE)
+    assert torch.allclose(y_hat, expected, atol=1e-5)
+    assert ((y_hat - y).abs() > 0.51).any()  # decisions, not the nearest
+    assert bits["y"].item() == pytest.approx(estimated["y"].item(), rel=0.01)  # tables are some steps wide
+    bits["y"].sum().backward()
+    assert y.grad is not None
+    for name, parameter in prior.named_parameters():
+        assert (parameter.grad is None) == name.startswith("density_z"), name
+
+
+def test_a_prior_that_is_trained_on_symbols_learns_that_more_are_zero():
+    torch.manual_seed(0)
+    weight = 3.0
+    quantizer = RateDistortionQuantizer(gaussian.costs(HEAVY_TAILED), weight)
+    y = torch.distributions.Laplace(0.0, 0.7).sample((4, M, 16, 16))
+    costs = {}
+    for rate in ContextPrior.rates:
+        torch.manual_seed(1)
+        prior = ContextPrior(M, H, 8, CHECKERBOARD, shape=HEAVY_TAILED, quantizer=quantizer).train()
+        prior.rate = rate
+        optimizer = torch.optim.Adam(prior.parameters(), 0.02)
+        for _ in range(150):
+            optimizer.zero_grad()
+            prior(y, ONE)[1]["y"].sum().div(y.numel()).backward()
+            optimizer.step()
+        with torch.no_grad():
+            y_hat, bits = prior.eval()(y, ONE)
+        costs[rate] = (bits["y"].sum() / y.numel() + weight * (y_hat - y).square().mean()).item()
+    assert costs["symbols"] < 0.95 * costs["noise"]

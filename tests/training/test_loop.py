@@ -206,6 +206,7 @@ def test_the_command_line_has_every_field_of_the_settings():
     ("model", "asked"),
     [
         ("pyramid", {"goal": "ms-ssim"}),
+        ("pyramid", {"rate": "symbols"}),
         ("recurrent", {"quality": 4.0}),
         ("near-lossless", {"quality": 4.0}),
         ("hyperprior", {"distortion": 0.1}),
@@ -216,6 +217,11 @@ def test_a_setting_that_would_change_nothing_is_refused(pictures, tmp_path, mode
     settings = Settings(model, [pictures], str(tmp_path), steps=1, batch=1, crop=64, device="cpu", **asked)
     with pytest.raises(ValueError, match=f"{name}: .*; {model} is trained without it"):
         train(settings)
+
+
+def test_a_rate_that_a_prior_cannot_have_is_refused():
+    with pytest.raises(ValueError, match="rate: 'symbols'; hyperprior is trained with noise"):
+        architecture("hyperprior")(N=8, M=16).objective(Settings("hyperprior", [], "", rate="symbols"))
 
 
 def test_a_run_goes_on_with_its_own_settings_only(pictures, tmp_path):
