@@ -25,6 +25,7 @@ from compressai.ans import RansDecoder, RansEncoder
 
 from codec_lib.entropy import bit_counter, range_coder, rans
 from codec_lib.entropy.pmf import Tables
+from codec_lib.surroundings import name_of
 
 COUNT = 192 * 32 * 48
 TAIL = 6.11  # standard deviations to each side; beyond lies a mass of 1e-9
@@ -196,14 +197,6 @@ def overheads(symbols, indexes, tables: Tables) -> list[dict]:
     return rows
 
 
-def cpu() -> str:
-    """Return the processor's name as the platform gives it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
 def main() -> None:
     """Measure, print a table, write the JSON file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -214,7 +207,7 @@ def main() -> None:
     tables = Tables.from_pmfs(pmfs, offsets)
     result = {
         "command": f"python -m benchmarks.entropy_coders --json {path}",
-        "cpu": cpu(),
+        "cpu": name_of("cpu"),
         "python": platform.python_version(),
         "versions": {p: version(p) for p in ("numpy", "numba", "compressai", "constriction")},
         "symbols": COUNT,

@@ -34,12 +34,12 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 import codec_lib as cl
-from benchmarks.entropy_coders import cpu
 from codec_lib import data
 from codec_lib.data import Compressed
 from codec_lib.folders import manifest, pool
 from codec_lib.folders.places import at
 from codec_lib.measure import metrics
+from codec_lib.surroundings import name_of
 
 WIDTH, HEIGHT = 768, 512
 COUNT, LOOP_COUNT, KILLED_COUNT, KILLS = 1000, 20, 200, 10
@@ -65,7 +65,7 @@ def main() -> None:
     report |= {
         "command": f"python -m benchmarks.folders {chosen}",
         "note": options.note,
-        "cpu": cpu(),
+        "cpu": name_of("cpu"),
         "processes": PROCESSES,
         "size": [WIDTH, HEIGHT],
     }

@@ -18,8 +18,8 @@ import torch
 from tqdm import tqdm
 
 import codec_lib as cl
-from benchmarks.entropy_coders import cpu
 from codec_lib import data, picture, weights
+from codec_lib.surroundings import name_of
 
 MODELS = {
     "flagship": {"quality": 4.0},
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=MODELS, help="measure again, keep the rest")
     options = parser.parse_args()
     paths = data.kodak()[::EVERY]
-    here = {"cpu": cpu(), "torch": torch.__version__}
+    here = {"cpu": name_of("cpu"), "torch": torch.__version__}
     kept = json.loads(options.json.read_text()) if options.only else {**here, "weights": {}, "threads": {}}
     if others := [kept[name] for name in here if kept[name] != here[name]]:
         parser.error(f"--only: the rest was measured with {others[0]}")

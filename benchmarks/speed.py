@@ -28,12 +28,13 @@ from PIL import Image
 from tqdm import tqdm
 
 import codec_lib as cl
-from benchmarks.entropy_coders import COUNT, cpu, gaussian_pmfs, latent
+from benchmarks.entropy_coders import COUNT, gaussian_pmfs, latent
 from codec_lib import data, picture, weights
 from codec_lib.entropy import rans
 from codec_lib.entropy.pmf import Tables
 from codec_lib.layers.bands import in_bands
 from codec_lib.models.base import OUTER
+from codec_lib.surroundings import name_of
 
 QUALITY = 4.0
 ROUNDS = 7
@@ -203,7 +204,7 @@ def main() -> None:
     report = {
         "command": f"python -m benchmarks.speed --json {options.json.as_posix()}",
         "note": options.note,
-        "cpu": cpu(),
+        "cpu": name_of("cpu"),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "weights": weights.load("hyperprior").digest,

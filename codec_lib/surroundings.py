@@ -10,8 +10,10 @@ has no such limit.
 """
 
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
@@ -27,6 +29,16 @@ def pick_device(device: str) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device: cuda; PyTorch finds no GPU here")
     return device
+
+
+def name_of(device: str) -> str:
+    """What the system calls its processor, for "cpu", or a GPU, for "cuda"."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 @contextmanager

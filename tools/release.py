@@ -3,13 +3,12 @@
     python -m tools.release RUN              the best weights of the run's folder -> codec_lib/trained
     python -m tools.release --results        write what results/kodak.json measured into the cards
 
-The card names data by folder, not by path, the commit the weights were released at, the processor, and the
-points on Kodak.
+The card names data by folder, not by path, the commit the weights were released at, and the points on
+Kodak.
 """
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +23,7 @@ DATA = (
 
 
 def release(run: Path) -> str:
-    """Copy a run's weights, name the data and the hardware in the card; returns the model's name."""
+    """Copy a run's weights, name the data in the card; returns the model's name."""
     (path,) = run.glob("*.safetensors")
     trained = weights.load(str(path))
     card = json.loads(path.with_suffix(".json").read_text())
@@ -36,7 +35,7 @@ def release(run: Path) -> str:
         "parameters": sum(p.numel() for p in trained.model.parameters()),
         "data": DATA,
         "settings": _settings(card),
-        "training": card["training"] | {"processor": _processor()},
+        "training": card["training"],
         "before": [
             {"settings": _settings(run), "training": run["training"]} for run in card.get("before", [])
         ],
@@ -68,14 +67,6 @@ def _names(folders):
     if isinstance(folders, list):
         return [Path(folder).name for folder in folders]
     return Path(folders).name if folders else folders
-
-
-def _processor() -> str:
-    """What the system calls its processor, with the number of cores left out."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor()
 
 
 def main() -> int:

@@ -13,6 +13,7 @@ import torch
 
 from codec_lib import files, weights
 from codec_lib.models.base import Model
+from codec_lib.surroundings import name_of
 from codec_lib.training.objectives import Objective
 from codec_lib.training.settings import Settings
 
@@ -63,7 +64,8 @@ class Logbook:
             writer.writerow(row)
         if cost <= self.best:
             self.best = cost
-            hardware = {"device": str(fabric.device), "threads": torch.get_num_threads()}
+            device = str(fabric.device)
+            hardware = {"device": device, "processor": name_of(device), "threads": torch.get_num_threads()}
             card = {
                 "settings": asdict(self.settings),
                 "training": row | hardware,

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 
 from codec_lib import data
 from codec_lib.models import MODELS, architecture
+from codec_lib.surroundings import name_of
 from codec_lib.training.crops import Crops, soften_colours
 from codec_lib.training.loop import schedule, train
 from codec_lib.training.objectives import Player, RateDistortionObjective, validation_pictures
@@ -48,6 +49,7 @@ def test_a_run_leaves_weights_a_card_a_log_and_a_checkpoint(pictures, tmp_path):
     card = json.loads(path.with_suffix(".json").read_text())
     assert card["settings"]["seed"] == 0
     assert card["training"]["step"] == 2
+    assert card["training"]["processor"] == name_of("cpu")
     assert len(card["sha256"]) == 64
     rows = read_log(tmp_path)
     assert float(rows[-1]["cost"]) > 0
