@@ -14,35 +14,45 @@ import sys
 from pathlib import Path
 
 from codec_lib import data, weights
-from codec_lib.measure.evaluate import FIGURES
 
-DATA = (
-    "photographs under free licences: 400 scenes (AVIF, 4:4:4, 41 dB or more) and 400 lossless crops; "
-    "validation on 24 others; Kodak never used"
-)
+PHOTOGRAPHS = {  # under free licences, by folder
+    "train": "400 scenes (AVIF, 4:4:4, 41 dB or more)",
+    "train-lossless": "400 lossless crops",
+}
+POINT = ("quality", "bpp", "psnr", "ms_ssim")  # of a card
 
 
-def release(run: Path) -> str:
-    """Copy a run's weights, name the data in the card; returns the model's name."""
-    (path,) = run.glob("*.safetensors")
+def release(folder: Path) -> str:
+    """Copy a run's weights, say in the card what the run saw; returns the model's name."""
+    (path,) = folder.glob("*.safetensors")
     trained = weights.load(str(path))
     card = json.loads(path.with_suffix(".json").read_text())
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
     ).stdout.strip()
+    *before, last = (
+        {"settings": _settings(run["settings"]), "training": run["training"]}
+        for run in [*card.get("before", []), card]
+    )
     card = {
         "model": trained.name,
         "parameters": sum(p.numel() for p in trained.model.parameters()),
-        "data": DATA,
-        "settings": _settings(card),
-        "training": card["training"],
-        "before": [
-            {"settings": _settings(run), "training": run["training"]} for run in card.get("before", [])
-        ],
+        "data": seen([run["settings"] for run in (*before, last)]),
+        **last,
+        "before": before,
         "commit": commit,
     }
     weights.save(trained.model, trained.architecture, weights.SHIPPED / f"{trained.name}.safetensors", card)
     return trained.name
+
+
+def seen(runs: list[dict]) -> str:
+    """What pictures the runs with some settings saw; ValueError for folders that `PHOTOGRAPHS` has not."""
+    folders = {folder for run in runs for folder in run["data"]}
+    if unknown := folders - set(PHOTOGRAPHS):
+        raise ValueError(f"data: {', '.join(sorted(unknown))}; known are {', '.join(PHOTOGRAPHS)}")
+    named = " and ".join(text for folder, text in PHOTOGRAPHS.items() if folder in folders)
+    return f"photographs under free licences: {named}; validation on 24 others; Kodak never used"
 
 
 def add_results() -> None:
@@ -52,14 +62,13 @@ def add_results() -> None:
         card = json.loads(path.read_text())
         if not card["sha256"].startswith(curve["weights"]):
             raise ValueError(f"results/kodak.json measured other weights of {name}")
-        keys = ("quality", *FIGURES[:3])
-        card["kodak"] = [{key: round(mean[key], 4) for key in keys} for mean in curve["means"]]
+        card["kodak"] = [{key: round(mean[key], 4) for key in POINT} for mean in curve["means"]]
         path.write_text(json.dumps(card, indent=1) + "\n")
 
 
-def _settings(run: dict) -> dict:
+def _settings(given: dict) -> dict:
     """A run's settings without what belongs to one machine."""
-    settings = {key: value for key, value in run["settings"].items() if key not in ("out", "device")}
+    settings = {key: value for key, value in given.items() if key not in ("out", "device")}
     return settings | {key: _names(settings.get(key)) for key in ("data", "validation", "start")}
 
 
