@@ -19,7 +19,6 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from statistics import mean, median
 
@@ -27,6 +26,7 @@ import torch
 from tqdm import tqdm
 
 import codec_lib as cl
+from benchmarks.machine import seconds
 from codec_lib import container, data, picture, weights
 from codec_lib.exact.order import SLANTED, Order
 from codec_lib.measure import metrics
@@ -50,7 +50,7 @@ def main() -> None:
     paths = data.kodak()[: options.pictures]
     check_shared_transforms()
     rows = [row for path in tqdm(paths, unit="picture") for row in files(path)]
-    timed = [row for path in tqdm(paths, unit="picture") for row in seconds(path)]
+    timed = [row for path in tqdm(paths, unit="picture") for row in times(path)]
     report = {
         "command": f"python -m benchmarks.context --json {options.json.as_posix()}",
         "note": options.note,
@@ -89,7 +89,7 @@ def files(path: Path) -> list[dict]:
     return rows
 
 
-def seconds(path: Path) -> list[dict]:
+def times(path: Path) -> list[dict]:
     """For each model the median seconds of decoding one picture: its latents, and all of it."""
     original, tasks = picture.load(path).convert("RGB"), {}
     for name in MODELS:
@@ -103,7 +103,7 @@ def seconds(path: Path) -> list[dict]:
         task()  # once for nothing: loops are compiled, memory is there
     for _ in range(ROUNDS):
         for key, task in tasks.items():
-            taken[key].append(clock(task))
+            taken[key].append(seconds(task))
     medians = {key: median(values) for key, values in taken.items()}
     return [
         {"picture": path.name, "model": name}
@@ -131,13 +131,6 @@ def serial(path: Path) -> dict:
         measured[f"{name}_bytes_y"] = len(sections["y"])
     measured["latents_that_differ"] = int((latents[0] != latents[1]).sum())
     return measured
-
-
-def clock(task: Callable) -> float:
-    """Seconds that one call takes."""
-    start = time.perf_counter()
-    task()
-    return time.perf_counter() - start
 
 
 def size(rows: list[dict], name: str, quality: int) -> dict:

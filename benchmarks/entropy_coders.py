@@ -14,7 +14,7 @@ import json
 import math
 import platform
 import statistics
-import time
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,6 +23,7 @@ import numpy as np
 from compressai._CXX import pmf_to_quantized_cdf
 from compressai.ans import RansDecoder, RansEncoder
 
+from benchmarks.machine import seconds
 from codec_lib.entropy import bit_counter, range_coder, rans
 from codec_lib.entropy.pmf import Tables
 from codec_lib.surroundings import name_of
@@ -143,13 +144,6 @@ CODERS = {
 }
 
 
-def seconds(function, argument) -> float:
-    """Return how long one call takes."""
-    start = time.perf_counter()
-    function(argument)
-    return time.perf_counter() - start
-
-
 def compare(symbols, indexes, pmfs, offsets) -> dict:
     """Time all coders in turns; ratios are CompressAI's time over the coder's in the same turn."""
     coders = {name: coder(symbols, indexes, pmfs, offsets) for name, coder in CODERS.items()}
@@ -159,8 +153,8 @@ def compare(symbols, indexes, pmfs, offsets) -> dict:
     times = {(name, way): [] for name in coders for way in ("encode", "decode")}
     for _ in range(ROUNDS):
         for name, coder in coders.items():
-            times[name, "encode"].append(seconds(coder.encode, symbols))
-            times[name, "decode"].append(seconds(coder.decode, data[name]))
+            times[name, "encode"].append(seconds(partial(coder.encode, symbols)))
+            times[name, "decode"].append(seconds(partial(coder.decode, data[name])))
     ideal = bit_counter.encode(symbols, indexes, coders["codec_lib.rans"].tables) / 8
     rows = {}
     for name in coders:
@@ -177,8 +171,8 @@ def teaching(symbols, indexes, tables: Tables) -> dict:
     """Time the range coder in plain Python on a part of the symbols."""
     symbols, indexes = symbols[:TEACHING], indexes[:TEACHING]
     data = range_coder.encode(symbols, indexes, tables)
-    encode = seconds(lambda s: range_coder.encode(s, indexes, tables), symbols)
-    decode = seconds(lambda d: range_coder.decode(d, indexes, tables), data)
+    encode = seconds(lambda: range_coder.encode(symbols, indexes, tables))
+    decode = seconds(lambda: range_coder.decode(data, indexes, tables))
     return {
         "symbols": TEACHING,
         "over_ideal_bytes": len(data) - bit_counter.encode(symbols, indexes, tables) / 8,

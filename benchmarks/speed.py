@@ -17,7 +17,6 @@ import json
 import platform
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from tqdm import tqdm
 
 import codec_lib as cl
 from benchmarks.entropy_coders import COUNT, gaussian_pmfs, latent
+from benchmarks.machine import seconds
 from codec_lib import data, picture, weights
 from codec_lib.entropy import rans
 from codec_lib.entropy.pmf import Tables
@@ -40,15 +40,6 @@ QUALITY = 4.0
 ROUNDS = 7
 BATCH = 24
 SCOPES = ("encode streams", "decode streams", "encode files", "decode files")
-
-
-def seconds(function: Callable) -> float:
-    """How long one call takes; on a GPU until all its work is done."""
-    start = time.perf_counter()
-    function()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 @torch.inference_mode()
