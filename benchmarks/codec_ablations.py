@@ -30,7 +30,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from benchmarks import unnamed
+from benchmarks import results, unnamed
 from benchmarks.kodak import products
 from codec_lib import data
 from codec_lib.density import gaussian
@@ -125,13 +125,10 @@ def main() -> None:
             continue
         rows = variant(name, options)
         report = json.loads(options.json.read_text()) if options.json.exists() else {}
-        report["command"] = (
-            f"python -m benchmarks.codec_ablations --json {options.json}"
-            f" --data {' '.join(options.data)} --out {options.out}"
-        )
+        report["command"] = results.command()
         report["steps"], report["widths"] = options.steps, {"N": N, "M": M}
         report.setdefault("variants", {}).update(rows)
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        results.write(options.json, report)
 
 
 def variant(name: str, options: argparse.Namespace) -> dict[str, dict[str, Any]]:

@@ -26,7 +26,7 @@ from typing import Any
 
 from torch import Tensor
 
-from benchmarks import unnamed
+from benchmarks import results, unnamed
 from benchmarks.unnamed import without_seconds
 from codec_lib import data, weights
 from codec_lib.measure import baselines, evaluate
@@ -110,10 +110,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", metavar="NAME", help="of variants, shipped, plain")
     options = parser.parse_args()
     report = json.loads(options.json.read_text()) if options.json.exists() else {}
-    report["command"] = (
-        f"python -m benchmarks.codec_in_the_loop --json {options.json}"
-        f" --data {' '.join(options.data)} --out {options.out}"
-    )
+    report["command"] = results.command()
     report["steps"], report["widths"] = STEPS, WIDTHS
     for kind, names, measure in (
         ("plain", PLAIN, plain),
@@ -126,7 +123,7 @@ def main() -> None:
             if (options.only and name not in options.only) or is_measured(kind, name, rows):
                 continue
             rows[name] = measure(name)
-            options.json.write_text(json.dumps(report, indent=1) + "\n")
+            results.write(options.json, report)
 
 
 def is_measured(kind: str, name: str, rows: dict) -> bool:

@@ -34,6 +34,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from benchmarks import results
 from codec_lib import data, picture, search, weights
 from codec_lib.layers.importance import level_of, mask_of, share_of
 from codec_lib.measure import evaluate
@@ -71,14 +72,14 @@ def main() -> None:
         if name == "tucodec":
             models[name]["allocated"] = allocated(models[name]["curves"]["rows"])
     report = {
-        "command": " ".join(["python -m benchmarks.content_weighted", *sys.argv[1:]]),
+        "command": results.command(),
         "note": options.note,
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "machine": platform.machine(),
         "models": models,
     }
-    options.json.write_text(json.dumps(report, indent=1) + "\n")
+    results.write(options.json, report)
 
 
 @torch.inference_mode()

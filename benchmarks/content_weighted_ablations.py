@@ -37,6 +37,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from benchmarks import results
 from codec_lib import data, picture, weights
 from codec_lib.density.shapes import NORMAL
 from codec_lib.layers import segments
@@ -196,15 +197,14 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--json", type=Path, required=True)
-    parser.add_argument("--only", nargs="+", choices=RATES, default=list(RATES))
+    parser.add_argument("--only", action="append", choices=RATES, help="of the codecs")
     options = parser.parse_args()
-    command = " ".join(["python -m benchmarks.content_weighted_ablations", *sys.argv[1:]])
-    report = {"command": command, "steps": STEPS, "prior_steps": PRIOR_STEPS, "rows": []}
+    report = {"command": results.command(), "steps": STEPS, "prior_steps": PRIOR_STEPS, "rows": []}
     if options.json.exists():
         report["rows"] = json.loads(options.json.read_text())["rows"]
     done = {(row["codec"], row["variant"]) for row in report["rows"]}
     for codec, variant, run in runs(Path(options.data[0])):
-        if (codec, variant) in done or codec not in options.only:
+        if (codec, variant) in done or codec not in (options.only or RATES):
             continue
         folder = options.out / f"{codec}-{variant.replace(' ', '-')}"
         shutil.rmtree(folder, ignore_errors=True)  # a run that was cut off begins again
@@ -213,7 +213,7 @@ def main() -> None:
         row: dict[str, Any] = {"codec": codec, "variant": variant}
         row |= {"centres": centres} if centres else {}
         report["rows"].append(row | {"points": measure(model)})
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        results.write(options.json, report)
         print(codec, variant, flush=True)
 
 

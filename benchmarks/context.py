@@ -26,6 +26,7 @@ import torch
 from tqdm import tqdm
 
 import codec_lib as cl
+from benchmarks import results
 from benchmarks.machine import seconds
 from codec_lib import container, data, picture, weights
 from codec_lib.exact.order import SLANTED, Order
@@ -52,7 +53,7 @@ def main() -> None:
     rows = [row for path in tqdm(paths, unit="picture") for row in files(path)]
     timed = [row for path in tqdm(paths, unit="picture") for row in times(path)]
     report = {
-        "command": f"python -m benchmarks.context --json {options.json.as_posix()}",
+        "command": results.command(),
         "note": options.note,
         "weights": {name: weights.load(name, "cpu").digest for name in MODELS},
         "pictures": [path.name for path in paths],
@@ -65,7 +66,7 @@ def main() -> None:
         "rows": rows,
         "rows_of_seconds": timed,
     }
-    options.json.write_text(json.dumps(report, indent=1) + "\n")
+    results.write(options.json, report)
     print(json.dumps({key: report[key] for key in ("means", "seconds", "serial")}, indent=1))
 
 

@@ -10,7 +10,6 @@ Coders: see `benchmarks.damaged_coders`.
 """
 
 import argparse
-import json
 import platform
 import resource
 import sys
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import damaged_coders
+from benchmarks import damaged_coders, results
 from tools import damage
 
 FILES = 1000 * len(damage.KINDS)
@@ -32,18 +31,15 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--files", type=int, default=FILES)
     options = parser.parse_args()
-    command = f"python -m benchmarks.damage --json {options.json.as_posix()}"
-    if options.files != FILES:
-        command += f" --files {options.files}"
     report = {
-        "command": command,
+        "command": results.command(),
         "machine": platform.machine(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in ("numpy", "torch", "Pillow")},
         "coders": damaged_coders.compare(),  # first: it forks, and PyTorch has no threads yet
         "files": damage_files(options.files),
     }
-    options.json.write_text(json.dumps(report, indent=1) + "\n")
+    results.write(options.json, report)
     for name, row in report["coders"].items():
         print(name, row)
     print({key: value for key, value in report["files"].items() if key != "kinds"})

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from benchmarks import results
 from codec_lib import data, picture, weights
 from codec_lib.density import gaussian
 from codec_lib.entropy.pmf import ideal_bits
@@ -197,7 +198,7 @@ def main() -> None:
     else:
         trained = weights.load("hyperprior")
         report = {
-            "command": f"python -m benchmarks.determinism --json {options.json.as_posix()}",
+            "command": results.command(),
             "torch": torch.__version__,
             "machine": platform.machine(),
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none: not measured",
@@ -210,7 +211,7 @@ def main() -> None:
     for name in options.only or WHOLE:
         report[name] = whole_files(name, paths)
         print(name, json.dumps(report[name], indent=1))
-    options.json.write_text(json.dumps(report, indent=1) + "\n")
+    results.write(options.json, report)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from statistics import mean
 import torch
 from tqdm import tqdm
 
+from benchmarks import results
 from codec_lib import codec, container, data, picture, weights
 from codec_lib.header import Header
 from codec_lib.measure import metrics
@@ -38,8 +39,7 @@ def main() -> None:
     paths = data.kodak()[:: options.every]
     kept = json.loads(options.json.read_text())["codecs"] if options.json.exists() else {}
     report = {
-        "command": f"python -m benchmarks.effort --json {options.json.as_posix()} --every {options.every}"
-        f" --efforts {' '.join(map(str, options.efforts))}",
+        "command": results.command(),
         "note": options.note,
         "pictures": [path.name for path in paths],
         "threads": torch.get_num_threads(),
@@ -56,7 +56,7 @@ def main() -> None:
                 if (path.name, quality) not in known:
                     rows += measured(name, path, quality, options.efforts)
             report["codecs"][name] = {"weights": digest, "rows": rows} | summary(rows)
-            options.json.write_text(json.dumps(report, indent=1) + "\n")
+            results.write(options.json, report)
 
 
 def measured(name: str, path: Path, quality: float, efforts: list[int]) -> list[dict]:

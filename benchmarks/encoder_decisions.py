@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from benchmarks import results
 from codec_lib import weights
 from codec_lib.density import gaussian
 from codec_lib.density.shapes import NORMAL
@@ -55,7 +56,7 @@ def main() -> None:
         shapes.append([excess_of_gaussians(models[None], x, quality) for quality in QUALITIES])
         ones.append([size_of_ones(models[None], x, quality) for quality in QUALITIES])
     report = {
-        "command": f"python -m benchmarks.encoder_decisions --json {options.json.as_posix()}",
+        "command": results.command(),
         "weights": trained.digest,
         "pictures": len(shapes),
         "qualities": QUALITIES,
@@ -66,7 +67,7 @@ def main() -> None:
         "mean_size_of_ones": [mean(values) for values in zip(*ones, strict=True)],
         "gaussian_tables_percent": [mean(values) for values in zip(*shapes, strict=True)],
     }
-    options.json.write_text(json.dumps(report, indent=1) + "\n")
+    results.write(options.json, report)
     print(json.dumps(report, indent=1))
 
 

@@ -10,7 +10,6 @@ Constriction is fastest when the symbols are sorted by table; the sorting is par
 """
 
 import argparse
-import json
 import math
 import platform
 import statistics
@@ -23,6 +22,7 @@ import numpy as np
 from compressai._CXX import pmf_to_quantized_cdf
 from compressai.ans import RansDecoder, RansEncoder
 
+from benchmarks import results
 from benchmarks.machine import seconds
 from codec_lib.entropy import bit_counter, range_coder, rans
 from codec_lib.entropy.pmf import Tables
@@ -200,7 +200,7 @@ def main() -> None:
     symbols, indexes = latent(scales)
     tables = Tables.from_pmfs(pmfs, offsets)
     result = {
-        "command": f"python -m benchmarks.entropy_coders --json {path}",
+        "command": results.command(),
         "cpu": name_of("cpu"),
         "python": platform.python_version(),
         "versions": {p: version(p) for p in ("numpy", "numba", "compressai", "constriction")},
@@ -214,7 +214,7 @@ def main() -> None:
     for name, row in result["coders"].items():
         print(name, {key: round(value, 2) for key, value in row.items()})
     if path:
-        path.write_text(json.dumps(result, indent=1) + "\n")
+        results.write(path, result)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import numpy as np
 from numba import get_num_threads
 
 import codec_lib as cl
+from benchmarks import results
 from codec_lib import data, picture, weights
 from codec_lib.measure import metrics
 from codec_lib.models.fitted import ITERATIONS
@@ -114,7 +115,7 @@ def write(path: Path, rows: list[dict]) -> None:
     rows = [compared(row) for row in rows]
     saved = [row["saved_percent"] for row in rows if "saved_percent" in row]
     report = {
-        "command": " ".join(["python -m benchmarks.fitted", *sys.argv[1:]]),
+        "command": results.command(),
         "machine": platform.machine(),
         "threads": get_num_threads(),
         "rival": RIVAL,
@@ -124,7 +125,7 @@ def write(path: Path, rows: list[dict]) -> None:
         "standards": {rival: bd_rates(rows, rival) for rival in STANDARDS},
         "rows": rows,
     }
-    path.write_text(json.dumps(report, indent=1) + "\n")
+    results.write(path, report)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 import codec_lib as cl
+from benchmarks import results
 from codec_lib import data
 from codec_lib.data import Compressed
 from codec_lib.folders import manifest, pool
@@ -61,9 +62,8 @@ def main() -> None:
     parser.add_argument("--note", help="kept in the results, for instance what else ran on the machine")
     options = parser.parse_args()
     report = json.loads(options.json.read_text()) if options.json.exists() else {}
-    chosen = f"--pictures {options.pictures} --json {options.json.as_posix()}"
     report |= {
-        "command": f"python -m benchmarks.folders {chosen}",
+        "command": results.command(),
         "note": options.note,
         "cpu": name_of("cpu"),
         "processes": PROCESSES,
@@ -74,7 +74,7 @@ def main() -> None:
         make_pictures(Path(options.pictures), top / "source")
         for name in options.only or PARTS:
             report |= PARTS[name](top)
-            options.json.write_text(json.dumps(report, indent=1) + "\n")
+            results.write(options.json, report)
             print(json.dumps({name: report.get(name)}), flush=True)
 
 

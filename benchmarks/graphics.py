@@ -22,6 +22,7 @@ from PIL import Image
 from tqdm import tqdm
 
 import codec_lib as cl
+from benchmarks import results
 from benchmarks.graphics_pictures import pictures
 from codec_lib import weights
 from codec_lib.measure import baselines, metrics
@@ -50,11 +51,11 @@ def main() -> None:
             rows = [row for row in rows if row["picture"] != name]
             rows.append(key | measure(image, options.quality, options.effort) | {"weights": digests})
             report = {
-                "command": f"python -m benchmarks.graphics {' '.join(sys.argv[1:])}",
+                "command": results.command(),
                 "machine": platform.machine(),
                 "rows": sorted(rows, key=lambda row: row["picture"]),
             }
-            options.json.write_text(json.dumps(report, indent=1) + "\n")
+            results.write(options.json, report)
 
 
 def measure(image: Image.Image, quality: float, effort: int) -> dict:

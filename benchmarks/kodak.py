@@ -24,6 +24,7 @@ import torch
 from safetensors import safe_open
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks import results
 from codec_lib import data, picture, weights
 from codec_lib.measure import evaluate, metrics
 from codec_lib.measure.baselines import BASELINES
@@ -47,11 +48,8 @@ def main() -> None:
     parser.add_argument("--note", help="kept in the results, for instance what else ran on the machine")
     parser.add_argument("--only", action="append", metavar="NAME", help="measure this again, keep the rest")
     options = parser.parse_args()
-    command = f"python -m benchmarks.kodak {options.what} --json {options.json.as_posix()}"
-    command += f" --folder {options.folder.as_posix()}" if options.folder else ""
     if options.what == "summary":
-        command += f" --of {options.of}" if options.of != "kodak" else ""
-        report = {"command": command, "method": "akima over log-rate, where both curves overlap"}
+        report = {"command": results.command(), "method": "akima over log-rate, where both curves overlap"}
         curves = data.results(options.of)["curves"] | data.results(f"{options.of}_baselines")["curves"]
         for rival in ("jpeg", "webp"):
             report |= {
@@ -59,8 +57,8 @@ def main() -> None:
             }
         report["decoders"] = {name: decoder(name) for name in MODELS}
     else:
-        report = {"command": command, "note": options.note} | measure(options)
-    options.json.write_text(json.dumps(report, indent=1) + "\n")
+        report = {"command": results.command(), "note": options.note} | measure(options)
+    results.write(options.json, report)
 
 
 def measure(options: argparse.Namespace) -> dict:

@@ -8,7 +8,6 @@ decoded in one piece, to see what the bands change.
 """
 
 import argparse
-import json
 import multiprocessing
 import platform
 import resource
@@ -22,6 +21,7 @@ import torch
 from PIL import Image
 
 import codec_lib as cl
+from benchmarks import results
 from codec_lib import data, weights
 from codec_lib.models.flagship import Flagship
 
@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--note", help="kept in the results, for instance what else ran on the machine")
     options = parser.parse_args()
     report = {
-        "command": f"python -m benchmarks.large_picture --json {options.json.as_posix()}",
+        "command": results.command(),
         "note": options.note,
         "weights": weights.load("flagship").digest,
         "size": [WIDTH, HEIGHT],
@@ -103,7 +103,7 @@ def main() -> None:
             print(name, report[name], flush=True)
         report["bytes"] = path.stat().st_size
     report["bands"] = seams()
-    options.json.write_text(json.dumps(report, indent=1) + "\n")
+    results.write(options.json, report)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ Figures are bits per sub-pixel (bpsp): 8 bytes / (3 H W), the mean over pictures
 """
 
 import argparse
-import json
 import math
 import platform
 import sys
@@ -31,6 +30,7 @@ from PIL import Image
 from tqdm import tqdm
 
 import codec_lib as cl
+from benchmarks import results
 from codec_lib import container, data, picture, weights
 from codec_lib.density import logistic_mixture
 from codec_lib.measure import lossless_baselines
@@ -51,14 +51,14 @@ def main() -> None:
     paths = data.kodak()
     measure = {"codec": codec, "baselines": baselines, "contexts": contexts, "conditions": conditions}
     report = {
-        "command": f"python -m benchmarks.near_lossless {options.what} --json {options.json.as_posix()}",
+        "command": results.command(),
         "note": options.note,
         "pictures": [path.name for path in paths],
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "machine": platform.machine(),
     }
-    options.json.write_text(json.dumps(report | measure[options.what](paths), indent=1) + "\n")
+    results.write(options.json, report | measure[options.what](paths))
 
 
 def codec(paths: list[Path]) -> dict:

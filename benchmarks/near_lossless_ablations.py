@@ -25,6 +25,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
+from benchmarks import results
 from codec_lib import data, picture
 from codec_lib.density import logistic_mixture
 from codec_lib.density.logistic_mixture import Mixture
@@ -146,9 +147,9 @@ def main() -> None:
         steps[group] = json.loads(path.with_suffix(".json").read_text())["training"]["step"]
         rows[name] = {"steps": steps[group]} | measure(variant.model, path)
         print(name, rows[name], flush=True)
-    command = " ".join(["python -m benchmarks.near_lossless_ablations", *sys.argv[1:]])
-    report = {"command": command, "minutes": options.minutes, "tau": TAU, "every": EVERY, "variants": rows}
-    options.json.write_text(json.dumps(report, indent=1) + "\n")
+    report = {"command": results.command(), "minutes": options.minutes, "tau": TAU, "every": EVERY}
+    report["variants"] = rows
+    results.write(options.json, report)
 
 
 @torch.no_grad()

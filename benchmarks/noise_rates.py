@@ -12,7 +12,6 @@ For each codec and quality, means of bits per pixel over every sixth Kodak pictu
 
 import argparse
 import copy
-import json
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -21,6 +20,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from benchmarks import results
 from codec_lib import data, picture, weights
 from codec_lib.models.base import pad
 from codec_lib.quantize import RateDistortionQuantizer, Rounding
@@ -37,14 +37,14 @@ def main() -> None:
     options = parser.parse_args()
     pictures = [picture.to_levels(picture.load(path)) for path in data.kodak()[::EVERY]]
     report: dict[str, Any] = {
-        "command": f"python -m benchmarks.noise_rates --json {options.json.as_posix()}",
+        "command": results.command(),
         "pictures": len(pictures),
         "codecs": {},
     }
     for name in tqdm(CODECS):
         rows = [{"quality": quality} | rates(name, pictures, float(quality)) for quality in QUALITIES]
         report["codecs"][name] = {"weights": weights.load(name).digest, "rows": rows}
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        results.write(options.json, report)
 
 
 @torch.inference_mode()

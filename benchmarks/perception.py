@@ -28,6 +28,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 import codec_lib as cl
+from benchmarks import results
 from codec_lib import data, decoders, picture, weights
 from codec_lib.layers.discriminators import PatchDiscriminator
 from codec_lib.measure import baselines, evaluate, metrics
@@ -56,7 +57,7 @@ def main() -> None:
     if others := [key for key in here if report.get(key, here[key]) != here[key]]:
         parser.error(f"--only: the rest was measured with other {' and '.join(others)}")
     report |= here | {
-        "command": f"python -m benchmarks.perception --json {options.json} --data {' '.join(options.data)}",
+        "command": results.command(),
         "torch": torch.__version__,
         "machine": platform.machine(),
         "steps": STEPS,
@@ -69,7 +70,7 @@ def main() -> None:
     }
     for part in options.only or PARTS:
         report[part] = parts[part]()
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        results.write(options.json, report)
 
 
 def shown(

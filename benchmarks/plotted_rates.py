@@ -10,10 +10,10 @@ where the figure has them.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
+from benchmarks import results
 from codec_lib import data
 from codec_lib.measure import baselines, evaluate
 
@@ -41,10 +41,10 @@ def main() -> None:
             for k, mean in enumerate(measured["means"], 1)
         ]
     report = {
-        "command": f"python -m benchmarks.plotted_rates --json {options.json.as_posix()}",
+        "command": results.command(),
         "curves": curves,
     }
-    options.json.write_text(json.dumps(report, indent=1) + "\n")
+    results.write(options.json, report)
 
 
 if __name__ == "__main__":

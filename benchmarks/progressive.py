@@ -26,6 +26,7 @@ from PIL import Image
 from tqdm import tqdm
 
 import codec_lib as cl
+from benchmarks import results
 from codec_lib import container, data, picture, weights
 from codec_lib.measure import metrics
 
@@ -49,11 +50,11 @@ def main() -> None:
             busy = tqdm(data.kodak(), desc=f"{name}, tiles")
             curves[name]["tiles"] = [row for path in busy for row in tiles(path, name)]
     report = {
-        "command": f"python -m benchmarks.progressive --json {options.json.as_posix()}",
+        "command": results.command(),
         "torch": torch.__version__,
         "curves": curves,
     }
-    options.json.write_text(json.dumps(report, indent=1) + "\n")
+    results.write(options.json, report)
 
 
 def cuts(original: Image.Image, name: str) -> Iterator[tuple[int, bytes, np.ndarray]]:

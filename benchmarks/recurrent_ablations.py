@@ -29,6 +29,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from benchmarks import results
 from codec_lib import data, picture
 from codec_lib.layers.binarizer import Binarizer
 from codec_lib.layers.recurrent import CELLS
@@ -123,8 +124,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
-    command = " ".join(["python -m benchmarks.recurrent_ablations", *sys.argv[1:]])
-    report = {"command": command, "N": N, "M": M, "steps": options.steps, "rows": []}
+    report = {"command": results.command(), "N": N, "M": M, "steps": options.steps, "rows": []}
     if options.json.exists():
         report["rows"] = json.loads(options.json.read_text())["rows"]
     done = {(row["variant"], row["seed"]) for row in report["rows"]}
@@ -143,7 +143,7 @@ def main() -> None:
         seconds = (time.process_time() - started) / options.steps
         row = {"variant": name, "seed": seed, "step_s": round(seconds, 3)} | measure(build(), path)
         report["rows"].append(row)
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        results.write(options.json, report)
         print(row, flush=True)
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from benchmarks import results
 from codec_lib import decoders, weights
 from codec_lib.header import VERSION
 
@@ -52,7 +53,7 @@ def main() -> int:
     names = options.names or [*MINUTES, *(TRAINING if options.with_training else ())]
     RUNS.mkdir(exist_ok=True)
     done_path = RUNS / "renewed.json"
-    done = json.loads(done_path.read_text()) if done_path.exists() else {}
+    done = json.loads(done_path.read_text(encoding="utf-8")) if done_path.exists() else {}
     left = {name: known[name] for name in names if done.get(name) != fingerprint(name)}
     failed = []
     with tqdm(total=sum(left.values()), unit="min", bar_format="{l_bar}{bar}| {elapsed} {postfix}") as bar:
@@ -60,7 +61,7 @@ def main() -> int:
             bar.set_postfix_str(name)
             if run(name):
                 done[name] = fingerprint(name)
-                done_path.write_text(json.dumps(done, indent=1) + "\n")
+                results.write(done_path, done)
             else:
                 failed.append(name)
             bar.update(minutes)
@@ -72,7 +73,7 @@ def main() -> int:
 def run(name: str) -> bool:
     """Whether a command ended well."""
     command = command_of(name)
-    with open(RUNS / "renewed.log", "a") as log:
+    with open(RUNS / "renewed.log", "a", encoding="utf-8") as log:
         print(time.strftime("%F %T"), command, file=log, flush=True)
         data = os.environ.get("CODEC_LIB_DATA", DATA)
         arguments = [part.replace(DATA, data) for part in shlex.split(command)]
@@ -81,7 +82,7 @@ def run(name: str) -> bool:
 
 def command_of(name: str) -> str:
     """The command that made a file in results/."""
-    return json.loads((RESULTS / f"{name}.json").read_text())["command"]
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))["command"]
 
 
 def fingerprint(name: str) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 import codec_lib as cl
+from benchmarks import results
 from codec_lib import data, weights
 from codec_lib.measure import baselines, metrics
 
@@ -55,13 +56,13 @@ def main() -> None:
             "weights": digest,
         }
         report = {
-            "command": f"python -m benchmarks.scoreboard --json {options.json.as_posix()}",
+            "command": results.command(),
             "bytes": BYTES,
             "psnr": PSNR,
             "classical": list(STANDARD),
             "codecs": rows,
         }
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        results.write(options.json, report)
 
 
 def standard(name: str, photo: Any) -> Codec:

@@ -18,6 +18,7 @@ import torch
 from tqdm import tqdm
 
 import codec_lib as cl
+from benchmarks import results
 from codec_lib import data, picture, weights
 from codec_lib.surroundings import name_of
 
@@ -50,7 +51,7 @@ def main() -> None:
     if others := [kept[name] for name in here if kept[name] != here[name]]:
         parser.error(f"--only: the rest was measured with {others[0]}")
     report = {
-        "command": f"python -m benchmarks.seconds --json {options.json.as_posix()}",
+        "command": results.command(),
         "note": options.note or kept.get("note"),
         "python": platform.python_version(),
         **here,
@@ -66,7 +67,7 @@ def main() -> None:
         rows |= {name: over(paths, name) for name in options.only or MODELS}
         report["threads"][threads] = rows
         print(threads, json.dumps(report["threads"][threads], indent=1))
-    options.json.write_text(json.dumps(report, indent=1) + "\n")
+    results.write(options.json, report)
 
 
 def over(paths: list[Path], model: str) -> dict[str, float]:

@@ -27,6 +27,7 @@ from PIL import Image
 from tqdm import tqdm
 
 import codec_lib as cl
+from benchmarks import results
 from benchmarks.entropy_coders import COUNT, gaussian_pmfs, latent
 from benchmarks.machine import seconds
 from codec_lib import data, picture, weights
@@ -193,7 +194,7 @@ def main() -> None:
     options = parser.parse_args()
     paths = data.kodak()
     report = {
-        "command": f"python -m benchmarks.speed --json {options.json.as_posix()}",
+        "command": results.command(),
         "note": options.note,
         "cpu": name_of("cpu"),
         "python": platform.python_version(),
@@ -207,7 +208,7 @@ def main() -> None:
         "parts_milliseconds": parts(paths[22]),
         "gpu": gpu_coder(),
     }
-    options.json.write_text(json.dumps(report, indent=1) + "\n")
+    results.write(options.json, report)
     print(json.dumps({key: report[key] for key in ("threads", "parts_milliseconds", "gpu")}, indent=1))
 
 

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from benchmarks import results
 from codec_lib import data, picture
 from codec_lib.layers.convolution import start_small
 from codec_lib.layers.gain import rate_weight
@@ -182,11 +183,7 @@ def main() -> None:
     parser.add_argument("--validation", required=True, help="folder of validation pictures")
     parser.add_argument("--steps", type=int, default=600)
     options = parser.parse_args()
-    command = (
-        f"python -m benchmarks.training --json {options.json} --data {' '.join(options.data)}"
-        f" --validation {options.validation} --steps {options.steps}"
-    )
-    report: dict[str, Any] = {"command": command, "batch": BATCH, "crop": CROP, "rows": []}
+    report: dict[str, Any] = {"command": results.command(), "batch": BATCH, "crop": CROP, "rows": []}
     if options.json.exists():
         report["rows"] = json.loads(options.json.read_text())["rows"]
     crops, seen = Crops(options.data, CROP, BATCH), middles(options.validation)
@@ -197,7 +194,7 @@ def main() -> None:
             f"{name}, {kind}": best_rate(report["rows"], name, kind)
             for name in RATES for kind in SCHEDULES if (name, kind) in made
         }  # fmt: skip
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        results.write(options.json, report)
         print(report["rows"][-1], flush=True)
 
 

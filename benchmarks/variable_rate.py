@@ -28,6 +28,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
+from benchmarks import results
 from codec_lib import data, picture
 from codec_lib.layers.gain import GainUnit, rate_weight
 from codec_lib.models.flagship import INITIAL_GAIN, Flagship
@@ -89,10 +90,9 @@ def main() -> None:
         steps = training["step"]
         variants[name] = training | measure(variant, path, options.validation)
         print(name, variants[name], flush=True)
-    command = " ".join(["python -m benchmarks.variable_rate", *sys.argv[1:]])
-    report = {"command": command, "minutes": options.minutes, "widths": WIDTHS, "batch": settings.batch}
-    report |= {"variants": variants, "loss_percent": losses(variants)}
-    options.json.write_text(json.dumps(report, indent=1) + "\n")
+    report = {"command": results.command(), "minutes": options.minutes, "widths": WIDTHS}
+    report |= {"batch": settings.batch, "variants": variants, "loss_percent": losses(variants)}
+    results.write(options.json, report)
 
 
 def measure(variant: Variant, path: Path, validation: str) -> dict[str, dict]:

@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks import results
+
 Change = tuple[str, str, object]  # a module, a constant, its value
 Rows = list[dict]
 
@@ -40,9 +42,9 @@ def main(
     for variant in variants:
         if variant not in rows:
             rows[variant] = json.loads(_in_its_own_process(name, variant))
-            command = f"python -m benchmarks.{name} {' '.join(sys.argv[1:])}"
-            found = {"command": command, "machine": platform.machine()} | report(rows) | {"rows": rows}
-            options.json.write_text(json.dumps(found, indent=1) + "\n")
+            found = {"command": results.command(), "machine": platform.machine()}
+            found |= {**report(rows), "rows": rows}
+            results.write(options.json, found)
 
 
 def _in_its_own_process(name: str, variant: str) -> bytes:
