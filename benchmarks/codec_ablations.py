@@ -21,7 +21,6 @@ again.
 """
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,14 +118,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--only", action="append", choices=VARIANTS, help="of the variants")
     options = parser.parse_args()
+    made_with = {"steps": options.steps, "widths": {"N": N, "M": M}}
     for name in options.only or VARIANTS:
-        report = json.loads(options.json.read_text()) if options.json.exists() else {}
-        if name in report.get("variants", {}):
+        if name in results.begin(options.json, made_with).get("variants", {}):
             continue
         rows = variant(name, options)
-        report = json.loads(options.json.read_text()) if options.json.exists() else {}
-        report["command"] = results.command()
-        report["steps"], report["widths"] = options.steps, {"N": N, "M": M}
+        report = results.begin(options.json, made_with)  # another process may have added to it
         report.setdefault("variants", {}).update(rows)
         results.write(options.json, report)
 

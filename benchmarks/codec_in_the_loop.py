@@ -18,7 +18,6 @@ for some settings; `jpeg, every second` is JPEG on those. Rows that the JSON fil
 """
 
 import argparse
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -109,9 +108,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--only", action="append", metavar="NAME", help="of variants, shipped, plain")
     options = parser.parse_args()
-    report = json.loads(options.json.read_text()) if options.json.exists() else {}
-    report["command"] = results.command()
-    report["steps"], report["widths"] = STEPS, WIDTHS
+    report = results.begin(options.json, {"steps": STEPS, "widths": WIDTHS})
     for kind, names, measure in (
         ("plain", PLAIN, plain),
         ("plain", [BESIDE_VARIANTS], lambda _: plain("jpeg", EVERY)),

@@ -20,9 +20,7 @@ pictures when one quality serves all, and when as many bytes are shared by `sear
 """
 
 import argparse
-import json
 import math
-import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +32,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmarks import results
+from benchmarks import machine, results
 from codec_lib import data, picture, search, weights
 from codec_lib.layers.importance import level_of, mask_of, share_of
 from codec_lib.measure import evaluate
@@ -62,8 +60,9 @@ def main() -> None:
     parser.add_argument("--only", action="append", metavar="NAME", help="measure this again, keep the rest")
     parser.add_argument("--note", help="kept in the results, for instance what else ran on the machine")
     options = parser.parse_args()
-    is_kept = options.only and options.json.exists()
-    models = json.loads(options.json.read_text())["models"] if is_kept else {}
+    report = results.begin(options.json, machine.here(), keep=bool(options.only))
+    report["note"] = options.note or report.get("note")
+    models = report.setdefault("models", {})
     for name in options.only or MODELS:
         models[name] = {"weights": weights.load(name).digest, "parts": list(parts(name))}
         if name == "pyramid":
@@ -71,14 +70,6 @@ def main() -> None:
         models[name]["curves"] = evaluate.evaluate_model(data.kodak(), name, FEW.get(name, QUALITIES))
         if name == "tucodec":
             models[name]["allocated"] = allocated(models[name]["curves"]["rows"])
-    report = {
-        "command": results.command(),
-        "note": options.note,
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
-        "machine": platform.machine(),
-        "models": models,
-    }
     results.write(options.json, report)
 
 

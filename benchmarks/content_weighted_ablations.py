@@ -21,7 +21,6 @@ variants of one codec with each other only. Rows that the JSON file has are not 
 
 import argparse
 import itertools
-import json
 import math
 import shutil
 import sys
@@ -199,10 +198,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--only", action="append", choices=RATES, help="of the codecs")
     options = parser.parse_args()
-    report = {"command": results.command(), "steps": STEPS, "prior_steps": PRIOR_STEPS, "rows": []}
-    if options.json.exists():
-        report["rows"] = json.loads(options.json.read_text())["rows"]
-    done = {(row["codec"], row["variant"]) for row in report["rows"]}
+    report = results.begin(options.json, {"steps": STEPS, "prior_steps": PRIOR_STEPS})
+    rows = report.setdefault("rows", [])
+    done = {(row["codec"], row["variant"]) for row in rows}
     for codec, variant, run in runs(Path(options.data[0])):
         if (codec, variant) in done or codec not in (options.only or RATES):
             continue
@@ -212,7 +210,7 @@ def main() -> None:
         model, centres = follow(settings, run)
         row: dict[str, Any] = {"codec": codec, "variant": variant}
         row |= {"centres": centres} if centres else {}
-        report["rows"].append(row | {"points": measure(model)})
+        rows.append(row | {"points": measure(model)})
         results.write(options.json, report)
         print(codec, variant, flush=True)
 

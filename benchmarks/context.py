@@ -16,7 +16,6 @@ rounded to the same values: y_hat = Q(y - mu) + mu.
 import argparse
 import copy
 import json
-import platform
 import sys
 import time
 from pathlib import Path
@@ -26,7 +25,7 @@ import torch
 from tqdm import tqdm
 
 import codec_lib as cl
-from benchmarks import results
+from benchmarks import machine, results
 from benchmarks.machine import seconds
 from codec_lib import container, data, picture, weights
 from codec_lib.exact.order import SLANTED, Order
@@ -57,9 +56,7 @@ def main() -> None:
         "note": options.note,
         "weights": {name: weights.load(name, "cpu").digest for name in MODELS},
         "pictures": [path.name for path in paths],
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
-        "machine": platform.machine(),
+        **machine.here(),
         "means": [size(rows, name, quality) for name in MODELS for quality in QUALITIES],
         "seconds": {"quality": TIMED, "rounds": ROUNDS} | {name: time_of(timed, name) for name in MODELS},
         "serial": {"quality": TIMED, "rows": [serial(path) for path in paths[:SERIAL_PICTURES]]},

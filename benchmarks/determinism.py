@@ -15,7 +15,6 @@ With a GPU at hand it takes part as one more way; without, the file says so.
 import argparse
 import copy
 import json
-import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmarks import results
+from benchmarks import machine, results
 from codec_lib import data, picture, weights
 from codec_lib.density import gaussian
 from codec_lib.entropy.pmf import ideal_bits
@@ -193,21 +192,14 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     paths = data.kodak()
-    if options.only:
-        report = json.loads(options.json.read_text())
-    else:
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none: not measured"
+    made_with = machine.here() | {"gpu": gpu, "pictures": len(paths), "qualities": QUALITIES}
+    report = results.begin(options.json, made_with, keep=bool(options.only))
+    if not options.only:
         trained = weights.load("hyperprior")
-        report = {
-            "command": results.command(),
-            "torch": torch.__version__,
-            "machine": platform.machine(),
-            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none: not measured",
-            "pictures": len(paths),
-            "qualities": QUALITIES,
-            "hyperprior": {"weights": trained.digest, "probabilities": trained.probabilities}
-            | hyperprior(trained.model, paths),
-            "channel_priors": channel_priors(paths),
-        }
+        digests = {"weights": trained.digest, "probabilities": trained.probabilities}
+        report["hyperprior"] = digests | hyperprior(trained.model, paths)
+        report["channel_priors"] = channel_priors(paths)
     for name in options.only or WHOLE:
         report[name] = whole_files(name, paths)
         print(name, json.dumps(report[name], indent=1))

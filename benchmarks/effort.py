@@ -7,7 +7,6 @@ run goes on; seconds are those up to the cut.
 """
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from statistics import mean
 import torch
 from tqdm import tqdm
 
-from benchmarks import results
+from benchmarks import machine, results
 from codec_lib import codec, container, data, picture, weights
 from codec_lib.header import Header
 from codec_lib.measure import metrics
@@ -37,25 +36,23 @@ def main() -> None:
     parser.add_argument("--note", help="kept in the results, for instance what else ran on the machine")
     options = parser.parse_args()
     paths = data.kodak()[:: options.every]
-    kept = json.loads(options.json.read_text())["codecs"] if options.json.exists() else {}
-    report = {
-        "command": results.command(),
-        "note": options.note,
+    made_with = machine.here() | {
         "pictures": [path.name for path in paths],
-        "threads": torch.get_num_threads(),
         "steps": {effort: STEPS[effort] for effort in options.efforts},
-        "codecs": dict(kept),
     }
+    report = results.begin(options.json, made_with)
+    report["note"] = options.note or report.get("note")
+    codecs = report.setdefault("codecs", {})
     for name in MODELS:
         digest = weights.load(name).digest
-        old = kept.get(name, {})
+        old = codecs.get(name, {})
         rows = old["rows"] if old.get("weights") == digest else []
         known = {(row["picture"], row["quality"]) for row in rows}
         for path in tqdm(paths, desc=name):
             for quality in QUALITIES:
                 if (path.name, quality) not in known:
                     rows += measured(name, path, quality, options.efforts)
-            report["codecs"][name] = {"weights": digest, "rows": rows} | summary(rows)
+            codecs[name] = {"weights": digest, "rows": rows} | summary(rows)
             results.write(options.json, report)
 
 

@@ -11,19 +11,16 @@ of its processors: other work may have run beside it.
 """
 
 import argparse
-import json
 import math
-import platform
 import sys
 import time
 from pathlib import Path
-from statistics import mean
 
 import numpy as np
 from numba import get_num_threads
 
 import codec_lib as cl
-from benchmarks import results
+from benchmarks import machine, results
 from codec_lib import data, picture, weights
 from codec_lib.measure import metrics
 from codec_lib.models.fitted import ITERATIONS
@@ -41,17 +38,18 @@ def main() -> None:
     parser.add_argument("--picture", nargs="+")
     options = parser.parse_args()
     paths = {path.name: path for path in data.kodak()}
-    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
+    made_with = machine.here() | {"threads": get_num_threads(), "effort": options.effort}
+    report = results.begin(options.json, made_with)
     digest = weights.load("fitted").digest
-    rows = [row for row in rows if row["weights"] == digest]
+    rows = [row for row in report.get("rows", []) if row["weights"] == digest]
     for quality in options.quality:
         for name in options.picture or list(paths)[::3]:
             key = {"picture": name, "quality": quality, "effort": options.effort}
             if not any(key.items() <= row.items() for row in rows):
                 rows.append(key | measure(paths[name], quality, options.effort) | {"weights": digest})
                 print(rows[-1], flush=True)
-                write(options.json, rows)
-    write(options.json, rows)
+                results.write(options.json, report | summary(rows))
+    results.write(options.json, report | summary(rows))
 
 
 def measure(path: Path, quality: float, effort: int) -> dict:
@@ -69,11 +67,7 @@ def measure(path: Path, quality: float, effort: int) -> dict:
     row = {"iterations": iterations, "bytes": len(file), "sections": sections, "psnr": round(psnr, 4)}
     row |= {"bpp": round(8 * len(file) / original[..., 0].size, 5)}
     row |= {"encode_seconds": round(wall, 1), "processor_seconds": round(used, 1)}
-    row |= {
-        "processor_seconds_an_iteration": round(used / iterations, 4),
-        "decode_seconds": round(seconds, 3),
-    }
-    return row
+    return row | {"decode_seconds": round(seconds, 3)}
 
 
 def compared(row: dict) -> dict:
@@ -110,22 +104,15 @@ def rival_bytes(name: str, psnr: float) -> float | None:
     return math.exp(np.interp(psnr, psnrs, [math.log(row["bytes"]) for row in rows]))
 
 
-def write(path: Path, rows: list[dict]) -> None:
-    """The results so far, with their means."""
-    rows = [compared(row) for row in rows]
-    saved = [row["saved_percent"] for row in rows if "saved_percent" in row]
-    report = {
-        "command": results.command(),
-        "machine": platform.machine(),
-        "threads": get_num_threads(),
+def summary(rows: list[dict]) -> dict:
+    """The rows so far, beside what others need."""
+    return {
         "rival": RIVAL,
         "rival_weights": data.results("kodak")["curves"][RIVAL]["weights"],
-        "mean_saved_percent": round(mean(saved), 2) if saved else None,
         "bd_rate": bd_rates(rows),
         "standards": {rival: bd_rates(rows, rival) for rival in STANDARDS},
-        "rows": rows,
+        "rows": [compared(row) for row in rows],
     }
-    results.write(path, report)
 
 
 if __name__ == "__main__":

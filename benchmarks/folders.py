@@ -34,13 +34,12 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 import codec_lib as cl
-from benchmarks import results
+from benchmarks import machine, results
 from codec_lib import data
 from codec_lib.data import Compressed
 from codec_lib.folders import manifest, pool
 from codec_lib.folders.places import at
 from codec_lib.measure import metrics
-from codec_lib.surroundings import name_of
 
 WIDTH, HEIGHT = 768, 512
 COUNT, LOOP_COUNT, KILLED_COUNT, KILLS = 1000, 20, 200, 10
@@ -61,14 +60,9 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=PARTS, help="measure again, keep the rest")
     parser.add_argument("--note", help="kept in the results, for instance what else ran on the machine")
     options = parser.parse_args()
-    report = json.loads(options.json.read_text()) if options.json.exists() else {}
-    report |= {
-        "command": results.command(),
-        "note": options.note,
-        "cpu": name_of("cpu"),
-        "processes": PROCESSES,
-        "size": [WIDTH, HEIGHT],
-    }
+    made_with = machine.here() | {"processes": PROCESSES, "size": [WIDTH, HEIGHT]}
+    report = results.begin(options.json, made_with, keep=bool(options.only))
+    report["note"] = options.note or report.get("note")
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
         make_pictures(Path(options.pictures), top / "source")

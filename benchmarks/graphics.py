@@ -11,8 +11,6 @@ and what is there is not measured again.
 import argparse
 import hashlib
 import io
-import json
-import platform
 import sys
 import time
 from pathlib import Path
@@ -22,7 +20,7 @@ from PIL import Image
 from tqdm import tqdm
 
 import codec_lib as cl
-from benchmarks import results
+from benchmarks import machine, results
 from benchmarks.graphics_pictures import pictures
 from codec_lib import weights
 from codec_lib.measure import baselines, metrics
@@ -42,19 +40,15 @@ def main() -> None:
     parser.add_argument("--quality", type=float, required=True)
     options = parser.parse_args()
     digests = {name: weights.load(name).digest for name in MODELS}
-    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
-    rows = [row for row in rows if row["weights"] == digests]
+    report = results.begin(options.json, machine.here())
+    rows = [row for row in report.get("rows", []) if row["weights"] == digests]
     for name, image in tqdm(pictures().items(), unit="picture"):
         key = {"picture": name, "pixels": hashlib.sha256(image.tobytes()).hexdigest()[:16]}
         key |= {"quality": options.quality, "effort": options.effort}
         if not any(key.items() <= row.items() for row in rows):
             rows = [row for row in rows if row["picture"] != name]
             rows.append(key | measure(image, options.quality, options.effort) | {"weights": digests})
-            report = {
-                "command": results.command(),
-                "machine": platform.machine(),
-                "rows": sorted(rows, key=lambda row: row["picture"]),
-            }
+            report["rows"] = sorted(rows, key=lambda row: row["picture"])
             results.write(options.json, report)
 
 

@@ -13,9 +13,7 @@ model's decoder costs; `--of photographs` is one of the other pictures.
 """
 
 import argparse
-import json
 import math
-import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +22,7 @@ import torch
 from safetensors import safe_open
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import results
+from benchmarks import machine, results
 from codec_lib import data, picture, weights
 from codec_lib.measure import evaluate, metrics
 from codec_lib.measure.baselines import BASELINES
@@ -57,14 +55,17 @@ def main() -> None:
             }
         report["decoders"] = {name: decoder(name) for name in MODELS}
     else:
-        report = {"command": results.command(), "note": options.note} | measure(options)
+        report = measure(options)
     results.write(options.json, report)
 
 
 def measure(options: argparse.Namespace) -> dict:
     """The curves of all models, or of all baselines, and what they were measured with."""
     paths = sorted(options.folder.glob("*.png")) if options.folder else data.kodak()
-    curves = json.loads(options.json.read_text())["curves"] if options.only else {}
+    made_with = machine.here() | {"pictures": [path.name for path in paths]}
+    report = results.begin(options.json, made_with, keep=bool(options.only))
+    report["note"] = options.note or report.get("note")
+    curves = report.setdefault("curves", {})
     for name in options.only or (MODELS if options.what == "models" else BASELINES):
         if options.what == "models":
             curves[name] = evaluate.evaluate_model(paths, name, QUALITIES, options.device)
@@ -72,13 +73,7 @@ def measure(options: argparse.Namespace) -> dict:
             add_estimates(curves[name]["rows"], name, {path.name: path for path in paths})
         else:
             curves[name] = evaluate.evaluate_baseline(paths, name)
-    return {
-        "pictures": [path.name for path in paths],
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
-        "machine": platform.machine(),
-        "curves": curves,
-    }
+    return report
 
 
 @torch.inference_mode()

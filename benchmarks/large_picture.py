@@ -9,7 +9,6 @@ decoded in one piece, to see what the bands change.
 
 import argparse
 import multiprocessing
-import platform
 import resource
 import sys
 import tempfile
@@ -17,11 +16,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 import codec_lib as cl
-from benchmarks import results
+from benchmarks import machine, results
 from codec_lib import data, weights
 from codec_lib.models.flagship import Flagship
 
@@ -90,9 +88,7 @@ def main() -> None:
         "weights": weights.load("flagship").digest,
         "size": [WIDTH, HEIGHT],
         "quality": QUALITY,
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
-        "machine": platform.machine(),
+        **machine.here(),
     }
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:

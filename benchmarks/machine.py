@@ -1,9 +1,17 @@
-"""How long this machine takes for something."""
+"""The machine that measures: what it is, and how long it takes for something."""
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
+
+from codec_lib.surroundings import name_of
+
+
+def here() -> dict[str, Any]:
+    """Its processor, PyTorch, and how many threads that uses."""
+    return {"cpu": name_of("cpu"), "torch": torch.__version__, "threads": torch.get_num_threads()}
 
 
 def seconds(task: Callable[[], object]) -> float:

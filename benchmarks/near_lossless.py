@@ -17,7 +17,6 @@ Figures are bits per sub-pixel (bpsp): 8 bytes / (3 H W), the mean over pictures
 
 import argparse
 import math
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -30,7 +29,7 @@ from PIL import Image
 from tqdm import tqdm
 
 import codec_lib as cl
-from benchmarks import results
+from benchmarks import machine, results
 from codec_lib import container, data, picture, weights
 from codec_lib.density import logistic_mixture
 from codec_lib.measure import lossless_baselines
@@ -54,9 +53,7 @@ def main() -> None:
         "command": results.command(),
         "note": options.note,
         "pictures": [path.name for path in paths],
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
-        "machine": platform.machine(),
+        **machine.here(),
     }
     results.write(options.json, report | measure[options.what](paths))
 

@@ -14,8 +14,6 @@ divergence of the two kinds of patches can be, in nats.
 """
 
 import argparse
-import json
-import platform
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -28,7 +26,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 import codec_lib as cl
-from benchmarks import results
+from benchmarks import machine, results
 from codec_lib import data, decoders, picture, weights
 from codec_lib.layers.discriminators import PatchDiscriminator
 from codec_lib.measure import baselines, evaluate, metrics
@@ -48,20 +46,13 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", required=True, help="folders of training pictures")
     parser.add_argument("--only", action="append", choices=PARTS, help="measure this again, keep the rest")
     options = parser.parse_args()
-    report = json.loads(options.json.read_text()) if options.only else {}
     names = {"mse": None} | {name: name for name in decoders.paths()}
-    here = {
+    made_with = machine.here() | {
         "weights": {name: weights.load(name).digest for name in WHOLE},
         "cards": {name: weights.card_of(path)["sha256"] for name, path in decoders.paths().items()},
-    }
-    if others := [key for key in here if report.get(key, here[key]) != here[key]]:
-        parser.error(f"--only: the rest was measured with other {' and '.join(others)}")
-    report |= here | {
-        "command": results.command(),
-        "torch": torch.__version__,
-        "machine": platform.machine(),
         "steps": STEPS,
     }
+    report = results.begin(options.json, made_with, keep=bool(options.only))
     parts = {
         "decoders": lambda: {title: shown(decoder) for title, decoder in names.items()},
         "told": lambda: {title: told(decoder, options.data) for title, decoder in names.items()},

@@ -13,7 +13,6 @@ pixels; the worst has the lowest PSNR.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +25,7 @@ from PIL import Image
 from tqdm import tqdm
 
 import codec_lib as cl
-from benchmarks import results
+from benchmarks import machine, results
 from codec_lib import container, data, picture, weights
 from codec_lib.measure import metrics
 
@@ -40,8 +39,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--only", action="append", metavar="NAME", help="measure this again, keep the rest")
     options = parser.parse_args()
-    is_kept = options.only and options.json.exists()
-    curves = json.loads(options.json.read_text())["curves"] if is_kept else {}
+    report = results.begin(options.json, machine.here(), keep=bool(options.only))
+    curves = report.setdefault("curves", {})
     for name in options.only or MODELS:
         trained = weights.load(name)
         rows = [row for path in tqdm(data.kodak(), desc=name) for row in stages(path, name)]
@@ -49,11 +48,6 @@ def main() -> None:
         if trained.model.best_effort:
             busy = tqdm(data.kodak(), desc=f"{name}, tiles")
             curves[name]["tiles"] = [row for path in busy for row in tiles(path, name)]
-    report = {
-        "command": results.command(),
-        "torch": torch.__version__,
-        "curves": curves,
-    }
     results.write(options.json, report)
 
 

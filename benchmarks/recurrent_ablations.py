@@ -16,7 +16,6 @@ variants with each other only. Rows that the JSON file has are not made again.
 """
 
 import argparse
-import json
 import shutil
 import sys
 import time
@@ -124,10 +123,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
-    report = {"command": results.command(), "N": N, "M": M, "steps": options.steps, "rows": []}
-    if options.json.exists():
-        report["rows"] = json.loads(options.json.read_text())["rows"]
-    done = {(row["variant"], row["seed"]) for row in report["rows"]}
+    report = results.begin(options.json, {"N": N, "M": M, "steps": options.steps})
+    rows = report.setdefault("rows", [])
+    done = {(row["variant"], row["seed"]) for row in rows}
     for name, build, seed in RUNS:
         if (name, seed) in done:
             continue
@@ -142,7 +140,7 @@ def main() -> None:
         path = train(settings, lambda build=build: build())
         seconds = (time.process_time() - started) / options.steps
         row = {"variant": name, "seed": seed, "step_s": round(seconds, 3)} | measure(build(), path)
-        report["rows"].append(row)
+        rows.append(row)
         results.write(options.json, report)
         print(row, flush=True)
 

@@ -1,4 +1,4 @@
-"""A file in results/, and the command that makes it."""
+"""A file in results/: the command that makes it, what it was made with, and what of it is kept."""
 
 import argparse
 import json
@@ -17,6 +17,20 @@ def command() -> str:
     parser.add_argument("--note")
     _, given = parser.parse_known_args()
     return shlex.join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *given])
+
+
+def begin(path: Path, made_with: dict[str, Any], keep: bool = True) -> dict[str, Any]:
+    """What a report has before anything is measured: command, what it is made with, and what a file kept.
+
+    Ends the program where what is kept was made with something else. keep=False keeps nothing.
+    """
+    made_with = json.loads(json.dumps(made_with))  # as it is read again
+    report = json.loads(path.read_text(encoding="utf-8")) if keep and path.exists() else made_with
+    for name, value in made_with.items():
+        if report.get(name, value) != value:
+            sys.exit(f"{path}: made with {name} {report[name]}, and not {value}; measure all of it anew")
+    now = {"command": command()}
+    return now | report | now
 
 
 def write(path: Path, report: dict[str, Any]) -> None:

@@ -8,7 +8,6 @@ Rows that the JSON file has, of weights that are shipped now, are not made again
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
 from functools import cache, partial
@@ -43,7 +42,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
     photo = data.sample("astronaut")
-    rows = json.loads(options.json.read_text())["codecs"] if options.json.exists() else {}
+    report = results.begin(options.json, {"bytes": BYTES, "psnr": PSNR, "classical": list(STANDARD)})
+    rows = report.setdefault("codecs", {})
     for name in tqdm([*STANDARD, *(n for n in weights.available() if n not in LEFT_OUT)]):
         digest = None if name in STANDARD else weights.load(name).digest
         if name in rows and rows[name]["weights"] == digest:
@@ -54,13 +54,6 @@ def main() -> None:
             "psnr": at_size(write, show, settings, photo),
             "bytes": at_psnr(write, show, settings, photo),
             "weights": digest,
-        }
-        report = {
-            "command": results.command(),
-            "bytes": BYTES,
-            "psnr": PSNR,
-            "classical": list(STANDARD),
-            "codecs": rows,
         }
         results.write(options.json, report)
 

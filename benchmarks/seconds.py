@@ -46,27 +46,22 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=MODELS, help="measure again, keep the rest")
     options = parser.parse_args()
     paths = data.kodak()[::EVERY]
-    here = {"cpu": name_of("cpu"), "torch": torch.__version__}
-    kept = json.loads(options.json.read_text()) if options.only else {**here, "weights": {}, "threads": {}}
-    if others := [kept[name] for name in here if kept[name] != here[name]]:
-        parser.error(f"--only: the rest was measured with {others[0]}")
-    report = {
-        "command": results.command(),
-        "note": options.note or kept.get("note"),
+    made_with = {
+        "cpu": name_of("cpu"),
+        "torch": torch.__version__,
         "python": platform.python_version(),
-        **here,
         "pictures": [path.name for path in paths],
         "rounds": ROUNDS,
-        "settings": MODELS,
-        "weights": kept["weights"] | {name: weights.load(name).digest for name in options.only or MODELS},
-        "threads": {},
     }
+    report = results.begin(options.json, made_with, keep=bool(options.only))
+    report |= {"note": options.note or report.get("note"), "settings": MODELS}
+    names = options.only or MODELS
+    report.setdefault("weights", {}).update({name: weights.load(name).digest for name in names})
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        rows = kept["threads"].get(str(threads), {})
-        rows |= {name: over(paths, name) for name in options.only or MODELS}
-        report["threads"][threads] = rows
-        print(threads, json.dumps(report["threads"][threads], indent=1))
+        rows = report.setdefault("threads", {}).setdefault(str(threads), {})
+        rows |= {name: over(paths, name) for name in names}
+        print(threads, json.dumps(rows, indent=1))
     results.write(options.json, report)
 
 

@@ -19,7 +19,6 @@ every training of this library. Rows that the JSON file has are not made again.
 """
 
 import argparse
-import json
 import math
 import time
 from pathlib import Path
@@ -183,19 +182,18 @@ def main() -> None:
     parser.add_argument("--validation", required=True, help="folder of validation pictures")
     parser.add_argument("--steps", type=int, default=600)
     options = parser.parse_args()
-    report: dict[str, Any] = {"command": results.command(), "batch": BATCH, "crop": CROP, "rows": []}
-    if options.json.exists():
-        report["rows"] = json.loads(options.json.read_text())["rows"]
+    report = results.begin(options.json, {"batch": BATCH, "crop": CROP, "steps": options.steps})
+    rows = report.setdefault("rows", [])
     crops, seen = Crops(options.data, CROP, BATCH), middles(options.validation)
-    while row := planned(report["rows"]):
-        report["rows"].append(run(row, options.steps, crops, seen))
-        made = {(row["optimizer"], row["schedule"]) for row in report["rows"] if row["seed"] == 0}
+    while row := planned(rows):
+        rows.append(run(row, options.steps, crops, seen))
+        made = {(row["optimizer"], row["schedule"]) for row in rows if row["seed"] == 0}
         report["best"] = {
-            f"{name}, {kind}": best_rate(report["rows"], name, kind)
+            f"{name}, {kind}": best_rate(rows, name, kind)
             for name in RATES for kind in SCHEDULES if (name, kind) in made
         }  # fmt: skip
         results.write(options.json, report)
-        print(report["rows"][-1], flush=True)
+        print(rows[-1], flush=True)
 
 
 if __name__ == "__main__":

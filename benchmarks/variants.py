@@ -4,14 +4,13 @@ import argparse
 import importlib
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import results
+from benchmarks import machine, results
 
 Change = tuple[str, str, object]  # a module, a constant, its value
 Rows = list[dict]
@@ -38,13 +37,12 @@ def main(
             setattr(importlib.import_module(module), constant, value)
         print(json.dumps(measure(options.variant, options.validation)))
         return
-    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else {}
+    found = results.begin(options.json, machine.here())
+    rows = found.setdefault("rows", {})
     for variant in variants:
         if variant not in rows:
             rows[variant] = json.loads(_in_its_own_process(name, variant))
-            found = {"command": results.command(), "machine": platform.machine()}
-            found |= {**report(rows), "rows": rows}
-            results.write(options.json, found)
+            results.write(options.json, found | report(rows))
 
 
 def _in_its_own_process(name: str, variant: str) -> bytes:
