@@ -82,4 +82,4 @@ def report(rows: dict[str, list[dict]]) -> dict:
 
 
 if __name__ == "__main__":
-    variants.main("adaptive", VARIANTS, measure, report)
+    variants.main("adaptive", MODEL, VARIANTS, measure, report)

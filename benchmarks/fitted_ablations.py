@@ -115,4 +115,4 @@ def report(rows: dict[str, list[dict]]) -> dict:
 
 
 if __name__ == "__main__":
-    variants.main("fitted_ablations", VARIANTS, measure, report)
+    variants.main("fitted_ablations", "fitted", VARIANTS, measure, report)

@@ -18,14 +18,15 @@ Rows = list[dict]
 
 def main(
     name: str,
+    model: str,
     variants: dict[str, list[Change]],
     measure: Callable[[str, Path], Rows],
     report: Callable[[dict[str, Rows]], dict],
 ) -> None:
     """The command of the benchmark of this name, with --json and --validation, a folder of photographs.
 
-    `measure` makes the rows of a variant whose changes were applied, `report` what the results say of all
-    rows. Variants that are in the results are not measured again.
+    `measure` makes the rows of a variant whose changes were applied, with the weights of `model`; `report`
+    says what the results do of all rows. Variants that are in the results are not measured again.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("--json", type=Path, required=True)
@@ -37,7 +38,9 @@ def main(
             setattr(importlib.import_module(module), constant, value)
         print(json.dumps(measure(options.variant, options.validation)))
         return
-    found = results.begin(options.json, machine.here())
+    from codec_lib import weights  # a variant changes constants before it is here
+
+    found = results.begin(options.json, machine.here() | {"weights": weights.load(model).digest})
     rows = found.setdefault("rows", {})
     for variant in variants:
         if variant not in rows:

@@ -3,9 +3,13 @@
 from pathlib import Path
 
 from benchmarks.adaptive import TAUS, VARIANTS
-from codec_lib import data
+from codec_lib import data, weights
 
 SAVED = data.results("adaptive")["saved_percent"]
+
+
+def test_results_are_of_the_shipped_weights():
+    assert data.results("adaptive")["weights"] == weights.load("near-lossless").digest
 
 
 def test_every_variant_was_measured_on_the_same_pictures():
