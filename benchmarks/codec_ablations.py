@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
 from benchmarks import results, unnamed
@@ -46,7 +45,6 @@ from codec_lib.priors.channel import ChannelPrior
 from codec_lib.priors.context import ContextPrior
 from codec_lib.priors.hyper import HyperPrior
 from codec_lib.quantize import RateDistortionQuantizer
-from codec_lib.training.loop import train
 from codec_lib.training.settings import Settings
 
 N, M = 64, 320
@@ -135,10 +133,7 @@ def variant(name: str, options: argparse.Namespace) -> dict[str, dict[str, Any]]
         "flagship", options.data, str(options.out / name), steps=options.steps, batch=8, crop=128, lr=0.006,
         lr_other=0.001, device="cpu", check_minutes=3,
     )  # fmt: skip
-    path = train(settings, build)
-    model = build()
-    saved = load_file(path)
-    model.load_state_dict({key: saved[key] for key in model.state_dict()})
+    model = unnamed.with_parameters(build(), unnamed.train(settings, build))
     model.freeze().eval()
     rows = {name: measured(model, name)}
     if name == DECIDES:

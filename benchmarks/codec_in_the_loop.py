@@ -30,7 +30,6 @@ from benchmarks.unnamed import without_seconds
 from codec_lib import data, weights
 from codec_lib.measure import baselines, evaluate
 from codec_lib.models.codec_in_the_loop import CodecInTheLoop, reduced
-from codec_lib.training.loop import train
 from codec_lib.training.settings import Settings
 
 STEPS, WIDTHS = 400, {"K": 32, "D": 5}
@@ -151,7 +150,7 @@ def variant(name: str, options: argparse.Namespace) -> dict[str, Any]:
         "codec-in-the-loop", options.data, str(out), steps=STEPS, batch=8, crop=128, lr=0.005,
         lr_other=0.001, widths=WIDTHS, device="cpu", check_minutes=1e9,
     )  # fmt: skip
-    path = train(settings, VARIANTS[name])
+    path = unnamed.train(settings, VARIANTS[name])
     model = VARIANTS[name](**WIDTHS)
     model.load_state_dict(weights.load(path).model.state_dict())
     return unnamed.measured(model.eval(), data.kodak()[::EVERY], LOW, name)

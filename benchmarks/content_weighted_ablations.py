@@ -22,7 +22,6 @@ variants of one codec with each other only. Rows that the JSON file has are not 
 import argparse
 import itertools
 import math
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -32,11 +31,10 @@ from statistics import mean
 from typing import Any, NamedTuple, TypeVar
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from benchmarks import results
+from benchmarks import results, unnamed
 from codec_lib import data, picture, weights
 from codec_lib.density.shapes import NORMAL
 from codec_lib.layers import segments
@@ -49,7 +47,6 @@ from codec_lib.models.pyramid import Pyramid
 from codec_lib.models.scale_hyperprior import ScaleHyperprior
 from codec_lib.models.tucodec import Tucodec
 from codec_lib.priors.volume import VolumePrior
-from codec_lib.training.loop import train
 from codec_lib.training.settings import Settings
 from codec_lib.training.targets import TargetedOutput
 
@@ -205,7 +202,6 @@ def main() -> None:
         if (codec, variant) in done or codec not in (options.only or RATES):
             continue
         folder = options.out / f"{codec}-{variant.replace(' ', '-')}"
-        shutil.rmtree(folder, ignore_errors=True)  # a run that was cut off begins again
         settings = Settings(codec, options.data, str(folder), batch=4, crop=128, check_minutes=60)
         model, centres = follow(settings, run)
         row: dict[str, Any] = {"codec": codec, "variant": variant}
@@ -222,7 +218,7 @@ def follow(settings: Settings, run: list[Phase]) -> tuple[Model, list[list[float
     for number, phase in enumerate(run):
         model = phase.build()
         if path:
-            trained(model, path)
+            unnamed.with_parameters(model, path)
             model.start = lambda x: None  # what is trained does not begin again
         if "centres" in phase.only:
             watch(model, seen)
@@ -230,8 +226,8 @@ def follow(settings: Settings, run: list[Phase]) -> tuple[Model, list[list[float
         now.lr, now.lr_other = RATES[settings.model]
         if phase.only == ("prior",):
             now.lr = PRIOR_RATE
-        path = train(now, lambda model=model: model)
-    return trained(run[-1].build(), path), seen
+        path = unnamed.train(now, lambda model=model: model)
+    return unnamed.with_parameters(run[-1].build(), path), seen
 
 
 def watch(model: Any, seen: list[list[float]]) -> None:
@@ -243,13 +239,6 @@ def watch(model: Any, seen: list[list[float]]) -> None:
             seen.append([round(value, 4) for value in model.centres.centres.tolist()])
 
     model.centres.register_forward_hook(look)
-
-
-def trained(model: M, path: Path) -> M:
-    """The model with the parameters of a file."""
-    saved = load_file(path)
-    model.load_state_dict({key: saved[key] for key in model.state_dict()})
-    return model
 
 
 @torch.no_grad()

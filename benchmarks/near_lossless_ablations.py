@@ -21,18 +21,16 @@ from pathlib import Path
 from statistics import mean
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmarks import results
+from benchmarks import results, unnamed
 from codec_lib import data, picture
 from codec_lib.density import logistic_mixture
 from codec_lib.density.logistic_mixture import Mixture
 from codec_lib.models.near_lossless import NearLossless
 from codec_lib.priors.residual import ResidualPrior
 from codec_lib.quantize import near_lossless
-from codec_lib.training.loop import train
 from codec_lib.training.settings import Settings
 
 PIXELS = [
@@ -143,7 +141,7 @@ def main() -> None:
             batch=4, lr=variant.lr, lr_other=0.15 * variant.lr, start=variant.start, only=variant.only,
             distortion=variant.distortion,
         )  # fmt: skip
-        path = train(settings, variant.model)
+        path = unnamed.train(settings, variant.model)
         steps[group] = json.loads(path.with_suffix(".json").read_text())["training"]["step"]
         rows[name] = {"steps": steps[group]} | measure(variant.model, path)
         print(name, rows[name], flush=True)
@@ -155,10 +153,7 @@ def main() -> None:
 @torch.no_grad()
 def measure(architecture: type[NearLossless], path: Path) -> dict[str, float]:
     """Mean bits per sub-pixel of each stream and of all, and PSNR of x_tilde, over some Kodak pictures."""
-    model = architecture()
-    saved = load_file(path)
-    model.load_state_dict({key: saved[key] for key in model.state_dict()})
-    model.eval()
+    model = unnamed.with_parameters(architecture(), path).eval()
     rows = []
     for path in tqdm(data.kodak()[::EVERY], leave=False):
         x = picture.to_tensor(picture.load(path))

@@ -16,7 +16,6 @@ variants with each other only. Rows that the JSON file has are not made again.
 """
 
 import argparse
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -24,11 +23,10 @@ from pathlib import Path
 from statistics import mean
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from benchmarks import results
+from benchmarks import results, unnamed
 from codec_lib import data, picture
 from codec_lib.layers.binarizer import Binarizer
 from codec_lib.layers.recurrent import CELLS
@@ -37,7 +35,6 @@ from codec_lib.models.iterative import SCHEMES, IterativeCodec
 from codec_lib.models.recurrent import Recurrent, StepGain
 from codec_lib.models.recurrent_gdn import RecurrentGDN
 from codec_lib.training.iterations import IterationsObjective, structure_error
-from codec_lib.training.loop import train
 from codec_lib.training.objectives import Objective
 from codec_lib.training.settings import Settings
 
@@ -130,14 +127,12 @@ def main() -> None:
         if (name, seed) in done:
             continue
         folder = options.out / f"{name.replace(' ', '')}-{seed}"
-        # A run that was cut off begins again, with the same crops.
-        shutil.rmtree(folder, ignore_errors=True)
         settings = Settings(
             "recurrent", options.data, str(folder),
             steps=options.steps, seed=seed, batch=4, crop=64, lr=0.0015, check_minutes=20,
         )  # fmt: skip
         started = time.process_time()
-        path = train(settings, lambda build=build: build())
+        path = unnamed.train(settings, lambda build=build: build())
         seconds = (time.process_time() - started) / options.steps
         row = {"variant": name, "seed": seed, "step_s": round(seconds, 3)} | measure(build(), path)
         rows.append(row)
@@ -148,9 +143,7 @@ def main() -> None:
 @torch.no_grad()
 def measure(model: IterativeCodec, trained: Path) -> dict[str, list[float]]:
     """PSNR and MS-SSIM after each iteration, means over all Kodak pictures."""
-    saved = load_file(trained)
-    model.load_state_dict({key: saved[key] for key in model.state_dict()})
-    model.eval()
+    unnamed.with_parameters(model, trained).eval()
     rows = []
     for path in tqdm(data.kodak(), leave=False):
         original = picture.load(path)

@@ -1,16 +1,35 @@
-"""Rate and distortion of a model that is not among the trained weights, such as one of an ablation."""
+"""A model that is not among the trained weights, such as one of an ablation: trained, and measured."""
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
+from safetensors.torch import load_file
 
 from codec_lib import picture
 from codec_lib.measure import evaluate
 from codec_lib.models.base import Model
 from codec_lib.priors.base import Sections
+from codec_lib.training import loop
+from codec_lib.training.settings import Settings
+
+M = TypeVar("M", bound=Model)
+
+
+def train(settings: Settings, build: Callable[..., Model]) -> Path:
+    """Train from the first step on: a run that goes on where it was cut off would see other crops."""
+    shutil.rmtree(settings.out, ignore_errors=True)
+    return loop.train(settings, build)
+
+
+def with_parameters(model: M, path: Path) -> M:
+    """The model, with the parameters of a file of weights."""
+    saved = load_file(path)
+    model.load_state_dict({key: saved[key] for key in model.state_dict()})
+    return model
 
 
 def measured(model: Model, paths: Sequence[Path], values: Sequence[float], title: str) -> dict[str, Any]:

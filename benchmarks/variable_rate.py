@@ -24,15 +24,13 @@ from pathlib import Path
 from statistics import mean
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmarks import results
+from benchmarks import results, unnamed
 from codec_lib import data, picture
 from codec_lib.layers.gain import GainUnit, rate_weight
 from codec_lib.models.flagship import INITIAL_GAIN, Flagship
-from codec_lib.training.loop import train
 from codec_lib.training.objectives import validation_pictures
 from codec_lib.training.settings import Settings
 
@@ -85,7 +83,7 @@ def main() -> None:
             steps=steps, lr=0.012, lr_other=0.002, enlarge=1.3, soft=0.2, widths=WIDTHS,
             quality=variant.quality,
         )  # fmt: skip
-        path = train(settings, variant.model)
+        path = unnamed.train(settings, variant.model)
         training = json.loads(path.with_suffix(".json").read_text())["training"]
         steps = training["step"]
         variants[name] = training | measure(variant, path, options.validation)
@@ -97,10 +95,7 @@ def main() -> None:
 
 def measure(variant: Variant, path: Path, validation: str) -> dict[str, dict]:
     """The point of each quality that the variant was trained for, on both sets of pictures."""
-    model = variant.model(**WIDTHS)
-    saved = load_file(path)
-    model.load_state_dict({key: saved[key].float() for key in model.state_dict()})
-    model.eval()
+    model = unnamed.with_parameters(variant.model(**WIDTHS), path).eval()
     sets = {
         "validation": list(validation_pictures(validation)),
         "kodak": [picture.to_tensor(picture.load(path)) for path in data.kodak()],
