@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 from benchmarks import results, unnamed
 from codec_lib import data, picture
-from codec_lib.layers.gain import GainUnit, rate_weight
+from codec_lib.layers.gain import GainUnit, between, rate_weight
 from codec_lib.models.flagship import INITIAL_GAIN, Flagship
 from codec_lib.training.objectives import validation_pictures
 from codec_lib.training.settings import Settings
@@ -43,7 +43,7 @@ class OneGain(GainUnit):
 
     def forward(self, quality: Tensor) -> tuple[Tensor, Tensor]:
         gains = (self.log_gain, self.log_inverse)
-        return tuple(self._between(g.mean(1, keepdim=True).expand_as(g), quality) for g in gains)
+        return tuple(between(g.mean(1, keepdim=True).expand_as(g), quality).exp() for g in gains)
 
 
 class OneGainFlagship(Flagship):

@@ -1,8 +1,11 @@
 """The comparison of one network for every rate with networks for one: complete, and the loss is small."""
 
-import pytest
+import math
 
-from benchmarks.variable_rate import QUALITIES, VARIANTS
+import pytest
+import torch
+
+from benchmarks.variable_rate import QUALITIES, VARIANTS, OneGain
 from codec_lib import data
 from codec_lib.layers.gain import rate_weight
 
@@ -34,6 +37,14 @@ def test_every_variant_is_measured_at_every_quality_that_it_was_trained_for(pict
     }
     assert {(name, quality) for name, quality, _ in points(pictures)} == every
     assert all(point["pictures"] == 24 for _, _, point in points("kodak"))
+
+
+def test_one_gain_is_the_mean_of_all_channels_in_logarithms():
+    unit = OneGain(2, initial=4.0)
+    unit.log_gain.data[:, 0] += 1
+    gain, inverse = unit(torch.tensor([4.0]))
+    assert gain.flatten().tolist() == pytest.approx([4 * math.exp(0.5)] * 2)
+    assert inverse.flatten().tolist() == pytest.approx([1 / 4] * 2)
 
 
 def test_all_variants_took_the_same_number_of_steps():
