@@ -2,8 +2,9 @@
 
 Every file in results/ names the command that made it. This runs these commands one after another: `HOURS`
 hours of work for two cores that do nothing else. Those that train models wait to be asked for. It can be
-interrupted: what was renewed for the shipped weights is kept in runs/renewed.json and not done twice. What
-a command prints goes to runs/renewed.log.
+interrupted: what was renewed for the shipped weights is kept in runs/renewed.json and not done twice. A
+command that keeps the rows of a file finds none when it begins, and its own when it goes on: until it has
+ended well the earlier file is in runs/earlier. What it prints goes to runs/renewed.log.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import hashlib
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -37,6 +39,7 @@ TRAINING = {
 }  # fmt: skip
 HOURS = round(sum(MINUTES.values()) / 60)
 RESULTS, RUNS = Path("results"), Path("runs")
+EARLIER = RUNS / "earlier"
 DATA = "../shared/data"  # as the commands have it; the environment variable CODEC_LIB_DATA replaces it
 
 
@@ -51,7 +54,7 @@ def main() -> int:
     if unknown := set(options.names) - set(known):
         parser.error(f"{', '.join(sorted(unknown))}: not among {', '.join(known)}")
     names = options.names or [*MINUTES, *(TRAINING if options.with_training else ())]
-    RUNS.mkdir(exist_ok=True)
+    EARLIER.mkdir(parents=True, exist_ok=True)
     done_path = RUNS / "renewed.json"
     done = json.loads(done_path.read_text(encoding="utf-8")) if done_path.exists() else {}
     left = {name: known[name] for name in names if done.get(name) != fingerprint(name)}
@@ -71,18 +74,24 @@ def main() -> int:
 
 
 def run(name: str) -> bool:
-    """Whether a command ended well."""
-    command = command_of(name)
+    """Whether a command ended well, which begins anew or goes on."""
+    command, earlier = command_of(name), EARLIER / f"{name}.json"
+    if not earlier.exists():
+        shutil.move(RESULTS / earlier.name, earlier)
     with open(RUNS / "renewed.log", "a", encoding="utf-8") as log:
         print(time.strftime("%F %T"), command, file=log, flush=True)
         data = os.environ.get("CODEC_LIB_DATA", DATA)
         arguments = [part.replace(DATA, data) for part in shlex.split(command)]
-        return not subprocess.run([sys.executable, *arguments[1:]], stdout=log, stderr=log).returncode
+        ended = subprocess.run([sys.executable, *arguments[1:]], stdout=log, stderr=log)
+    if ended.returncode == 0:
+        earlier.unlink()
+    return ended.returncode == 0
 
 
 def command_of(name: str) -> str:
     """The command that made a file in results/."""
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))["command"]
+    path = next(path for path in (EARLIER / f"{name}.json", RESULTS / f"{name}.json") if path.exists())
+    return json.loads(path.read_text(encoding="utf-8"))["command"]
 
 
 def fingerprint(name: str) -> str:

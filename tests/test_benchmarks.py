@@ -1,10 +1,11 @@
 """What every benchmark does alike: name its command, and refuse to mix measurements."""
 
 import json
+import subprocess
 
 import pytest
 
-from benchmarks import results
+from benchmarks import renew, results
 
 
 @pytest.fixture(autouse=True)
@@ -33,3 +34,26 @@ def test_a_file_claims_nothing_of_its_making_that_it_did_not_state(tmp_path):
     path = tmp_path / "kodak.json"
     path.write_text(json.dumps({"command": "another", "rows": []}), encoding="utf-8")
     assert results.begin(path, {"cpu": "this one"}) == {"command": results.command(), "rows": []}
+
+
+def test_a_renewal_begins_without_the_earlier_file_and_goes_on_with_its_own(monkeypatch, tmp_path):
+    own, earlier = tmp_path / "results" / "kodak.json", tmp_path / "earlier" / "kodak.json"
+    for name, folder in (("RESULTS", own.parent), ("RUNS", tmp_path), ("EARLIER", earlier.parent)):
+        folder.mkdir(exist_ok=True)
+        monkeypatch.setattr(renew, name, folder)
+    results.write(own, {"command": "python -m benchmarks.kodak", "rows": ["old"]})
+    found = []
+
+    def measured(ends):
+        def run(command, **_):
+            found.append(own.read_text(encoding="utf-8") if own.exists() else None)
+            own.write_text(f"rows {len(found)}", encoding="utf-8")
+            return subprocess.CompletedProcess(command, ends)
+
+        monkeypatch.setattr(subprocess, "run", run)
+        return renew.run("kodak")
+
+    assert not measured(1)
+    assert measured(0)
+    assert found == [None, "rows 1"]
+    assert not earlier.exists()
