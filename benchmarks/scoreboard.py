@@ -4,7 +4,7 @@
 
 The picture is the astronaut, 512x512. Each row has the PSNR of a codec's largest file within `BYTES`, and
 the length of its shortest file that has `PSNR` dB. Where a codec has no such file, the figure is missing.
-Rows that the JSON file has, of weights that are shipped now, are not made again.
+Rows that the JSON file has, of weights that are shipped now or of the same encoder, are not made again.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 from tqdm import tqdm
 
 import codec_lib as cl
@@ -45,17 +46,26 @@ def main() -> None:
     report = results.begin(options.json, {"bytes": BYTES, "psnr": PSNR, "classical": list(STANDARD)})
     rows = report.setdefault("codecs", {})
     for name in tqdm([*STANDARD, *(n for n in weights.available() if n not in LEFT_OUT)]):
-        digest = None if name in STANDARD else weights.load(name).digest
-        if name in rows and rows[name]["weights"] == digest:
+        made_by = writer(name)
+        if made_by.items() <= rows.get(name, {}).items():
             continue
         write, show, settings = standard(name, photo) if name in STANDARD else model(name, photo)
         write = cache(write)
         rows[name] = {
             "psnr": at_size(write, show, settings, photo),
             "bytes": at_psnr(write, show, settings, photo),
-            "weights": digest,
+            **made_by,
         }
         results.write(options.json, report)
+
+
+def writer(name: str) -> dict[str, str]:
+    """What a codec's files depend on: its weights, or the library that has the encoder."""
+    return (
+        {"encoder": f"Pillow {PIL.__version__}"}
+        if name in STANDARD
+        else {"weights": weights.load(name).digest}
+    )
 
 
 def standard(name: str, photo: Any) -> Codec:
