@@ -8,8 +8,6 @@ do is take the process down. Every decoding runs in a process of its own, which 
     hung       it was not ready after five seconds
     garbage    other symbols than were encoded, and no word about it
     right      the symbols that were encoded, although bytes differ; the damage went unnoticed
-
-torchac is measured where it is installed; it compiles itself at the first import.
 """
 
 import contextlib
@@ -47,48 +45,23 @@ class Words(Constriction):
         return super().decode(data[: len(data) // 4 * 4])
 
 
-class Torchac:
-    """torchac: one row of 16-bit cumulative frequencies for each symbol; symbols count from 0."""
-
-    def __init__(self, symbols, indexes, pmfs, offsets):
-        import torch
-        import torchac
-
-        self.torch, self.torchac, self.offsets = torch, torchac, np.array(offsets)[indexes]
-        cdf = np.ones((len(indexes), max(map(len, pmfs)) + 1), dtype=np.float32)
-        for row, index in zip(cdf, indexes, strict=True):
-            row[: len(pmfs[index]) + 1] = np.append(0, np.cumsum(pmfs[index])).clip(0, 1)
-        self.cdf = torch.from_numpy(cdf)
-
-    def encode(self, symbols):
-        positions = self.torch.from_numpy((symbols - self.offsets).astype(np.int16))
-        return self.torchac.encode_float_cdf(self.cdf, positions)
-
-    def decode(self, data):
-        return self.torchac.decode_float_cdf(self.cdf, data).numpy() + self.offsets
-
-
 CODERS = {
     "codec_lib.rans": (CodecLib, "codec_lib"),
     "codec_lib.range_coder": (RangeCoder, "codec_lib"),
     "CompressAI": (CompressAI, "compressai"),
     "constriction": (Words, "constriction"),
-    "torchac": (Torchac, "torchac"),
 }
 
 
 def compare() -> dict[str, dict]:
-    """Counts of what `CASES` damaged streams did to each coder that is installed."""
+    """Counts of what `CASES` damaged streams did to each coder."""
     scales, pmfs, offsets = gaussian_pmfs()
     symbols, indexes = (part[:SYMBOLS] for part in latent(scales))
     last = np.array(offsets) + np.array([len(p) for p in pmfs]) - 1
     symbols = np.clip(symbols, np.array(offsets)[indexes], last[indexes]).astype(np.int32)  # no escapes
     rows = {}
     for name, (kind, package) in CODERS.items():
-        try:
-            coder = kind(symbols, indexes, pmfs, offsets)
-        except ImportError:
-            continue
+        coder = kind(symbols, indexes, pmfs, offsets)
         rows[name] = {"version": version(package), **damage(coder, symbols)}
     return rows
 
