@@ -5,22 +5,17 @@
 Files: for each kind of damage (`tools.damage`), how many were refused and by which check, how many
 were intact after all ("equal": the damage hit nothing, the picture is right), and how many gave
 another picture, which happens only behind checksums that were made right again. "failed" is every
-broken claim and has to be zero. `peak_mib` is the largest memory of the process, most of it PyTorch.
-Coders: see `benchmarks.damaged_coders`.
+broken claim and has to be zero. Coders: see `benchmarks.damaged_coders`.
 """
 
 import argparse
 import platform
-import resource
-import sys
-import time
 from collections import Counter, defaultdict
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks import damaged_coders, results
+from codec_lib.surroundings import name_of
 from tools import damage
 
 FILES = 1000 * len(damage.KINDS)
@@ -33,7 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     report = {
         "command": results.command(),
-        "machine": platform.machine(),
+        "cpu": name_of("cpu"),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in ("numpy", "torch", "Pillow")},
         "coders": damaged_coders.compare(),  # first: it forks, and PyTorch has no threads yet
@@ -48,10 +43,8 @@ def main() -> None:
 def damage_files(count: int) -> dict:
     """Decode `count` damaged files and sum up the verdicts by kind of damage."""
     originals = damage.originals()
-    before = peak_mib()
     verdicts = defaultdict(list)
     broken = []
-    start = time.perf_counter()
     for seed in range(count):
         case = damage.case(seed, originals)
         verdict = damage.judge(case, originals)
@@ -63,9 +56,6 @@ def damage_files(count: int) -> dict:
         "intact_files": len(originals),
         **summary(everything),
         "broken_claims": broken,
-        "peak_mib": peak_mib(),
-        "peak_mib_before_damage": before,
-        "seconds_in_all": time.perf_counter() - start,
         "kinds": {
             kind: {"checksums_made_right": kind in damage.CHECKSUMS_RIGHT, **summary(of_kind)}
             for kind, of_kind in verdicts.items()
@@ -74,23 +64,15 @@ def damage_files(count: int) -> dict:
 
 
 def summary(verdicts: list[damage.Verdict]) -> dict:
-    """Counts of outcomes, of the checks that refused, and times."""
+    """Counts of outcomes and of the checks that refused, and the longest time."""
     outcomes = Counter(verdict.outcome for verdict in verdicts)
     checks = Counter(verdict.check for verdict in verdicts if verdict.outcome == "refused")
-    seconds = [verdict.seconds for verdict in verdicts]
     return {
         "files": len(verdicts),
         **{outcome: outcomes[outcome] for outcome in ("refused", "equal", "different", "failed")},
         "refused_by": dict(checks.most_common()),
-        "slowest_seconds": max(seconds),
-        "median_seconds": float(np.median(seconds)),
+        "slowest_seconds": max(verdict.seconds for verdict in verdicts),
     }
-
-
-def peak_mib() -> float:
-    """The largest memory of this process so far."""
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 if __name__ == "__main__":

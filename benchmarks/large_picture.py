@@ -73,8 +73,8 @@ def seams() -> dict:
 
 def finished(start: float) -> dict:
     """Seconds since `start` and the process's peak memory in GiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": time.perf_counter() - start, "peak_gib": peak * 1024 / 2**30}
+    seconds, unit = time.perf_counter() - start, 2**30 if sys.platform == "darwin" else 2**20
+    return {"seconds": seconds, "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit}
 
 
 def main() -> None:
