@@ -31,7 +31,6 @@ from codec_lib.models.base import pad
 QUALITIES = (1, 2, 3, 4, 5, 6, 7, 8)
 # Models that differ from the hyperprior in their prior alone are measured in benchmarks/context.py.
 MODELS = ("flagship", "hyperprior", "factorized", "autoencoder")
-FIGURES = ("psnr", "ms_ssim", "ssimulacra2")
 SIDE = 256  # of the picture whose decoding is counted
 DECODER = ("g_s.", "gain.", "frozen.")  # what of a file of weights a decoder reads
 
@@ -51,7 +50,8 @@ def main() -> None:
         curves = data.results(options.of)["curves"] | data.results(f"{options.of}_baselines")["curves"]
         for rival in ("jpeg", "webp"):
             report |= {
-                f"bd_rate_{figure}_vs_{rival}": bd_rates(curves, figure, rival) for figure in FIGURES
+                f"bd_rate_{figure}_vs_{rival}": bd_rates(curves, figure, rival)
+                for figure in metrics.FIGURES
             }
         report["decoders"] = {name: decoder(name) for name in MODELS}
     else:
@@ -87,7 +87,7 @@ def add_estimates(rows: list[dict], name: str, paths: dict[str, Path]) -> None:
 
 
 def bd_rates(curves: dict[str, dict], figure: str, rival: str) -> dict[str, float]:
-    """BD-rate in percent of every measured curve against a rival's, by one of `FIGURES`."""
+    """BD-rate in percent of every measured curve against a rival's, by one of `metrics.FIGURES`."""
     points = {name: [point(mean, figure) for mean in c["means"]] for name, c in curves.items()}
     return {name: metrics.bd_rate(points[rival], p) for name, p in points.items() if name != rival}
 

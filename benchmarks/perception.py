@@ -37,7 +37,7 @@ PARTS = ("decoders", "told", "rivals", "whole")
 STEPS, BATCH, CROP, SEED = 150, 8, 128, 0
 WHOLE, WHOLE_QUALITIES = ("flagship", "flagship-ms-ssim"), (1.0, 3.0, 5.0, 7.0)
 RIVALS = ("jpeg", "webp", "avif")
-FIGURES = ("bpp", "psnr", "ms_ssim", "ssimulacra2")
+POINT = ("bpp", *metrics.FIGURES)
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ def shown(
 ) -> list[dict[str, float]]:
     """A row for each quality, of some weights' files in a decoder's eyes."""
     measured = evaluate.evaluate_model(data.kodak(), name, qualities, decoder=decoder)
-    return [{key: row[key] for key in ("quality", *FIGURES)} for row in measured["means"]]
+    return [{key: row[key] for key in ("quality", *POINT)} for row in measured["means"]]
 
 
 def rival(name: str) -> list[dict[str, Any]]:
@@ -77,7 +77,7 @@ def rival(name: str) -> list[dict[str, Any]]:
     rows = []
     for quality in QUALITIES:
         measured = [at_equal_bytes(name, path, quality) for path in tqdm(data.kodak(), desc=name)]
-        means = {key: mean(row[key] for row in measured) for key in FIGURES}
+        means = {key: mean(row[key] for row in measured) for key in POINT}
         rows.append({"quality": quality} | means)
     return rows
 

@@ -16,10 +16,9 @@ import numpy as np
 from PIL import Image
 
 from codec_lib import codec, data
-from codec_lib.measure import baselines
+from codec_lib.measure import baselines, metrics
 
 KODAK_PIXELS = 768 * 512  # of every picture of the set
-FIGURES = ("bpp", "psnr", "ms_ssim", "ssimulacra2")
 CLASSICAL, OWN, PUBLISHED = "Classical", "This book", "Published"
 
 
@@ -98,6 +97,6 @@ def _curve(
     points = []
     for row in rows:
         figures = {"bytes": row["bpp"] * KODAK_PIXELS / 8}
-        figures |= {key: row[key] for key in FIGURES if key in row}
+        figures |= {key: row[key] for key in ("bpp", *metrics.FIGURES) if key in row}
         points.append(Point(word, row.get(word), figures))
     return Curve(name, label, group, tuple(sorted(points, key=lambda point: point.figures["bpp"])))

@@ -14,7 +14,7 @@ from codec_lib import codec, picture, weights
 from codec_lib.measure import baselines, metrics
 from codec_lib.surroundings import pick_device
 
-FIGURES = ("bpp", "psnr", "ms_ssim", "ssimulacra2", "encode_s", "decode_s")
+MEANS = ("bpp", *metrics.FIGURES, "encode_s", "decode_s")
 
 Encode = Callable[[Any, float], bytes]
 Decode = Callable[[bytes], Any]
@@ -53,7 +53,7 @@ def evaluate(
     means = []
     for value in values:
         same = [row for row in rows if row[setting] == value]
-        means.append({setting: value} | {key: _mean(same, key) for key in FIGURES})
+        means.append({setting: value} | {key: _mean(same, key) for key in MEANS})
     return {"rows": rows, "means": means}
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 Picture = np.ndarray | Image.Image
 Point = tuple[float, float]  # bits per pixel, quality in dB
+FIGURES = ("psnr", "ms_ssim", "ssimulacra2")  # of a decoded picture, each a function below
 SMALLEST = 8  # pixels of a side that SSIMULACRA2 looks at
 MS_SSIM_SIDE = 161  # pixels that five scales need at least
 
