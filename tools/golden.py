@@ -1,16 +1,13 @@
 """Write the golden files: `python -m tools.golden [NAME ...]`, after new weights or a new format only.
 
 Names are those of weights; the files of others are left alone. tests/golden/files/*.clc, and in
-symbols.json what they decode to and what they were written with. Other versions of PyTorch, other
-machines and other devices must find the same symbols in them.
+symbols.json what they decode to. Other versions of PyTorch, other machines and other devices must find the
+same symbols in them.
 """
 
 import json
-import platform
 import sys
 from pathlib import Path
-
-import torch
 
 import codec_lib as cl
 from codec_lib import data, weights
@@ -23,7 +20,7 @@ VALUES = {"quality": (1, 4.3, 8), "tau": (0, 2, 7), "iterations": (4, 9, 16)}  #
 
 def main() -> None:
     record = FOLDER / "symbols.json"
-    written = json.loads(record.read_text())["symbols"] if sys.argv[1:] else {}
+    written = json.loads(record.read_text(encoding="utf-8"))["symbols"] if sys.argv[1:] else {}
     for name in sys.argv[1:] or weights.available():
         for path in FOLDER.glob(f"{name}-*.clc"):
             if path.stem.rpartition("-")[0] == name:
@@ -37,13 +34,10 @@ def main() -> None:
             path = FOLDER / f"{name}-{value}.clc"
             path.write_bytes(file)
             written[path.name] = symbols_of(file)
-    versions = {"torch": torch.__version__, "machine": platform.machine()}
-    if sys.argv[1:]:
-        versions = {key: value for key, value in json.loads(record.read_text()).items() if key != "symbols"}
     for path in FOLDER.glob("*.clc"):
         if path.name not in written:
             path.unlink()
-    record.write_text(json.dumps(versions | {"symbols": written}, indent=1) + "\n")
+    record.write_text(json.dumps({"symbols": written}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
