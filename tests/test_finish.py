@@ -140,6 +140,11 @@ def test_citations_lead_to_their_entries(text, linked):
     )
 
 
+def test_a_paper_that_the_bibliography_lacks_is_named():
+    with pytest.raises(ValueError, match="A Mathematical Theory"):
+        citations.read_papers(REFERENCES, "")
+
+
 def test_a_download_names_the_fork_and_says_what_is_missing(tmp_path, repository):
     url = "https://github.com/ada/fork"
     shown = write(tmp_path, setup_cell.source())

@@ -47,7 +47,10 @@ def plain(text: str) -> str:
 
 
 def read_papers(references: str, bibliography: str) -> list[Paper]:
-    """Return the papers of a BibTeX file, each with its anchor in the built bibliography."""
+    """Return the papers of a BibTeX file, each with its anchor in the built bibliography.
+
+    Raises ValueError for a paper that is not there.
+    """
     shown = {plain(match["text"]): match["id"] for match in SHOWN.finditer(bibliography)}
     papers = []
     for entry in references.split("\n@"):
@@ -55,6 +58,8 @@ def read_papers(references: str, bibliography: str) -> list[Paper]:
         title, surname = plain(fields["title"]), plain(fields["author"].split(",")[0])
         # Two papers may share words: the entry also has the right year.
         anchors = [anchor for text, anchor in shown.items() if title in text and fields["year"] in text]
+        if not anchors:
+            raise ValueError(f"{REFERENCES.name}: {fields['title']} is not in the bibliography")
         papers.append(Paper(anchors[0], title, surname, fields["year"]))
     return papers
 
