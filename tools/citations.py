@@ -12,13 +12,13 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.equations import ARTICLE
 from tools.setup_cell import ROOT
 
 BIBLIOGRAPHY = "book/bibliography.html"
 REFERENCES = ROOT / "book" / "references.bib"
 FIELD = re.compile(r"^\s*(author|title|year)\s*=\s*\{(.*)\},?\s*$", re.MULTILINE)
 SHOWN = re.compile(r'<div class="citation" id="(?P<id>[^"]+)"[^>]*>(?P<text>.*?)</div>', re.DOTALL)
-ARTICLE = re.compile(r'<article class="bd-article">.*?</article>', re.DOTALL)
 # A piece of a page: no prose or a link already; a title of three words or more; a tag; a name and a year.
 PIECE = re.compile(
     r"(?P<closed><(?P<tag>a|pre|script|style|code|h[1-6]|summary|figure)\b.*?</(?P=tag)>)"

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 LABEL = re.compile(r'id="equation-([\w-]+)">\s*<span class="eqno">\(([\d.]+)\)')
-ARTICLE = re.compile(r'<article class="bd-article">.*?</article>', re.DOTALL)
+ARTICLE = re.compile(r'<article class="bd-article">.*?</article>', re.DOTALL)  # a page without its frame
 # What is no prose, or is a link already; a tag; a name in brackets.
 PIECE = re.compile(
     r"<(?P<tag>a|pre|script|style|code|h[1-6]|figure)\b.*?</(?P=tag)>|<[^>]*>|\((?P<label>[\w-]+)\)",
