@@ -8,10 +8,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from codec_lib import viz
+from codec_lib import data, viz
 from codec_lib.measure import baselines, curves
 from codec_lib.measure.curves import Curve, Point
 from codec_lib.viz.curves import COLOURS
+from tools.curve_page import FAST
 from tools.setup_cell import ROOT
 
 SHOWN = ("flagship", "jpeg", "webp", "avif")
@@ -221,3 +222,9 @@ def test_a_point_is_a_file_of_its_codec():
     file, picture = curves.at_point(curve, curve.points[3], photo)
     assert file == baselines.encode("jpeg", photo, curve.points[3].value)
     assert np.array_equal(picture, baselines.decode("jpeg", file))
+
+
+def test_the_page_shows_crops_of_the_codecs_that_are_measured_to_be_fast():
+    seconds = data.results("seconds")["threads"]["1"]
+    fast = {name for name, ways in seconds.items() if sum(ways.values()) < 1}
+    assert fast == FAST & set(seconds)
