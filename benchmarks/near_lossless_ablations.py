@@ -142,7 +142,7 @@ def main() -> None:
             distortion=variant.distortion,
         )  # fmt: skip
         path = unnamed.train(settings, variant.model)
-        steps[group] = json.loads(path.with_suffix(".json").read_text())["training"]["step"]
+        steps[group] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["training"]["step"]
         rows[name] = {"steps": steps[group]} | measure(variant.model, path)
         print(name, rows[name], flush=True)
     report = {"command": results.command(), "minutes": options.minutes, "tau": TAU, "every": EVERY}

@@ -84,7 +84,7 @@ def main() -> None:
             quality=variant.quality,
         )  # fmt: skip
         path = unnamed.train(settings, variant.model)
-        training = json.loads(path.with_suffix(".json").read_text())["training"]
+        training = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["training"]
         steps = training["step"]
         variants[name] = training | measure(variant, path, options.validation)
         print(name, variants[name], flush=True)

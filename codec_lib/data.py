@@ -79,7 +79,7 @@ def results(name: str) -> dict:
     here = Path(__file__).parent
     for folder in (here / "results", here.parent / "results"):  # installed; in a checkout
         if (folder / f"{name}.json").is_file():
-            return json.loads((folder / f"{name}.json").read_text())
+            return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
     raise ValueError(f"results: there is no {name}.json")
 
 

@@ -26,7 +26,7 @@ def release(folder: Path) -> str:
     """Copy a run's weights, say in the card what the run saw; returns the model's name."""
     (path,) = folder.glob("*.safetensors")
     trained = weights.load(str(path))
-    card = json.loads(path.with_suffix(".json").read_text())
+    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
     ).stdout.strip()
@@ -59,11 +59,11 @@ def add_results() -> None:
     """Write the means over Kodak into the card of every model, if they are of these very weights."""
     for name, curve in data.results("kodak")["curves"].items():
         path = weights.SHIPPED / f"{name}.json"
-        card = json.loads(path.read_text())
+        card = json.loads(path.read_text(encoding="utf-8"))
         if not card["sha256"].startswith(curve["weights"]):
             raise ValueError(f"results/kodak.json measured other weights of {name}")
         card["kodak"] = [{key: round(mean[key], 4) for key in POINT} for mean in curve["means"]]
-        path.write_text(json.dumps(card, indent=1) + "\n")
+        path.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 
 def _settings(given: dict) -> dict:

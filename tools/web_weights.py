@@ -193,4 +193,4 @@ def write(folder: Path, made: dict[str, bytes]) -> None:
         file = f"{name}-{hashlib.sha256(content).hexdigest()[:16]}.bin"
         (folder / file).write_bytes(content)
         listed[name] = {"file": file, "bytes": len(content)}
-    (folder / "weights.json").write_text(json.dumps(listed, indent=1) + "\n")
+    (folder / "weights.json").write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")

@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if sys.stderr is None:  # closed: what is said there would go to standard output
-        with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):
+        with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stderr(nowhere):
             return main(arguments)
     if not _has_working_directory():  # PyTorch's libraries would end the process
         return fail("the working directory does not exist any more")

@@ -57,7 +57,7 @@ class Logbook:
             row |= {"cost": round(cost, 5), **points}
             print(row, flush=True)
         is_new = not (self.folder / "log.csv").exists()
-        with open(self.folder / "log.csv", "a", newline="") as file:
+        with open(self.folder / "log.csv", "a", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, row)
             if is_new:
                 writer.writeheader()
@@ -122,6 +122,6 @@ def history(start: str | None) -> list[dict]:
     path = weights.find(start).with_suffix(".json") if start else None
     if path is None or not path.exists():
         return []
-    card = json.loads(path.read_text())
+    card = json.loads(path.read_text(encoding="utf-8"))
     last = {key: card[key] for key in ("settings", "training") if key in card}
     return [*card.get("before", []), last]
