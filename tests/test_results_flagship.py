@@ -50,6 +50,14 @@ def test_distances_from_means_pay_and_the_best_weight_is_close_to_theory():
     assert all(percent > 1 for percent in measured["gaussian_tables_percent"])
 
 
+def test_a_prior_of_symbols_pays_where_the_encoder_decides():
+    measured = data.results("rate_of_symbols")
+    noise, symbols = measured["bd_rate_psnr"]["noise"], measured["bd_rate_psnr"]["symbols"]
+    assert measured["weights"] == weights.load("flagship").digest
+    assert noise["rounds"] == 0 > noise["decides"] > symbols["decides"] + 1
+    assert symbols["decides"] - symbols["rounds"] < noise["decides"]  # more than both by themselves
+
+
 def test_its_decoder_is_small():
     decoder = SUMMARY["decoders"]["flagship"]
     assert decoder["multiplications_a_pixel"] < 20_000
