@@ -151,8 +151,7 @@ def variant(name: str, options: argparse.Namespace) -> dict[str, Any]:
         lr_other=0.001, widths=WIDTHS, device="cpu", check_minutes=1e9,
     )  # fmt: skip
     path = unnamed.train(settings, VARIANTS[name])
-    model = VARIANTS[name](**WIDTHS)
-    model.load_state_dict(weights.load(path).model.state_dict())
+    model = unnamed.with_parameters(VARIANTS[name](**WIDTHS), path)
     return unnamed.measured(model.eval(), data.kodak()[::EVERY], LOW, name)
 
 

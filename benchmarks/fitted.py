@@ -7,12 +7,14 @@ is not measured again. `saved_percent` compares a file with the flagship's of th
 PSNR, between whose eight measured files log-rate is interpolated; it is left out where their PSNR does not
 reach. `bd_rate` is the mean of the same over the curve of a picture, where at least three of its qualities
 were measured; `standards` has it against encoders of standards. Seconds are those of the whole machine and
-of its processors: other work may have run beside it. The rows that are stored are of files whose latents
-were not tried again after their parameters were rounded, which takes 0.1 to 0.2 % of R + lambda D.
+of its processors: other work may have run beside it. The stored rows are of files whose
+latents were not tried once more after parameters were rounded; that saves another 0.1 to 0.2 % of
+R + lambda D.
 """
 
 import argparse
 import math
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -49,8 +51,8 @@ def main() -> None:
             if not any(key.items() <= row.items() for row in rows):
                 rows.append(key | measure(paths[name], quality, options.effort) | {"weights": digest})
                 print(rows[-1], flush=True)
-                results.write(options.json, report | summary(rows))
-    results.write(options.json, report | summary(rows))
+                results.write(options.json, report | summary(rows, options))
+    results.write(options.json, report | summary(rows, options))
 
 
 def measure(path: Path, quality: float, effort: int) -> dict:
@@ -105,15 +107,24 @@ def rival_bytes(name: str, psnr: float) -> float | None:
     return math.exp(np.interp(psnr, psnrs, [math.log(row["bytes"]) for row in rows]))
 
 
-def summary(rows: list[dict]) -> dict:
-    """The rows so far, beside what others need."""
+def summary(rows: list[dict], options: argparse.Namespace) -> dict:
+    """The rows so far, the command that makes all of them, and what others need."""
     return {
+        "command": command(rows, options.json, options.effort),
         "rival": RIVAL,
         "rival_weights": data.results("kodak")["curves"][RIVAL]["weights"],
         "bd_rate": bd_rates(rows),
         "standards": {rival: bd_rates(rows, rival) for rival in STANDARDS},
         "rows": [compared(row) for row in rows],
     }
+
+
+def command(rows: list[dict], path: Path, effort: int) -> str:
+    """What makes all rows, of whatever runs they are."""
+    qualities, pictures = ({row[name] for row in rows} for name in ("quality", "picture"))
+    words = ["python", "-m", "benchmarks.fitted", "--json", path.as_posix(), "--effort", str(effort)]
+    words += ["--quality", *(f"{quality:g}" for quality in sorted(qualities))]
+    return shlex.join([*words, "--picture", *sorted(pictures)])
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from benchmarks import results
+from benchmarks import machine, results
 from codec_lib import decoders, weights
 from codec_lib.header import VERSION
 
@@ -75,33 +75,46 @@ def main() -> int:
 
 
 def run(name: str) -> bool:
-    """Whether a command ended well, which begins anew or goes on."""
-    command, earlier = command_of(name), EARLIER / f"{name}.json"
+    """Whether a command ended well, which begins anew or goes on with what it has written for the same."""
+    command, now = command_of(name), fingerprint(name)
+    own, earlier, begun = RESULTS / f"{name}.json", EARLIER / f"{name}.json", EARLIER / f"{name}.begun"
     if not earlier.exists():
-        shutil.move(RESULTS / earlier.name, earlier)
+        shutil.move(own, earlier)
+    elif not begun.exists() or begun.read_text(encoding="utf-8") != now or is_same(own, earlier):
+        own.unlink(missing_ok=True)
+    begun.write_text(now, encoding="utf-8")
     with open(RUNS / "renewed.log", "a", encoding="utf-8") as log:
         print(time.strftime("%F %T"), command, file=log, flush=True)
         data = os.environ.get("CODEC_LIB_DATA", DATA)
         arguments = [part.replace(DATA, data) for part in shlex.split(command)]
         ended = subprocess.run([sys.executable, *arguments[1:]], stdout=log, stderr=log)
-    if ended.returncode == 0:
+    is_renewed = ended.returncode == 0 and own.exists()
+    if is_renewed:
         earlier.unlink()
-    return ended.returncode == 0
+        begun.unlink()
+    return is_renewed
+
+
+def is_same(own: Path, earlier: Path) -> bool:
+    """Whether somebody has put the earlier file back."""
+    return own.exists() and own.read_bytes() == earlier.read_bytes()
 
 
 def command_of(name: str) -> str:
     """The command that made a file in results/."""
-    path = next(path for path in (EARLIER / f"{name}.json", RESULTS / f"{name}.json") if path.exists())
+    earlier = EARLIER / f"{name}.json"
+    path = earlier if earlier.exists() else RESULTS / earlier.name
     return json.loads(path.read_text(encoding="utf-8"))["command"]
 
 
 def fingerprint(name: str) -> str:
-    """What a renewal depends on: command, code, the files' format, and all weights that are shipped."""
+    """What a renewal depends on: command, code, machine, the files' format, all shipped weights."""
     digests = [weights.load(each).digest for each in weights.available()]
     digests += [hashlib.sha256(path.read_bytes()).hexdigest() for path in decoders.paths().values()]
     command = command_of(name)
     code = Path(*shlex.split(command)[2].split(".")).with_suffix(".py").read_text(encoding="utf-8")
-    return hashlib.sha256("\n".join([command, code, str(VERSION), *digests]).encode()).hexdigest()
+    here = json.dumps(machine.here())
+    return hashlib.sha256("\n".join([command, code, here, str(VERSION), *digests]).encode()).hexdigest()
 
 
 if __name__ == "__main__":

@@ -54,8 +54,9 @@ def main() -> None:
         "rounds": ROUNDS,
     }
     report = results.begin(options.json, made_with, keep=bool(options.only))
-    report |= {"note": options.note or report.get("note"), "settings": MODELS}
+    report["note"] = options.note or report.get("note")
     names = options.only or MODELS
+    report.setdefault("settings", {}).update({name: MODELS[name] for name in names})
     report.setdefault("weights", {}).update({name: weights.load(name).digest for name in names})
     for threads in (1, 2):
         torch.set_num_threads(threads)

@@ -21,7 +21,8 @@ M = TypeVar("M", bound=Model)
 
 def train(settings: Settings, build: Callable[..., Model]) -> Path:
     """Train from the first step on: a run that goes on where it was cut off would see other crops."""
-    shutil.rmtree(settings.out, ignore_errors=True)
+    if Path(settings.out).exists():
+        shutil.rmtree(settings.out)
     return loop.train(settings, build)
 
 

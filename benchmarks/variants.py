@@ -26,7 +26,8 @@ def main(
     """The command of the benchmark of this name, with --json and --validation, a folder of photographs.
 
     `measure` makes the rows of a variant whose changes were applied, with the weights of `model`; `report`
-    says what the results do of all rows. Variants that are in the results are not measured again.
+    makes of all rows what the results say beside them. Variants that are in the results are not measured
+    again.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("--json", type=Path, required=True)
@@ -38,7 +39,7 @@ def main(
             setattr(importlib.import_module(module), constant, value)
         print(json.dumps(measure(options.variant, options.validation)))
         return
-    from codec_lib import weights  # a variant changes constants before it is here
+    from codec_lib import weights  # not at the top: constants are changed before anything is
 
     found = results.begin(options.json, machine.here() | {"weights": weights.load(model).digest})
     rows = found.setdefault("rows", {})

@@ -44,6 +44,9 @@ def test_a_renewal_begins_without_the_earlier_file_and_goes_on_with_its_own(monk
     results.write(own, {"command": "python -m benchmarks.kodak", "rows": ["old"]})
     found = []
 
+    monkeypatch.setattr(renew, "fingerprint", lambda name: state)
+    state = "as it was"
+
     def measured(ends):
         def run(command, **_):
             found.append(own.read_text(encoding="utf-8") if own.exists() else None)
@@ -54,6 +57,22 @@ def test_a_renewal_begins_without_the_earlier_file_and_goes_on_with_its_own(monk
         return renew.run("kodak")
 
     assert not measured(1)
+    assert not measured(1)
+    own.write_bytes(earlier.read_bytes())  # somebody has put it back
+    assert not measured(1)
+    state = "with other weights"
     assert measured(0)
-    assert found == [None, "rows 1"]
-    assert not earlier.exists()
+    assert found == [None, "rows 1", None, None]
+    assert [path.name for path in earlier.parent.iterdir()] == []
+    assert own.read_text(encoding="utf-8") == "rows 4"
+
+
+def test_a_command_that_writes_nothing_renews_nothing(monkeypatch, tmp_path):
+    own, earlier = tmp_path / "results" / "kodak.json", tmp_path / "earlier" / "kodak.json"
+    for name, folder in (("RESULTS", own.parent), ("RUNS", tmp_path), ("EARLIER", earlier.parent)):
+        folder.mkdir(exist_ok=True)
+        monkeypatch.setattr(renew, name, folder)
+    results.write(own, {"command": "python -m benchmarks.kodak"})
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0))
+    assert not renew.run("kodak")
+    assert earlier.exists()

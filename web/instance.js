@@ -89,7 +89,7 @@ export class Instance {
     const { header, sections } = read(data),
       { model, setting, stages, limit } = this.constructor;
     if (header.model !== model)
-      throw new FileError(`model: ${header.model}; this page does not have it, Python may`);
+      throw new FileError(`model: ${header.model}; expected ${model}; the Python library reads others`);
     for (const name of ["weights", "probabilities"])
       if (header[name] !== this[name])
         throw new FileError(`${name}: the file needs ${header[name]}, here are ${this[name]}`);

@@ -54,35 +54,35 @@ def improve(
         told: is called with the share that is done.
     """
     curvature = np.zeros(COUNT)  # 0 until a move was tried
-    for turn in range(ROUNDS):
-        slope = gradient(rounded)
-        costs: dict[bool, float] = {}  # of either half of the parameters
-        moved: set[int] = set()
-        found = _moves(rounded, steps, start, tables, slope, curvature)
-        for number, move in enumerate(found):
-            half, place = move.group in CONTEXT, move.place
-            if place in moved:
-                continue
-            if half not in costs:
-                costs[half] = cost(rounded, move.group)
-            before = rounded[place]
-            rounded[place] += move.change
-            try:
+    kept = rounded.copy()
+    try:
+        for turn in range(ROUNDS):
+            slope = gradient(rounded)
+            costs: dict[bool, float] = {}  # of either half of the parameters
+            moved: set[int] = set()
+            found = _moves(rounded, steps, start, tables, slope, curvature)
+            for number, move in enumerate(found):
+                half, place = move.group in CONTEXT, move.place
+                if place in moved:
+                    continue
+                if half not in costs:
+                    costs[half] = cost(rounded, move.group)
+                rounded[place] += move.change
                 after = cost(rounded, move.group)
-            except KeyboardInterrupt:
-                rounded[place] = before
-                return False
-            bend = after - costs[half] - slope[place] * move.change
-            curvature[place] = max(2 * bend / move.change**2, 0)
-            if after + move.bits < costs[half]:
-                costs[half] = after
-                moved.add(place)
-            else:
-                rounded[place] = before
-            if turn == 0:
-                told((number + 1) / len(found))
-        if not moved:
-            break
+                bend = after - costs[half] - slope[place] * move.change
+                curvature[place] = max(2 * bend / move.change**2, 0)
+                if after + move.bits < costs[half]:
+                    costs[half], kept[place] = after, rounded[place]
+                    moved.add(place)
+                else:
+                    rounded[place] = kept[place]
+                if turn == 0:
+                    told((number + 1) / len(found))
+            if not moved:
+                break
+    except KeyboardInterrupt:
+        rounded[:] = kept
+        return False
     return True
 
 

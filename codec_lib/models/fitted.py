@@ -83,7 +83,10 @@ class Fitted(Model):
         try:
             state = fit.run(iterations, told)
             share = partial(_report_share, told, iterations, trials, state)
-            sections = self.write(fit, state, share if trials and not fit.is_interrupted else None)
+            try:
+                sections = self.write(fit, state, share if trials and not fit.is_interrupted else None)
+            except KeyboardInterrupt:
+                sections = self.write(fit, state)
             with suppress(KeyboardInterrupt):  # the file is there
                 told(iterations + trials, *self._ends(fit, sections))
             return sections

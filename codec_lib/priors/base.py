@@ -28,7 +28,7 @@ class Prior(nn.Module, ABC):
         reduction: h and w have to divide by it.
         has_prices: whether `symbols` and `price` exist, which an encoder needs that tries harder.
         unit: what a 1 in the integers of y stands for.
-        rates: what the rate can be taken of in training; `rate` is which.
+        rates: what the rate of y can be taken of in training; `rate` is which.
         frozen: tables and networks, empty until `freeze`, or until weights are loaded.
     """
 
@@ -48,8 +48,8 @@ class Prior(nn.Module, ABC):
     def forward(self, y: Tensor, gain: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """y_hat, like y, and the bits of each section for each picture, (B,).
 
-        In training the bits are those of `rate`; in eval mode all is what coding gives. gain (B, M, 1, 1)
-        is what y was multiplied with.
+        In training the bits of y are those of `rate`, those of hyper-latents always of noise; in eval mode
+        all is what coding gives. gain (B, M, 1, 1) is what y was multiplied with.
         """
 
     @abstractmethod

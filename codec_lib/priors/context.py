@@ -158,7 +158,8 @@ class ContextPrior(Prior):
 
         What a decoder sees, Q(y - mu) + mu, would take as many passes as there are steps.
         """
-        return self.distribution(psi, noise(y) if self.training else y.round())
+        is_noisy = self.training and self.rate == "noise"
+        return self.distribution(psi, noise(y) if is_noisy else straight_through(y))
 
     @torch.no_grad()
     def freeze(self, gains: GainUnit) -> None:

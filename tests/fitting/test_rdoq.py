@@ -59,23 +59,42 @@ def test_moves_pay_and_are_written(fit):
     assert np.array_equal(rounding.decode(section, fit.start, TABLES), vector)
 
 
-def test_an_interrupted_search_leaves_what_paid(fit):
+@pytest.mark.parametrize(("where", "after"), [("cost", 60), ("told", 60), ("gradient", 2)])
+def test_an_interrupted_search_leaves_what_paid(fit, where, after):
     vector, steps = rounded(fit)
-    before = all_bits(fit, vector, steps)
-    cost, calls = partial(fitted._cost, fit), []
+    before, calls = all_bits(fit, vector, steps), []
 
-    def interrupted(tried, group):
-        calls.append(group)
-        if len(calls) == 60:
-            raise KeyboardInterrupt
-        return cost(tried, group)
+    def until(function):
+        def called(*given):
+            calls.append(given)
+            if len(calls) == after:
+                raise KeyboardInterrupt
+            return function(*given)
+
+        return called
 
     gradient = partial(fit.passes.gradients, weight=fit.weight)
-    assert not rdoq.improve(vector, steps, fit.start, TABLES, interrupted, gradient, lambda share: None)
-    assert len(calls) == 60
+    asked = {"cost": partial(fitted._cost, fit), "gradient": gradient, "told": lambda share: None}
+    asked[where] = until(asked[where])
+    assert not rdoq.improve(vector, steps, fit.start, TABLES, **asked)
+    assert len(calls) == after
     assert all_bits(fit, vector, steps) < before
     section = rounding.encode(vector, steps, fit.start, TABLES)
     assert np.array_equal(rounding.decode(section, fit.start, TABLES), vector)
+
+
+@pytest.mark.parametrize("asked", ["choose", "improve"])
+def test_an_interruption_while_a_file_is_written_still_gives_a_file(monkeypatch, asked):
+    def interrupted(*_):
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fitted, "ITERATIONS", (10,) * len(fitted.ITERATIONS))
+    monkeypatch.setattr(fitted, "TRIALS_FROM", 10)
+    monkeypatch.setattr({"choose": rounding, "improve": rdoq}[asked], asked, interrupted)
+    photo = data.sample("astronaut").crop((150, 20, 182, 52))
+    sections = MODEL.compress(picture.to_levels(photo), 5.0, effort=1)
+    assert MODEL.decompress(sections, 5.0, 32, 32).shape == (1, 3, 32, 32)
 
 
 def test_no_parameter_leaves_its_range(fit):
