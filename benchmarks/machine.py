@@ -8,10 +8,12 @@ import torch
 
 from codec_lib.surroundings import name_of
 
+STATED = ("cpu", "torch", "threads")  # of a machine
+
 
 def here() -> dict[str, Any]:
     """Its processor, PyTorch, and how many threads that uses."""
-    return {"cpu": name_of("cpu"), "torch": torch.__version__, "threads": torch.get_num_threads()}
+    return dict(zip(STATED, (name_of("cpu"), torch.__version__, torch.get_num_threads()), strict=True))
 
 
 def seconds(task: Callable[[], object]) -> float:

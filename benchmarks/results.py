@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks import machine
 from codec_lib import files
 
 
@@ -22,13 +23,17 @@ def command() -> str:
 def begin(path: Path, made_with: dict[str, Any], keep: bool = True) -> dict[str, Any]:
     """What a report has before anything is measured: command, what it is made with, and what a file kept.
 
-    Ends the program where what is kept was made with something else. keep=False keeps nothing.
+    Ends the program where what is kept was made with something else, or does not say so; only the machine may
+    be left open, as early files do. keep=False keeps nothing.
     """
     made_with = json.loads(json.dumps(made_with))  # as it is read again
     report = json.loads(path.read_text(encoding="utf-8")) if keep and path.exists() else made_with
     for name, value in made_with.items():
-        if report.get(name, value) != value:
-            sys.exit(f"{path}: made with {name} {report[name]}, and not {value}; measure all of it anew")
+        is_open = name in machine.STATED and name not in report
+        if report.get(name) != value and not is_open:
+            sys.exit(
+                f"{path}: made with {name} {report.get(name)}, and not {value}; measure all of it anew"
+            )
     now = {"command": command()}
     return now | report | now
 

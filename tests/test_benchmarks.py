@@ -34,6 +34,8 @@ def test_a_file_claims_nothing_of_its_making_that_it_did_not_state(tmp_path):
     path = tmp_path / "kodak.json"
     path.write_text(json.dumps({"command": "another", "rows": []}), encoding="utf-8")
     assert results.begin(path, {"cpu": "this one"}) == {"command": results.command(), "rows": []}
+    with pytest.raises(SystemExit, match="made with steps None, and not 300; measure all of it anew"):
+        results.begin(path, {"cpu": "this one", "steps": 300})
 
 
 def test_a_renewal_begins_without_the_earlier_file_and_goes_on_with_its_own(monkeypatch, tmp_path):
