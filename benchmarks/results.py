@@ -23,8 +23,8 @@ def command() -> str:
 def begin(path: Path, made_with: dict[str, Any], keep: bool = True) -> dict[str, Any]:
     """What a report has before anything is measured: command, what it is made with, and what a file kept.
 
-    Ends the program where what is kept was made with something else, or does not say so; only the machine may
-    be left open, as early files do. keep=False keeps nothing.
+    Ends the program where what is kept was made with something else, or does not say; only the machine may
+    be left open, as in early files. keep=False keeps nothing.
     """
     made_with = json.loads(json.dumps(made_with))  # as it is read again
     report = json.loads(path.read_text(encoding="utf-8")) if keep and path.exists() else made_with

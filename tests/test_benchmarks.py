@@ -74,6 +74,7 @@ def test_a_command_that_writes_nothing_renews_nothing(monkeypatch, tmp_path):
     for name, folder in (("RESULTS", own.parent), ("RUNS", tmp_path), ("EARLIER", earlier.parent)):
         folder.mkdir(exist_ok=True)
         monkeypatch.setattr(renew, name, folder)
+    monkeypatch.setattr(renew, "fingerprint", lambda name: "as it was")
     results.write(own, {"command": "python -m benchmarks.kodak"})
     monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0))
     assert not renew.run("kodak")
