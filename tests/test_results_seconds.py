@@ -19,7 +19,7 @@ def test_they_were_measured_with_the_shipped_weights_on_a_quiet_machine(measured
     ("model", "encode", "decode"),
     [
         ("flagship", None, 0.15),
-        ("near-lossless", 5.5, 8.0),  # an Intel Xeon; an AMD EPYC took 3.7 s, and 2 before the coder learned
+        ("near-lossless", 5.5, 8.0),  # on an Intel Xeon; an AMD EPYC took 3.7 s
         ("context", None, 1.0),
         ("conditional-probability", None, 10.0),
     ],
