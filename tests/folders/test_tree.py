@@ -35,7 +35,8 @@ def test_files_are_those_of_single_calls_and_go_back(source, target, tmp_path):
         assert (row["bytes"], row["sha256"]) == (len(file), sha256(file))
     tree.decode_all(target, back, pool.run, quiet)
     decoded = cl.decode((target / "deep/er/b.clc").read_bytes())
-    assert np.array_equal(np.asarray(picture.load(back / "deep/er/b.png")), np.asarray(decoded))
+    found, expected = (np.int32(image) for image in (picture.load(back / "deep/er/b.png"), decoded))
+    assert abs(found - expected).max() <= 1  # float, and with other threads: never more than a rounding
 
 
 def test_what_is_done_is_not_done_again(source, target):
