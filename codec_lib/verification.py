@@ -63,8 +63,8 @@ def symbols(data: bytes, *, device: str = "auto") -> str | None:
     """SHA-256 of the integers that a lossy file's stages hold, in hexadecimal.
 
     They are the same on every machine. `pixels` need not be: another processor may round a sample to the
-    next level. None for a model that promises its samples, and for one that tells no integers. Raises
-    BitstreamError as `decode` does.
+    next level. None for a model that promises its samples, for one that tells no integers, and for a file
+    of a standard codec, which libraries show in several ways. Raises BitstreamError as `decode` does.
     """
     device = pick_device(device)
     staged = stages.read(data, device)
@@ -73,6 +73,8 @@ def symbols(data: bytes, *, device: str = "auto") -> str | None:
         return None
     names = [name for group in staged.groups for name in group if name not in picture.LAST]
     sections = staged.take(len(staged.groups))
+    if model.standard_file(sections) is not None:
+        return None
     with reproducible(device):
         integers = model.read(
             {name: sections[name] for name in names}, header.value, header.height, header.width

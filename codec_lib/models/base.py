@@ -75,6 +75,7 @@ class Model(nn.Module, ABC):
     def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:
         """The integers that sections hold, by name, the same on every machine; {} where a model tells none.
 
+        Where there is a `standard_file` they are levels that a library shows, and others may show others.
         What `decompress` makes of them may be floats, which differ in the last digits.
         """
         return {}

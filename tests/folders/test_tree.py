@@ -102,6 +102,17 @@ def test_samples_of_a_file_that_promises_them_are_the_same_everywhere(source, tm
     assert all("error" in row for row in tree.verify_all(target, one_by_one, quiet))
 
 
+def test_another_reader_of_a_standard_codec_is_no_damage(source, tmp_path):
+    target = tmp_path / "standard"
+    encode(source, target, model="around-jpeg")
+    assert all(row["symbols"] is None for row in manifest.read(at(target)).values() if "output" in row)
+    for earlier in ({}, {"symbols": "0" * 64}):  # which had a digest of what the codec showed
+        rewritten(target, pixels="0" * 64, **earlier)
+        rows = tree.verify_all(target, one_by_one, quiet)
+        assert not any("error" in row for row in rows)
+        assert all("its bytes are the same" in row["notes"][0] for row in rows)
+
+
 def test_of_two_pictures_with_one_file_the_later_one_counts(source, target):
     data.sample("coffee").crop((0, 0, 60, 40)).save(source / "grey.jpg")
     (source / "grey.png").rename(source / "grey.bak")
