@@ -118,9 +118,7 @@ def measure(job: Job) -> Row:
     for value in options.pop("values"):
         data = codec.encode(picture, **options, **{name: value})
         found = verification.verify(picture, data, device=options.get("device", "auto"))
-        samples = math.prod(found.size) * 3
-        error = 0.0 if found.psnr == math.inf else samples * 10 ** (-found.psnr / 10)
-        points.append([value, len(data), error])
+        points.append([value, len(data), found.squared_error])
     return {"points": points}
 
 
