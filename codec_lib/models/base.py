@@ -209,10 +209,9 @@ class TransformCodec(Model):
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         gain, _ = self.gain(self.quality_tensor(setting))
         levels = pad(levels, self.stride)
-        y, z_hat = self.analyze(levels) * gain, None
-        if effort:
-            y, z_hat = refine(self, levels, y, setting, STEPS[effort])
-        return self.prior.encode(y, setting, z_hat)
+        y = self.analyze(levels) * gain
+        chosen = refine(self, levels, y, setting, STEPS[effort]) if effort else None
+        return self.prior.encode(y, setting, chosen)
 
     @torch.inference_mode()
     def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:
