@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from codec_lib.priors.base import Chosen
 
 STEPS = (0, 8, 16, 24, 40, 64, 100, 160, 250, 400)  # of each effort
+# This library's choices; more PROBES are less noisy and take longer.
 SPACE, FEW = 2, 2  # of the lattice in latents; changes at a place
 AROUND = 3  # side of the square of latents that a change is judged by
 REST = 5  # steps that a symbol rests after a change was taken back
