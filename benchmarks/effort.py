@@ -72,22 +72,21 @@ def measured(name: str, path: Path, quality: float, efforts: list[int]) -> list[
         trained.name, trained.digest, trained.probabilities, *taken.size, taken.mode, "quality", quality
     )  # fmt: skip
 
-    def row(effort: int, latents: torch.Tensor, seconds: float) -> dict:
-        file = container.write(header, model.prior.encode(latents, quality, z_hat))
+    def row(effort: int, found: torch.Tensor | None, seconds: float) -> dict:
+        chosen = None if found is None else (z_hat, found)
+        file = container.write(header, model.prior.encode(y, quality, chosen))
         psnr = metrics.psnr(image, codec.decode(file))
         known = {"picture": path.name, "quality": quality, "effort": effort, "bytes": len(file)}
         return known | {"psnr": psnr, "seconds": seconds}
 
-    rows = [row(0, y, 0.0)]
+    rows = [row(0, None, 0.0)]
     inside = torch.ones(y.shape[2:], dtype=torch.bool)
     tile = Tile(levels / 255, symbols, z_hat, inside)
     ends, began, away = {STEPS[effort]: effort for effort in efforts}, time.perf_counter(), 0.0
     for step, (_, found) in enumerate(descend(model, tile, quality, max(ends)), 1):
         if step in ends:
             paused = time.perf_counter()
-            with torch.no_grad():
-                mu, _ = model.prior.price(found, z_hat)
-            rows.append(row(ends[step], found + mu, paused - began - away))
+            rows.append(row(ends[step], found, paused - began - away))
             away += time.perf_counter() - paused
     return rows
 

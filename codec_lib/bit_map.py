@@ -9,6 +9,7 @@ are decoded, and the walk that decoded them is taken once more, now with the pri
 import numpy as np
 
 from codec_lib import stages
+from codec_lib.surroundings import reproducible
 
 
 def bit_map(data: bytes) -> np.ndarray:
@@ -24,7 +25,8 @@ def bit_map(data: bytes) -> np.ndarray:
     """
     staged = stages.read(data)
     header, sections = staged.header, staged.take(staged.check(None))
-    bits = staged.trained.model.bit_map(sections, header.value, header.height, header.width)
+    with reproducible("cpu"):
+        bits = staged.trained.model.bit_map(sections, header.value, header.height, header.width)
     if bits is None:
         raise ValueError(f"model: {header.model}; its prior knows no bits of a place")
     return bits

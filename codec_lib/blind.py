@@ -68,10 +68,12 @@ def blind_test(
         question: what is asked.
         width: largest width on the page in CSS pixels.
     Raises:
-        ValueError: no pairs, as many notes as there are pairs missing, sizes that differ within a pair,
-            or pictures of more than 600 KB.
+        ValueError: no pairs; a number of notes other than the number of pairs; two sizes within a pair; or
+            more than 600 KB of pictures.
     """
-    if not pairs or len(notes) != len(pairs):
+    if not pairs:
+        raise ValueError("pairs: none; at least one is needed")
+    if len(notes) != len(pairs):
         raise ValueError(f"notes: {len(notes)} for {len(pairs)} pairs; one for each is needed")
     uris = [viewers.pictures_of(pair)[0] for pair in pairs]
     if (size := sum(len(uri) for both in uris for uri in both)) > MAX_BYTES:

@@ -161,7 +161,8 @@ def truncate(data: bytes, *, stages: int | None = None, target_bytes: float | No
         stages: how many to keep, or
         target_bytes: as many as fit into so many bytes.
     Raises:
-        ValueError: not exactly one of both, or a file of one stage that is longer than that.
+        ValueError: not exactly one of both, a number of stages that the file does not have, or so few bytes
+            that the first stage alone has more.
         BitstreamError: as `decode` does.
     """
     if (stages is None) == (target_bytes is None):
@@ -204,8 +205,8 @@ def extract(data: bytes) -> Extracted:
     codec, content = found
     header, beside = staged.header, set(staged.beside)
     coded = {name: data for name, data in sections.items() if name not in beside}
-    # Refuses a file of another kind:
-    staged.trained.model.decompress(coded, header.value, header.height, header.width)
+    with reproducible("cpu"):  # refuses a file of another kind
+        staged.trained.model.decompress(coded, header.value, header.height, header.width)
     if "icc" in beside and codec == "jpeg":
         beside.remove("icc")
         profile = metadata.unpack("icc", sections["icc"], staged.header.mode)

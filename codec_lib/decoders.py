@@ -1,4 +1,6 @@
-"""Other decoders for the files of a model: what shows the latents differs, what reads them does not.
+"""Alternative synthesis transforms for the files of a model.
+
+The entropy decoder and all integers stay the same, the mapping from latents to pixels is another.
 
     decoders/NAME.safetensors   the parameters that differ, in float16; in its metadata the `probabilities`
                                 of the weights whose files it shows
@@ -66,7 +68,7 @@ def _load(path: Path, changed: int, trained: weights.Trained) -> Model:
 
 
 def save(model: Model, trained: weights.Trained, path: Path, about: dict[str, Any]) -> None:
-    """Write what a trained model has other than the weights it began from, and its card.
+    """Write the parameters of g_s that differ from those of `trained`, where the model began, and a card.
 
     `path` is DECODERS/NAME.safetensors. Raises ValueError where more than the decoder would differ.
     """

@@ -1,4 +1,4 @@
-"""Notices pictures that a codec for photographs does badly: its own result is worse than 20 dB.
+"""Warns when a lossy codec reproduces a picture with less than 20 dB PSNR.
 
 Transforms keep what varies slowly, and code what varies within a few pixels as well as training has taught
 them: checkerboards of single pixels come back grey. An error that large needs more variance than that

@@ -8,7 +8,7 @@
     10      4     height         pixels
     14      2     value          of the setting, in 1/256: 1024 is 4
     16      8     weights        first bytes of the SHA-256 of the weights file
-    24      8     probabilities  first bytes of the SHA-256 of all that chooses probabilities
+    24      8     probabilities  first bytes of the SHA-256 of the frozen tables and networks (`Trained`)
     32      1+n   model          name of the weights: length, then ASCII
     .       1+n   setting        what `value` is of, such as "quality": length, then ASCII
     .       1     sections       how many
@@ -51,8 +51,8 @@ class Header:
     """What a file says about itself.
 
     `model` is the name of the weights, `weights` and `probabilities` are 16 hexadecimal digits each,
-    `value` is what the encoder was asked for, from 0 to 255. Without equal probabilities no symbol can be
-    decoded; without equal weights they would become other pixels.
+    `value` is what the encoder was asked for, 0 or more and below 256. Without equal probabilities no
+    symbol can be decoded; without equal weights they would become other pixels.
     """
 
     model: str
@@ -176,7 +176,7 @@ def _out_of_range(fields: dict[str, Any], max_pixels: int) -> Iterator[Bitstream
             allowed = f"sides to {MAX_SIDE} and 1 to {max_pixels} pixels"
             yield BitstreamError(f"size: {width} x {height}; allowed are {allowed}")
     if not 0 <= fields.get("value", 0) < 1 << 8:
-        yield BitstreamError(f"value: {fields['value']}; allowed is 0 to 255")
+        yield BitstreamError(f"value: {fields['value']}; allowed is 0 or more and below 256")
     for name in ("weights", "probabilities"):
         if not re.fullmatch("[0-9a-f]{16}", fields.get(name, "0" * 16)):
             yield BitstreamError(f"{name}: {fields[name]!r}; allowed are 16 hexadecimal digits")

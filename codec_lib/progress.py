@@ -1,4 +1,4 @@
-"""How far an encoder is that takes its time: whoever wants to know listens, whoever works reports.
+"""Progress of a slow encoder: the encoder calls `report`, an interface listens.
 
 >>> with listening(lambda state: print(f"{state.done} of {state.total}: {state.bytes} bytes")):
 ...     report(Progress(50, 100, 1234, 30.5))

@@ -35,8 +35,10 @@ from codec_lib.progress import Progress, report
 
 if TYPE_CHECKING:
     from codec_lib.models.base import TransformCodec
+    from codec_lib.priors.base import Chosen
 
 STEPS = (0, 8, 16, 24, 40, 64, 100, 160, 250, 400)  # of each effort
+# This library's choices; more PROBES are less noisy and take longer.
 SPACE, FEW = 2, 2  # of the lattice in latents; changes at a place
 AROUND = 3  # side of the square of latents that a change is judged by
 REST = 5  # steps that a symbol rests after a change was taken back
@@ -69,17 +71,14 @@ class Pass:
     cost: float  # J
 
 
-def refine(
-    codec: "TransformCodec", levels: Tensor, y: Tensor, quality: float, steps: int
-) -> tuple[Tensor, Tensor | None]:
-    """Latents that round to better symbols than y does, and the hyper-latents that they belong to.
+def refine(codec: "TransformCodec", levels: Tensor, y: Tensor, quality: float, steps: int) -> "Chosen":
+    """Symbols that cost less than those that y gets, and the hyper-latents that they belong to.
 
     levels uint8 (1, 3, H, W) with sides that divide by `codec.stride`; y (1, M, h, w), scaled. Memory is
     that of a training pass over TILE + 2 HALO pixels a side. Ctrl-C ends it, and what was gained remains.
     """
-    prior = codec.prior
     with torch.no_grad():
-        z_hat, symbols = prior.symbols(y)
+        z_hat, symbols = codec.prior.symbols(y)
     pieces = list(tiles(codec, levels.shape[-2:]))
     done, pixels, bits, error = 0, 0, 0.0, 0.0
     try:
@@ -101,9 +100,7 @@ def refine(
                 pixels, bits, error = seen, bits + last.bits, error + last.error
     except KeyboardInterrupt:
         pass
-    with torch.no_grad():
-        mu, _ = prior.price(symbols, z_hat)
-    return symbols + mu, z_hat
+    return z_hat, symbols
 
 
 def tiles(codec: "TransformCodec", size: tuple[int, ...]) -> Iterator[tuple]:

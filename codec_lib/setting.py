@@ -38,7 +38,7 @@ def is_number(value: Any) -> TypeGuard[float]:
 class Setting:
     """A range of values in steps; files are smallest at `coarsest` and largest at `finest`.
 
-    Values are multiples of 1/256 from 0 to 255: that is how a file keeps them (`container.py`).
+    Values are multiples of 1/256, 0 or more and below 256: that is how a file keeps them (`header.py`).
     """
 
     name: str

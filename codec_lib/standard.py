@@ -23,7 +23,7 @@ PROFILE_PART = 65_519  # bytes of a profile in one segment: 255 segments are mor
 class Standard:
     """A format by Pillow's name, the ending of its files, settings, and how many pixels a side may have.
 
-    `quality` is the name of the setting that is left: 0 to 100, or the PSNR in dB that is aimed at.
+    `quality` is the name of Pillow's option for the quality: 0 to 100, or for JPEG 2000 the PSNR in dB.
     """
 
     label: str

@@ -1,8 +1,7 @@
-"""What an application has set in PyTorch must not change a file: switched aside while coding, and put back.
+"""PyTorch settings of the application are reset while the library codes, and restored afterwards.
 
 Reduced precision, autotuning, autocast, a default device or type: each would give other pixels, and some
-of them other bytes. Some are switches of the whole process. They are touched only if they stand wrong, by
-the first thread that codes, and put back by the last one.
+of them other bytes. Some are switches of the whole process (`process_wide.py`).
 
 A process that was forked from one that has imported this gets one thread: if PyTorch had others, they
 stayed in the parent, and waiting for them would never end. `multiprocessing` with the start method "spawn"
@@ -14,10 +13,11 @@ import platform
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import RLock
 from typing import Any
 
 import torch
+
+from codec_lib.process_wide import Held, Switch
 
 
 def pick_device(device: str) -> str:
@@ -53,7 +53,7 @@ def reproducible(device: str) -> Iterator[None]:
                 stack.enter_context(torch.autocast(kind, enabled=False))
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
-        stack.enter_context(_SWITCHES.set_right(device))
+        stack.enter_context(_HELD.held(_switches(device)))
         try:
             yield
         except RuntimeError as error:  # PyTorch has no type of its own for this on a CPU
@@ -62,55 +62,24 @@ def reproducible(device: str) -> Iterator[None]:
             raise
 
 
-class _Switches:
-    """The switches of the process, how many threads rely on them, and how they stood before."""
-
-    def __init__(self):
-        self.lock, self.users, self.before = RLock(), 0, []
-
-    @contextmanager
-    def set_right(self, device: str) -> Iterator[None]:
-        with self.lock:
-            self.users += 1
-            for place, name, right in _right(device):
-                stands = getattr(place, name)
-                if stands not in right:
-                    setattr(place, name, right[0])
-                    self.before.append((place, name, stands))
-        try:
-            yield
-        finally:
-            with self.lock:
-                self.users -= 1
-                if self.users == 0:
-                    self.put_back()
-
-    def put_back(self) -> None:
-        """Let every switch stand as it did."""
-        while self.before:
-            place, name, stood = self.before.pop()
-            setattr(place, name, stood)
+_HELD = Held()
 
 
-_SWITCHES = _Switches()
-
-
-def _right(device: str) -> Iterator[tuple[Any, str, tuple]]:
-    """Where a switch is, its name, and where it may stand."""
-    yield _DefaultType(), "value", (torch.float32,)
+def _switches(device: str) -> Iterator[Switch]:
+    yield Switch(_DefaultType(), "value", (torch.float32,))
     backends: Any = torch.backends
     full = ("ieee", "none")
     if hasattr(backends.cudnn, "conv"):  # PyTorch 2.9 and later
         places = [backends.mkldnn.conv, backends.mkldnn.matmul]
         if device == "cuda":
             places += [backends.cudnn.conv, backends.cuda.matmul]
-        yield from ((place, "fp32_precision", full) for place in places)
+        yield from (Switch(place, "fp32_precision", full) for place in places)
     else:
-        yield _MatmulPrecision(), "value", ("highest",)
+        yield Switch(_MatmulPrecision(), "value", ("highest",))
         if device == "cuda":
-            yield backends.cudnn, "allow_tf32", (False,)
+            yield Switch(backends.cudnn, "allow_tf32", (False,))
     if device == "cuda":
-        yield backends.cudnn, "benchmark", (False,)
+        yield Switch(backends.cudnn, "benchmark", (False,))
 
 
 class _DefaultType:
@@ -137,12 +106,5 @@ class _MatmulPrecision:
         torch.set_float32_matmul_precision(precision)
 
 
-def _begin_as_a_child() -> None:
-    """One thread; and nobody here relies on the switches, whoever did when the process was forked."""
-    torch.set_num_threads(1)
-    _SWITCHES.lock, _SWITCHES.users = RLock(), 0
-    _SWITCHES.put_back()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_as_a_child)
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))

@@ -21,6 +21,7 @@ class Verification:
         promise: the same as the file promises it; None for one that promises nothing: of a lossy model, or
             truncated.
         psnr: in dB, over all samples; inf if none differs.
+        squared_error: the sum over all samples, for a peak of 1; those of grey count three times.
         size, mode: of the picture, (width, height).
         pixels: what `pixels` gives for the decoded picture.
     """
@@ -28,6 +29,7 @@ class Verification:
     largest_error: int
     promise: int | None
     psnr: float
+    squared_error: float
     size: tuple[int, int]
     mode: str
     pixels: str
@@ -53,18 +55,20 @@ def verify(original: picture.Source, data: bytes, *, device: str = "auto") -> Ve
     image = decode(data, device=device).image
     samples = expected.samples()
     errors = np.abs(samples.astype(np.int32) - np.asarray(image))
-    mse = float(np.mean(np.square(errors, dtype=np.float64)))
-    peak = np.iinfo(samples.dtype).max
-    psnr = 10 * math.log10(peak**2 / mse) if mse else math.inf
-    return Verification(int(errors.max()), promise, psnr, expected.size, expected.mode, pixels(image))
+    squares = float(np.sum(np.square(errors, dtype=np.float64))) / np.iinfo(samples.dtype).max ** 2
+    psnr = 10 * math.log10(samples.size / squares) if squares else math.inf
+    colours = squares * (3 if expected.mode.startswith("L") else 1)  # alpha is exact
+    return Verification(
+        int(errors.max()), promise, psnr, colours, expected.size, expected.mode, pixels(image)
+    )
 
 
 def symbols(data: bytes, *, device: str = "auto") -> str | None:
     """SHA-256 of the integers that a lossy file's stages hold, in hexadecimal.
 
     They are the same on every machine. `pixels` need not be: another processor may round a sample to the
-    next level. None for a model that promises its samples, and for one that tells no integers. Raises
-    BitstreamError as `decode` does.
+    next level. None for a model that promises its samples, for one that tells no integers, and for a file
+    of a standard codec, which libraries show in several ways. Raises BitstreamError as `decode` does.
     """
     device = pick_device(device)
     staged = stages.read(data, device)
@@ -73,6 +77,8 @@ def symbols(data: bytes, *, device: str = "auto") -> str | None:
         return None
     names = [name for group in staged.groups for name in group if name not in picture.LAST]
     sections = staged.take(len(staged.groups))
+    if model.standard_file(sections) is not None:
+        return None
     with reproducible(device):
         integers = model.read(
             {name: sections[name] for name in names}, header.value, header.height, header.width

@@ -43,8 +43,9 @@ FROZEN = "frozen."  # what the names of frozen arrays start with, in a file of w
 class Trained:
     """A frozen model in eval mode, the name of its weights, and that of its architecture.
 
-    `digest` and `probabilities` are the first 16 hex digits of two SHA-256: of the weights file, and
-    of all that chooses probabilities in it, the integer tables and networks.
+    `digest` and `probabilities` are the first 16 hex digits of two SHA-256: of the weights file, and of all
+    that is frozen in it, the integer tables and networks that choose probabilities. Those of `fitted` also
+    depend on a parameter, where its fits start: of that only `digest` tells.
     """
 
     name: str
@@ -126,7 +127,10 @@ def find(name: str | os.PathLike) -> Path:
 
 
 def check_readable(name: str | os.PathLike) -> None:
-    """ValueError for weights whose files could not be decoded: only by their path are they known."""
+    """Raise ValueError unless a decoder would find these weights by name.
+
+    Weights outside of `folders()` can encode, but nobody could decode.
+    """
     path = find(name)
     known = paths().get(path.stem)
     if known is None or not known.samefile(path):

@@ -39,6 +39,8 @@ def test_codecs_change_sides_and_names_are_escaped():
 def test_notes_and_sizes_have_to_fit(notes, monkeypatch):
     with pytest.raises(ValueError, match="one for each is needed"):
         blind_test(pairs(), NAMES, notes)
+    with pytest.raises(ValueError, match="pairs: none"):
+        blind_test([], NAMES, [])
     monkeypatch.setattr(blind, "MAX_BYTES", 1000)
     with pytest.raises(ValueError, match="1,000 are allowed"):
         blind_test(pairs(), NAMES, ["a"] * 6)

@@ -36,6 +36,14 @@ def latents(name, picture):
         return model, levels, model.analyze(levels) * gain
 
 
+def assert_symbols(model, levels, sections, z_hat, symbols):
+    """Sections hold these symbols: all others are at least 1 away, and mu is fixed point in files only."""
+    read = model.read(sections, QUALITY, *levels.shape[-2:])["y"] * model.prior.unit
+    with torch.no_grad():
+        mu, _ = model.prior.price(symbols, z_hat)
+    assert (read - symbols - mu).abs().max() < 0.05
+
+
 @models
 def test_more_effort_costs_less(name):
     picture = photo()
@@ -48,13 +56,23 @@ def test_more_effort_costs_less(name):
 @models
 def test_a_file_has_the_symbols_that_were_found(name):
     model, levels, y = latents(name, photo())
-    found, z_hat = refinement.refine(model, levels, y, QUALITY, 4)
+    z_hat, found = refinement.refine(model, levels, y, QUALITY, 4)
     sections = model.compress(levels, QUALITY, effort=0)
-    refined = model.prior.encode(found, QUALITY, z_hat)
+    refined = model.prior.encode(y, QUALITY, (z_hat, found))
     assert sections["z"] == refined["z"]
     assert sections["y"] != refined["y"]
-    read = model.read(refined, QUALITY, *levels.shape[-2:])["y"] * model.prior.unit
-    assert (read - found).abs().max() < 0.05  # another symbol would be 1 away; mu is fixed point there
+    assert_symbols(model, levels, refined, z_hat, found)
+
+
+@pytest.mark.parametrize("name", ["flagship", "hyperprior", "checkerboard"])
+def test_symbols_that_no_quantizer_would_choose_are_coded_as_they_are(name):
+    model, levels, y = latents(name, photo())
+    with torch.no_grad():
+        z_hat, symbols = model.prior.symbols(y)
+    dear = symbols.clone()
+    dear[0, ::7, 3, 4] += 60  # hundreds of bits each
+    sections = model.prior.encode(y, QUALITY, (z_hat, dear))
+    assert_symbols(model, levels, sections, z_hat, dear)
 
 
 @models

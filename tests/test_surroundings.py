@@ -14,6 +14,7 @@ from PIL import Image
 
 import codec_lib as cl
 from codec_lib import data, surroundings, weights
+from codec_lib.bit_map import bit_map
 
 PHOTO = data.sample("astronaut").crop((150, 20, 246, 100))
 MODELS = {
@@ -96,6 +97,18 @@ def test_a_default_device_without_memory(name):
     torch.set_default_device("meta")
     try:
         assert_same(name)
+    finally:
+        torch.set_default_device(None)
+
+
+def test_what_is_read_of_a_file_under_a_default_device_without_memory():
+    file, inside = EXPECTED["flagship"], cl.encode(PHOTO, "around-jpeg", quality=2)
+    bits, extracted = bit_map(file), cl.extract(inside)
+    torch.set_default_device("meta")
+    try:
+        weights._load.cache_clear()
+        assert np.array_equal(bit_map(file), bits)
+        assert cl.extract(inside) == extracted
     finally:
         torch.set_default_device(None)
 

@@ -1,9 +1,14 @@
 """The command `codec-lib`: models, encode, decode, truncate, extract, verify, inspect, evaluate, train, and
 encode-all, decode-all, verify-all for whole folders.
 
-Exit status: 0, or 2 for a wrong command line, 130 for an interruption, or 1 with one line on stderr for
-data that cannot be used, or that nobody reads. What a user should know all the same is a line on stderr
-that starts with `codec-lib: warning`.
+Exit status:
+
+    0      success
+    1      data cannot be used, or the reader of the output is gone: one line on stderr says which
+    2      wrong command line
+    130    interrupted
+
+What a user should know all the same is a line on stderr that starts with `codec-lib: warning`.
 """
 
 import argparse

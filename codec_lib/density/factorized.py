@@ -35,6 +35,13 @@ class FactorizedDensity(nn.Module):
     """One free-form density a channel, for tensors (B, channels, ...)."""
 
     def __init__(self, channels: int, filters: tuple[int, ...] = (3, 3, 3), scale: float = 10.0):
+        """Begin alike in all channels, but for random biases.
+
+        Args:
+            channels: how many densities.
+            filters: widths of the layers between y and c(y); CompressAI's, as is how they begin.
+            scale: about how wide the densities begin, in the unit of y.
+        """
         super().__init__()
         self.channels = channels
         sizes = (1, *filters, 1)

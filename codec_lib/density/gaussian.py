@@ -57,7 +57,7 @@ def likelihood(y: Tensor, sigma: Tensor, shape: Shape = NORMAL) -> Tensor:
 
 
 def bits(y: Tensor, sigma: Tensor, shape: Shape = NORMAL) -> Tensor:
-    """Bits to code each picture's y, shape (B,): the sum of -log2 of the likelihoods, 23 at most."""
+    """Bits to code each picture's y, shape (B,): a sum of -log2 of likelihoods, each 23 at most."""
     return -lower_bound(likelihood(y, sigma, shape), ESCAPE).log2().flatten(1).sum(1)
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from codec_lib.entropy.mixture_density import FRACTION, LEVEL, LOG_SIGMA, K
+from codec_lib.entropy.mixture_density import FRACTION, LEVEL, LOG_SIGMA, OUTPUTS, K
 from codec_lib.layers.lower_bound import lower_bound
 
 COMPONENTS = K
@@ -33,7 +33,10 @@ BETA = 0.9  # in an untrained network: how much of a colour's residual the next 
 
 @dataclass
 class Mixture:
-    """mu, log_sigma, beta (B, 3, K, H, W) and logits (B, K, H, W), all of them in levels of 1/255."""
+    """mu, log_sigma, beta (B, 3, K, H, W) and logits (B, K, H, W).
+
+    mu is in levels of 1/255, log_sigma the logarithm of levels; beta and logits are numbers.
+    """
 
     mu: Tensor
     log_sigma: Tensor
@@ -44,14 +47,14 @@ class Mixture:
     def from_outputs(cls, outputs: Tensor) -> "Mixture":
         """From what a parameter network gives, (B, OUTPUTS, H, W)."""
         batch, _, height, width = outputs.shape
-        groups = outputs.float().view(batch, 10, COMPONENTS, height, width)
+        groups = outputs.float().view(batch, OUTPUTS // COMPONENTS, COMPONENTS, height, width)
         mu, log_sigma, beta, logits = groups.split((3, 3, 3, 1), dim=1)
         return cls(mu * MEAN_UNIT, log_sigma.clamp(*LOG_SIGMA), beta.tanh(), logits.squeeze(1))
 
 
 def initial_bias() -> Tensor:
     """Biases (OUTPUTS,) of a parameter network's last layer: scales apart, colours alike."""
-    mu, logits = torch.zeros(15), torch.zeros(5)
+    mu, logits = torch.zeros(3 * COMPONENTS), torch.zeros(COMPONENTS)
     beta = torch.tensor([BETA, 0.0, BETA]).atanh().repeat_interleave(COMPONENTS)
     log_sigma = torch.linspace(-0.5, 2.5, COMPONENTS).repeat(3)
     return torch.cat((mu, log_sigma, beta, logits))

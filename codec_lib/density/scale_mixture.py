@@ -25,6 +25,10 @@ class GaussianScaleMixture(nn.Module):
     """A mixture of `scales` zero-mean Gaussians for each channel of (B, channels, H, W)."""
 
     def __init__(self, channels: int, scales: int = 6, narrowest: float = 0.05, widest: float = 20):
+        """Begin with equal weights, and scales equal factors apart.
+
+        They go from `narrowest` to `widest`, in the unit of y.
+        """
         super().__init__()
         start = torch.linspace(math.log(narrowest), math.log(widest), scales)
         self.log_sigma = nn.Parameter(start.repeat(channels, 1))

@@ -9,8 +9,8 @@ pictures. While a picture is coded, both sides learn how this one differs. The p
     questions          a symbol as answers to "is it t or more?"
     logistic_mixing    one probability for each answer, from what the four experts say of it
 
-Of a question, an expert with the cumulative function F knows the answer's probability. Symbol q stands for
-s q levels, s = 2 tau + 1; beyond the first and the last possible symbol F counts as 0 and 1:
+An expert with the cumulative function F gives the answer "yes" to "is it t or more?" a probability. Symbol
+q stands for s q levels, s = 2 tau + 1; beyond the first and the last possible symbol F counts as 0 and 1:
 
     P(t or more) = (F(s high + s/2) - F(s t - s/2)) / (F(s high + s/2) - F(s low - s/2)),    low < t <= high
 
@@ -63,6 +63,7 @@ from codec_lib.entropy.neighbourhood import (
 from codec_lib.entropy.questions import ANSWERS, HALVINGS, QUESTIONS, ask, halving_odds
 from codec_lib.entropy.rans_loops import PADDING, pop
 
+# Both sides have to agree on these; `benchmarks/adaptive.py` measures what strips are worth.
 STRIP = 24  # columns that learn together
 ROUGHNESS = 14  # classes of the local scale
 SMOOTH = 50  # is added to it before, in 1/256 level

@@ -3,12 +3,20 @@
 Numba keeps machine code beside the source or in the user's own folder. Where neither can be written (a
 package that root installed, a service without a home), it refuses to compile at all; then a loop is
 compiled anew in each process, which takes seconds, not correctness.
+
+It would take kept code for valid as long as the file of the loop itself is unchanged, though functions and
+constants of other files are part of it. So the digest of all these files is in the name of what is kept.
 """
 
+import hashlib
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from numba import njit
+
+SOURCES = "entropy", "fitting"  # the folders that loops take functions and constants from
 
 inline = njit(inline="always", error_model="numpy")  # for the parts of loops
 
@@ -16,10 +24,14 @@ inline = njit(inline="always", error_model="numpy")  # for the parts of loops
 def compiled(function: Callable, **options: Any) -> Callable:
     """Compile a loop over integers and arrays, without the interpreter's lock."""
     options |= {"nogil": True, "error_model": "numpy"}
+    name = function.__qualname__
+    function.__qualname__ = f"{name}_{_digest()}"  # Numba names the file by it, now and not later
     try:
-        return njit(cache=True, **options)(function)
+        loop = njit(cache=True, **options)(function)
     except RuntimeError:  # "cannot cache function ...: no locator available"
-        return njit(**options)(function)
+        loop = njit(**options)(function)
+    function.__qualname__ = loop.__qualname__ = name
+    return loop
 
 
 def compiled_exact(function: Callable) -> Callable:
@@ -28,3 +40,11 @@ def compiled_exact(function: Callable) -> Callable:
     Such sums are exact in any order: the compiler may add several at once.
     """
     return compiled(function, fastmath={"reassoc", "nsz", "contract"})
+
+
+@cache
+def _digest() -> str:
+    """Of all files that a loop may be made of."""
+    package = Path(__file__).parent.parent
+    files = sorted(path for folder in SOURCES for path in (package / folder).glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]

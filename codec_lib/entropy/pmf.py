@@ -106,7 +106,7 @@ def entropy(p: Numbers) -> float:
 def cross_entropy(p: Numbers, q: Numbers) -> float:
     """Bits a symbol, `-sum p log2 q`, when p (n,) happens and q (n,) was expected.
 
-    Infinite when something happens that q rules out.
+    Infinite when something happens that q rules out. Raises ValueError for other shapes.
 
     >>> cross_entropy([0.5, 0.5], [0.25, 0.75])
     1.207518749639422

@@ -52,6 +52,7 @@ EXACT = 2**53  # float64 holds every integer up to here
 WEIGHT_BITS = 15  # |W| <= 2**15 - 1
 FRACTION_BITS = 12  # of activations
 INPUT_LIMIT = 2**12  # inputs are clamped to +-2**12
+MOST_THRESHOLDS = 255  # an index is uint8
 
 
 def to_int32(x: Tensor) -> Tensor:
@@ -62,11 +63,13 @@ def to_int32(x: Tensor) -> Tensor:
 class FixedPointNetwork:
     """Layers, and thresholds if the result is to be a table's index; called with integers (B, C, H, W).
 
-    Raises ValueError when a partial sum could leave the exact range.
+    Raises ValueError when a partial sum could leave the exact range, or an index could be above 255.
     """
 
     def __init__(self, layers: list[Layer], thresholds: np.ndarray | None, limit: int = INPUT_LIMIT):
         self.layers, self.thresholds, self.limit = layers, thresholds, limit
+        if thresholds is not None and len(thresholds) > MOST_THRESHOLDS:
+            raise ValueError(f"thresholds: {len(thresholds)}, allowed are up to {MOST_THRESHOLDS}")
         self._on_device: dict[torch.device, tuple[list[LayerOnDevice], Tensor | None]] = {}
         for number, layer in enumerate(layers):
             bound = largest_sum(layer, limit)
@@ -167,10 +170,11 @@ def convert(
     Args:
         network: Conv2d and ConvTranspose2d, all but the last followed by ReLU, by LeakyReLU with a slope
             that is a power of two, or by inverse GDN; without thresholds the last one may be, too.
-        thresholds: float64 (T,), ascending, in units of the network's output; None for integer outputs.
+        thresholds: float64 (T,), T up to 255, ascending, in units of the network's output; None for integer
+            outputs.
         fraction: an input X stands for X 2**-fraction times `scale`, a number or one for each input (C,).
     Raises:
-        ValueError: another kind of layer, or sums that could leave the exact range.
+        ValueError: another kind of layer, too many thresholds, or sums that could leave the exact range.
     """
     modules, layers = list(network), []
     limit = ACTIVATION_LIMIT if fraction else INPUT_LIMIT

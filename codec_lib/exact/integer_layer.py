@@ -21,7 +21,7 @@ NORM_LIMIT = 2**15  # that stands for +-2**7
 class Geometry:
     """How a layer is applied: integers only, so that it can be saved beside the weights.
 
-    `shift` is s above, or 0 before thresholds; a negative sum is divided by 2**`slope` first, or
+    `shift` is s of `fixed_point`, or 0 before thresholds; a negative sum is divided by 2**`slope` first, or
     becomes zero if `slope` is -1.
     """
 
@@ -78,7 +78,7 @@ class LayerOnDevice:
     norm: tuple[Tensor, Tensor, float] | None
 
     def sums(self, x: Tensor) -> Tensor:
-        """A of the equations above."""
+        """A of the equations of `fixed_point`."""
         x = _convolve(x, self.weight, self.geometry)
         return x.round_().add_(self.bias)
 

@@ -25,9 +25,9 @@ from codec_lib.fitting.passes import Passes
 from codec_lib.fitting.soap import Soap
 
 CHECK = 50  # iterations between two looks at the rounded grids
-GRID_RATE, NETWORK_RATE, LAST_RATE = 0.16, 0.01, 0.002
-TEMPERATURE, SIGMA = (0.35, 0.08), (0.22, 0.15)  # from the first iteration to the last
-GRID_DECAY, NETWORK_DECAY = (0.8, 0.97), 0.95
+GRID_RATE, NETWORK_RATE, LAST_RATE = 0.16, 0.01, 0.002  # of Adam, of SOAP, and of it while grids stay
+TEMPERATURE, SIGMA = (0.35, 0.08), (0.22, 0.15)  # T and n of `grids`, from the first iteration to the last
+GRID_DECAY, NETWORK_DECAY = (0.8, 0.97), 0.95  # of both moments of Adam's, and of SOAP's
 LAST_SHARE = 0.06  # of all iterations, with grids that stay
 DESCENTS = 2
 DESCENT_FROM = 500  # iterations: shorter fits gain more from iterations than from a descent of that time

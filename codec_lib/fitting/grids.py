@@ -13,6 +13,7 @@ integers (Kim et al., "C3", CVPR 2024; Leguay et al., COOL-CHIC since version 3)
 import numpy as np
 from numpy import float32
 
+from codec_lib.entropy.compiled import compiled
 from codec_lib.fitting.context import MARGIN
 from codec_lib.fitting.vector import fast, tanh
 
@@ -38,9 +39,9 @@ def soften(v, noise, sigma, temperature, y, slope):
             slope[row, j] = d * (float32(1) - t * t) * (scale * cold) * (scale * cold)
 
 
-@fast
+@compiled  # coders use it
 def show(y, width, level, planes, plane):
-    """Copy a grid into a plane of a `level` times finer one, each value 2^level x 2^level times."""
+    """Copy a grid into a plane of one `level` octaves finer: each value fills 2^level x 2^level places."""
     height, columns = planes.shape[1] - 2 * MARGIN, width
     for row in range(height):
         for j in range(columns):
@@ -49,7 +50,7 @@ def show(y, width, level, planes, plane):
 
 @fast
 def gather(gplanes, top, rows, height, width, plane, level, g):
-    """Add what one band of a grid says of a `level` times coarser one to the gradient of that."""
+    """Add what a band of a grid says of one `level` octaves coarser to the gradient of that."""
     for r in range(rows + 2 * MARGIN):
         row = r - MARGIN + top
         if row < 0 or row >= height:

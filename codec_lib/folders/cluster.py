@@ -1,4 +1,4 @@
-"""The jobs of a tree on the machines of a Ray cluster: an engine that others keep, and no code of our own.
+"""Runs the jobs of a tree on a Ray cluster; scheduling and recovery are Ray's.
 
 Ray Data hands out names of files, and a pool of actors does the jobs: each has one core, or one GPU, and
 loads a model once. Pictures go from where they lie to the actor, and files from it to where they shall lie;

@@ -9,7 +9,7 @@ picture the last one counts. A line that is cut or damaged is as good as none.
     output, bytes, sha256      the file that was written, from the top of its tree
     size, mode                 [width, height] and mode of the picture
     pixels                     SHA-256 of the decoded samples, on the machine that wrote the line
-    symbols                    the same of the integers in the file, alike on all machines
+    symbols                    the same of the integers in the file, alike on all machines; null: none told
     psnr, largest_error        in dB, null if equal; in levels
     seconds                    of work
     points         of a line "PATH (points)": value of the setting, bytes, squared error, for a budget

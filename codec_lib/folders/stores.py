@@ -5,6 +5,7 @@ A manifest's lines are added one by one, which an object store has no call for. 
 """
 
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import Any
 from codec_lib.folders.place import Add, Place, State
 
 PART_LINES, PART_SECONDS = 200, 30.0  # a part is written when it has so many lines, or is so old
+PART = re.compile(r"\d+-[0-9a-f]{8}")  # others' objects, such as a console's marker of a folder, are none
 ABANDONED = 24 * 3600 * 10**9  # ns: parts of another run that are older are of one that has ended
 
 
@@ -101,8 +103,8 @@ class Store(Place):
     def _parts(self, name: str) -> list[str]:
         with self._client() as (fs, top), suppress(FileNotFoundError):
             fs.invalidate_cache()
-            found = fs.find(f"{top}/{name}.parts")
-            return sorted(f"{name}.parts/{os.path.basename(path)}" for path in found)
+            found = map(os.path.basename, fs.find(f"{top}/{name}.parts"))
+            return sorted(f"{name}.parts/{part}" for part in found if PART.fullmatch(part))
         return []
 
     def _below(self, path: str) -> str:

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
-from codec_lib import search, setting
+from codec_lib import search
 from codec_lib.errors import PictureWarning
 from codec_lib.folders import manifest
 from codec_lib.folders.manifest import Row
@@ -153,7 +153,7 @@ def _shares(
     from codec_lib import weights
 
     known = weights.load(options.get("model", DEFAULT)).model.setting
-    options = options | {"setting": known.name, "values": _values(known)}
+    options = options | {"setting": known.name, "values": known.spread(TRIED)}
     jobs = [_job("measure", source, path, target, "", options, POINTS) for path in found]
     rows = {row["path"]: row for row in _do(jobs, found, target, run, told)}
     points = {path: rows[POINTS.format(path)].get("points", []) for path in found}
@@ -164,11 +164,6 @@ def _shares(
     return values, [
         {"path": path, "task": "measure", "error": why[path]} for path in found if not points[path]
     ]
-
-
-def _values(known: setting.Setting) -> list[float]:
-    """`TRIED` values of a setting, its ends included, the coarsest first."""
-    return sorted({known.at(round(k * known.last / (TRIED - 1))) for k in range(TRIED)})
 
 
 def _job(

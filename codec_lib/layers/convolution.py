@@ -7,13 +7,18 @@ from torch.nn import functional as F
 FEW = 8  # outputs; with so few a transposed convolution keeps most of a processor's lanes idle
 
 
-def conv(inputs: int, outputs: int, kernel: int = 5, stride: int = 2, bias: bool = True):
-    """Convolution that maps (B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
+def conv(inputs: int, outputs: int, kernel: int = 5, stride: int = 2, bias: bool = True) -> nn.Conv2d:
+    """Convolution that maps (B, inputs, H, W) to (B, outputs, H / stride, W / stride); kernel is odd."""
     return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=bias)
 
 
-def deconv(inputs: int, outputs: int, kernel: int = 5, stride: int = 2, bias: bool = True):
-    """Transposed convolution that maps (B, inputs, H, W) to (B, outputs, H * stride, W * stride)."""
+def deconv(
+    inputs: int, outputs: int, kernel: int = 5, stride: int = 2, bias: bool = True
+) -> "Deconvolution":
+    """Transposed convolution that maps (B, inputs, H, W) to (B, outputs, H * stride, W * stride).
+
+    kernel is odd.
+    """
     return Deconvolution(inputs, outputs, kernel, stride, kernel // 2, output_padding=stride - 1, bias=bias)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-OF_COLOURS = 2.5, 3.0  # the frequencies of differences of colours count so many times, and so much more
+OF_COLOURS = 2.5, 3.0  # frequencies of colour differences count so many times, and so much more
 
 
 def haar_packet(widths: Sequence[int]) -> list[Tensor]:

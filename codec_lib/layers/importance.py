@@ -5,14 +5,18 @@ Two kinds, for a map p in (0, 1) at the size of the latent, of which n channels 
     Li et al.         level = floor(p (L + 1)), 0 to L;   mask_k = 1 where k < level n / L
     Mentzer et al.    y = n p;   mask_k = clip(y - k, 0, 1), in the paper rounded up
 
-The first is a staircase with gradient zero. Its straight-through gradient lets p see the channels near
-its level: d mask_k / d p = L where L p - 1 <= ceil(k L / n) < L p + 2, else 0, times what comes from behind
-and summed over channels. The window is three levels wide, so that all channels together climb 3 n while p
+(The paper of Li et al. has floor(p L), 0 to L - 1, with which the last n / L channels are never sent; here
+level L is reached, too.)
+
+The first is a staircase with gradient zero. Its straight-through gradient lets p see the channels near its
+level: d mask_k / d p = L where L p - 1 <= ceil(k L / n) < L p + 2, else 0, times what comes from behind and
+summed over channels. The window is three levels wide, so that all channels together climb 3 n while p
 goes from 0 to 1, where the staircase climbs n. (A public version returns ones instead, whatever comes from
 behind: such a map never hears about distortion.) The second has a gradient of its own, of the one channel
 that p lets through in part. Where there are many channels one says next to nothing, and the map stays as it
-began; so here, too, those near it are heard. What is off tells twice what it would bring, what is on almost
-nothing: the error is at a minimum there. A window with as many of either says it about right.
+began; so here, too, those near it are heard. At a minimum of the error the gradient by a channel that is
+on is near zero, by one that is off about twice the gain of switching it on. A window with as many channels
+of each kind averages the two.
 
 Sources: Li et al., "Learning convolutional networks for content-weighted image compression", CVPR 2018;
 Mentzer et al., CVPR 2018, section 3.3.

@@ -1,4 +1,4 @@
-"""The residual block of the flagship codec."""
+"""The residual block of most codecs here: cheap, since part of the channels pass."""
 
 import torch
 from torch import Tensor, nn

@@ -75,6 +75,7 @@ class Model(nn.Module, ABC):
     def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:
         """The integers that sections hold, by name, the same on every machine; {} where a model tells none.
 
+        Where there is a `standard_file` they are levels that a library shows, and others may show others.
         What `decompress` makes of them may be floats, which differ in the last digits.
         """
         return {}
@@ -208,10 +209,9 @@ class TransformCodec(Model):
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         gain, _ = self.gain(self.quality_tensor(setting))
         levels = pad(levels, self.stride)
-        y, z_hat = self.analyze(levels) * gain, None
-        if effort:
-            y, z_hat = refine(self, levels, y, setting, STEPS[effort])
-        return self.prior.encode(y, setting, z_hat)
+        y = self.analyze(levels) * gain
+        chosen = refine(self, levels, y, setting, STEPS[effort]) if effort else None
+        return self.prior.encode(y, setting, chosen)
 
     @torch.inference_mode()
     def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:

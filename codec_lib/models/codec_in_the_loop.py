@@ -202,7 +202,10 @@ class CodecInTheLoop(Model):
 
     @torch.inference_mode()
     def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:
-        """What the codec shows: levels, int64 (3, h, w). Raises SectionError for what does not fit."""
+        """What the codec shows here: levels, int64 (3, h, w). Raises SectionError for what does not fit.
+
+        Libraries may show one file in several ways: these integers are not the same on every machine.
+        """
         divisor = 2 if self.is_halved(setting) else 1
         with section(self.codec):
             levels = self.open(sections[self.codec], setting, -(-height // divisor), -(-width // divisor))

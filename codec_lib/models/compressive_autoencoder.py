@@ -18,9 +18,11 @@ from codec_lib.layers.convolution import conv
 from codec_lib.models.base import TransformCodec
 from codec_lib.priors.channel import ChannelPrior
 
+SLOPE = 0.2  # of leaky ReLUs where x < 0: this library's
+
 
 class ResidualBlock(nn.Module):
-    """x + conv(relu(conv(x))), 3x3, same shape."""
+    """x + conv(leaky(conv(x))), 3x3, same shape."""
 
     reach = 2  # rows on either side that a row depends on
 
@@ -28,7 +30,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.body = nn.Sequential(
             conv(channels, channels, kernel=3, stride=1),
-            nn.LeakyReLU(0.2),
+            nn.LeakyReLU(SLOPE),
             conv(channels, channels, kernel=3, stride=1),
         )
 
@@ -48,15 +50,15 @@ class CompressiveAutoencoder(TransformCodec):
 
     def __init__(self, N: int = 32, M: int = 64):
         g_a = nn.Sequential(
-            conv(3, N), nn.LeakyReLU(0.2),  # (B, N, H/2, W/2)
-            conv(N, 2 * N), nn.LeakyReLU(0.2),  # (B, 2N, H/4, W/4)
+            conv(3, N), nn.LeakyReLU(SLOPE),  # (B, N, H/2, W/2)
+            conv(N, 2 * N), nn.LeakyReLU(SLOPE),  # (B, 2N, H/4, W/4)
             *(ResidualBlock(2 * N) for _ in range(3)),
             conv(2 * N, M),  # (B, M, H/8, W/8)
         )  # fmt: skip
         g_s = nn.Sequential(
             subpixel(M, 2 * N),
             *(ResidualBlock(2 * N) for _ in range(3)),
-            subpixel(2 * N, N), nn.LeakyReLU(0.2),
+            subpixel(2 * N, N), nn.LeakyReLU(SLOPE),
             subpixel(N, 3),
         )  # fmt: skip
         prior = ChannelPrior(M, GaussianScaleMixture(M))

@@ -48,13 +48,15 @@ WIDTHS = Widths(7, 0.5, 0.25)  # of the densities of levels: where much is sent,
 class ImportanceMap(Model):
     """Li 2018 with N channels in the transforms, n bits a place, levels up to L, K channels in the prior.
 
-    L divides n.
+    Raises ValueError unless L divides n.
     """
 
     setting = QUALITY
     is_prior_trained_jointly = False
 
     def __init__(self, N: int = 128, n: int = 64, L: int = 16, K: int = 24):
+        if n % L:
+            raise ValueError(f"n: {n}, allowed is a multiple of L = {L}")
         super().__init__(N=N, n=n, L=L, K=K)
         self.n, self.L = n, L
         self.encoder, self.decoder = analysis(N, n), synthesis(n, N)

@@ -5,8 +5,8 @@ r"""Features of several scales, six bit planes, and a penalty that lets magnitud
     ...                   (+)--> g --*m--> y --> k = round(2^(B-1) y) --> B bit planes --> file
     x^S --> f_S --> g_S ---'     (all g_s end at 1/8 of the size)
 
-Five planes are those of |k|, the highest first, in which nearly all is zero; the last one says where k is
-negative, once it is known where there is nothing to say. They are coded by a `BitsPrior`, from what higher
+Five planes are those of |k|, the highest first, in which nearly all is zero. The last plane holds the
+signs; where k = 0 it is already known and costs nothing. They are coded by a `BitsPrior`, from what higher
 planes say of the same place and its neighbours.
 
 Adaptive codelength regularization: training adds, for each picture,

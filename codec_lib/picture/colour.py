@@ -1,4 +1,4 @@
-"""Pillow's modes to samples of grey or RGB, with or without alpha; the table is in `picture.py`."""
+"""Pillow's modes to samples of grey or RGB, with or without alpha; the table is in `__init__.py`."""
 
 import io
 from typing import Any

@@ -133,7 +133,9 @@ def _fitting(info: dict, mode: str) -> tuple[dict[str, bytes], list[str]]:
     return metadata, []
 
 
-def _save(picture: Image.Image, format: str, ending: str, options: dict, metadata: dict):
+def _save(
+    picture: Image.Image, format: str, ending: str, options: dict, metadata: dict
+) -> tuple[bytes, Image.Image]:
     """`_write` with as much of the metadata as the writer takes; the profile is the last to be left out."""
     failure = None
     for count in range(len(metadata) + 1):

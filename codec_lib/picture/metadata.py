@@ -128,7 +128,7 @@ def is_srgb(profile: bytes) -> bool:
 
 @cache
 def srgb() -> bytes:
-    """The sRGB profile that LittleCMS makes, with a date of its own so that it is always the same."""
+    """The sRGB profile of LittleCMS, with one date: every call of one version gives the same bytes."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     profile[24:36] = bytes.fromhex("07d0 0001 0001 0000 0000 0000")  # 2000-01-01
     return bytes(profile)

@@ -17,6 +17,7 @@ from codec_lib.exact.frozen import Frozen
 from codec_lib.layers.gain import GainUnit
 
 Sections = dict[str, bytes]  # the bytes of a file's sections, by name
+Chosen = tuple[Tensor | None, Tensor]  # integers in floats: hyper-latents, None without, and symbols
 
 
 class Prior(nn.Module, ABC):
@@ -57,14 +58,14 @@ class Prior(nn.Module, ABC):
         """Make what `frozen` holds from the trained parameters; gains are the codec's for y."""
 
     @abstractmethod
-    def encode(self, y: Tensor, quality: float, z_hat: Tensor | None = None) -> Sections:
+    def encode(self, y: Tensor, quality: float, chosen: Chosen | None = None) -> Sections:
         """The sections of latents y (1, M, h, w).
 
-        z_hat: hyper-latents that were chosen already, where the prior has some.
+        chosen: what was decided for y already, and is coded as it is.
         """
 
-    def symbols(self, y: Tensor) -> tuple[Tensor | None, Tensor]:
-        """What `encode` writes for y, estimated, as floats: hyper-latents, None without, and symbols."""
+    def symbols(self, y: Tensor) -> Chosen:
+        """What `encode` writes for y, estimated."""
         raise NotImplementedError
 
     def price(self, symbols: Tensor, z_hat: Tensor | None) -> tuple[Tensor, Callable[[Tensor], Tensor]]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from codec_lib.entropy.pmf import Tables
 from codec_lib.layers.gain import QUALITIES, GainUnit
-from codec_lib.priors.base import Prior, Sections
+from codec_lib.priors.base import Chosen, Prior, Sections
 from codec_lib.priors.symbols import read_symbols, write_symbols
 from codec_lib.quantize import noise, straight_through
 
@@ -49,9 +49,10 @@ class ChannelPrior(Prior):
         gain, _ = gains(qualities)
         self.frozen["y"] = self.channels.tables(1 / gain.flatten(1))
 
-    def encode(self, y: Tensor, quality: float, z_hat: Tensor | None = None) -> Sections:
+    def encode(self, y: Tensor, quality: float, chosen: Chosen | None = None) -> Sections:
+        _, symbols = chosen or (None, y.round())
         indexes = self.indexes(quality, y.shape[-2:])
-        return {"y": write_symbols(y.round(), indexes, self.frozen.tables("y"))}
+        return {"y": write_symbols(symbols, indexes, self.frozen.tables("y"))}
 
     def decode(self, sections: Sections, quality: float, size: tuple[int, int]) -> dict[str, Tensor]:
         indexes = self.indexes(quality, size)

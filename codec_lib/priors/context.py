@@ -38,7 +38,7 @@ from codec_lib.exact.order import CHECKERBOARD, Order
 from codec_lib.layers.convolution import conv, deconv, weight_and_bias
 from codec_lib.layers.gain import GainUnit
 from codec_lib.layers.masked import MaskedConv2d
-from codec_lib.priors.base import Prior, Sections
+from codec_lib.priors.base import Chosen, Prior, Sections
 from codec_lib.priors.symbols import channel_indexes, read_symbols, write_symbols
 from codec_lib.quantize import Rounding, noise, straight_through
 
@@ -179,21 +179,22 @@ class ContextPrior(Prior):
         })  # fmt: skip
 
     @torch.inference_mode()
-    def encode(self, y: Tensor, quality: float, z_hat: Tensor | None = None) -> Sections:
-        hyper = self.h_a(y).round_() if z_hat is None else z_hat
-        walk = ContextWalk(self.order, self.frozen, hyper, y.shape[1:])
+    def encode(self, y: Tensor, quality: float, chosen: Chosen | None = None) -> Sections:
+        z_hat, decided = chosen or (self.h_a(y).round_(), None)
+        assert z_hat is not None
+        walk = ContextWalk(self.order, self.frozen, z_hat, y.shape[1:])
         symbols, indexes = np.empty(y.numel(), np.int32), np.empty(y.numel(), np.uint8)
-        y, done = y[0].flatten(1), 0
+        y, done = (y if decided is None else decided)[0].flatten(1), 0
         for places in walk.places():
             mu, index = walk.distribution(places)
-            symbol = self.quantizer(y[:, places] - mu * self.unit, index)
+            symbol = y[:, places] if chosen else self.quantizer(y[:, places] - mu * self.unit, index)
             symbol = symbol.clamp_(-SYMBOL_LIMIT, SYMBOL_LIMIT).to(torch.int32)
             walk.put(places, symbol, mu)
             now = slice(done, done := done + symbol.numel())
             symbols[now], indexes[now] = symbol.flatten().cpu().numpy(), index.flatten().cpu().numpy()
-        z_indexes = channel_indexes(hyper.shape, hyper.device)
+        z_indexes = channel_indexes(z_hat.shape, z_hat.device)
         return {
-            "z": write_symbols(hyper, z_indexes, self.frozen.tables("z")),
+            "z": write_symbols(z_hat, z_indexes, self.frozen.tables("z")),
             "y": rans.encode(symbols, indexes, self.frozen.tables("y")),
         }
 

@@ -29,7 +29,7 @@ from codec_lib.errors import section
 from codec_lib.exact import fixed_point
 from codec_lib.layers.convolution import conv, deconv
 from codec_lib.layers.gain import GainUnit
-from codec_lib.priors.base import Prior, Sections
+from codec_lib.priors.base import Chosen, Prior, Sections
 from codec_lib.priors.symbols import channel_indexes, read_symbols, write_symbols
 from codec_lib.quantize import noise, straight_through
 
@@ -86,12 +86,13 @@ class HyperPrior(Prior):
         sigma = self.h_s(z_hat).float()
         return torch.zeros_like(symbols), partial(gaussian.coded_bits, sigma=sigma, shape=self.shape)
 
-    def encode(self, y: Tensor, quality: float, z_hat: Tensor | None = None) -> Sections:
-        hyper = self.h_a(y.abs()).round_() if z_hat is None else z_hat
-        z_indexes = channel_indexes(hyper.shape, hyper.device)
+    def encode(self, y: Tensor, quality: float, chosen: Chosen | None = None) -> Sections:
+        z_hat, symbols = chosen or self.symbols(y)
+        assert z_hat is not None
+        z_indexes = channel_indexes(z_hat.shape, z_hat.device)
         return {
-            "z": write_symbols(hyper, z_indexes, self.frozen.tables("z")),
-            "y": write_symbols(y.round(), self._indexes(hyper), self.frozen.tables("y")),
+            "z": write_symbols(z_hat, z_indexes, self.frozen.tables("z")),
+            "y": write_symbols(symbols, self._indexes(z_hat), self.frozen.tables("y")),
         }
 
     def decode(self, sections: Sections, quality: float, size: tuple[int, int]) -> dict[str, Tensor]:

@@ -118,10 +118,11 @@ class ResidualPrior(nn.Module):
 
     @torch.no_grad()
     def _start_with_a_linear_predictor(self) -> None:
-        """Begin where JPEG-LS is: predict x from the left, the upper and the upper left neighbour.
+        """Begin near the plane a + b - c of JPEG-LS, of the left, the upper and the upper left neighbour.
 
-        In terms of the residual r = x - x_tilde: add what the neighbours predict of r to what the
-        neighbours in x_tilde predict, minus x_tilde. Colours after the first predict their difference.
+        Its factors are made smaller, since the whole plane adds up the noise of all three. In terms of the
+        residual r = x - x_tilde: add what the neighbours predict of r to what the neighbours in x_tilde
+        predict, minus x_tilde. Colours after the first predict their difference.
         """
         neighbours = {(0, -1): 0.7, (-1, 0): 0.7, (-1, -1): -0.4}
         r_taps, x_taps = torch.zeros(WINDOW, WINDOW), torch.zeros(SURROUND, SURROUND)

@@ -120,8 +120,9 @@ class DecoderObjective(Objective):
 
     @torch.no_grad()
     def validate(self, folder: str) -> tuple[float, dict[str, float]]:
-        """For MS-SSIM the mean of log(1 - it); in a game 0, since no figure says which moment of it was the
-        best, so the last one is kept. And figures a quality.
+        """The cost is the mean of log(1 - MS-SSIM); 0 when a discriminator takes part, because no figure
+        tells which state is best, so that the last weights are kept. Also PSNR, MS-SSIM and SSIMULACRA2 for
+        each quality.
         """
         figures, device, costs = {}, next(self.model.parameters()).device, []
         pictures = list(validation_pictures(folder, device))
@@ -135,7 +136,7 @@ class DecoderObjective(Objective):
                 ]
                 rows.append([metrics.psnr(*pair), 1 - metrics.ms_ssim(*pair), metrics.ssimulacra2(*pair)])
             psnr, unlike, ssimulacra2 = torch.tensor(rows).T
-            costs.append(unlike.log().mean() * (self.discriminator is None))
+            costs.append(unlike.log().mean() if self.discriminator is None else torch.tensor(0.0))
             figures[f"psnr_{quality}"] = round(psnr.mean().item(), 3)
             figures[f"ms_ssim_{quality}"] = round(1 - unlike.mean().item(), 5)
             figures[f"ssimulacra2_{quality}"] = round(ssimulacra2.mean().item(), 2)

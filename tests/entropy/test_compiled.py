@@ -1,9 +1,12 @@
 """Coders also work where Numba can keep no machine code."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from codec_lib.entropy import compiled
 
 # Numba refuses to cache a function of a file as it does in a folder that nobody can write to.
 WITHOUT_A_PLACE = """
@@ -26,3 +29,47 @@ def test_coders_work_where_no_machine_code_can_be_kept():
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
+
+
+LOOP = """
+import pickle
+from codec_lib.entropy.compiled import compiled
+from codec_lib.entropy.parts import part
+
+@compiled
+def loop(x):
+    return part(x)
+
+found = loop(1)
+assert pickle.loads(pickle.dumps(loop))(1) == found and loop.__qualname__ == "loop"
+print(found, sum(loop.stats.cache_hits.values()))
+"""
+PART = """
+from codec_lib.entropy.compiled import inline
+
+@inline
+def part(x):
+    return x + {}
+"""
+
+
+def test_kept_machine_code_is_that_of_all_files_that_a_loop_is_made_of(tmp_path):
+    package = tmp_path / "codec_lib" / "entropy"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+    shutil.copy(Path(compiled.__file__), package)
+    (package / "loops.py").write_text(LOOP)
+    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
+    environment |= {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def run(added: int) -> list[int]:
+        (package / "parts.py").write_text(PART.format(added))
+        command = [sys.executable, "-c", "import codec_lib.entropy.loops"]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return [int(word) for word in done.stdout.split()]
+
+    assert run(added=1) == [2, 0]
+    assert run(added=1) == [2, 1], "compiled again, though nothing has changed"
+    assert run(added=2) == [3, 0], "the loop is that of another `part`"

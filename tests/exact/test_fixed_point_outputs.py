@@ -104,3 +104,15 @@ def test_sums_that_could_leave_the_exact_range_are_refused():
 def test_other_activations_are_refused(activation):
     with pytest.raises(ValueError, match="activation"):
         convert(nn.Sequential(nn.Conv2d(2, 2, 1), activation))
+
+
+@pytest.mark.parametrize("count", [255, 256])
+def test_no_index_is_above_what_uint8_holds(count):
+    layers = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False))
+    nn.init.ones_(layers[0].weight)
+    thresholds = torch.arange(1.0, count + 1)
+    if count > 255:
+        with pytest.raises(ValueError, match="thresholds: 256, allowed are up to 255"):
+            convert(layers, thresholds)
+    else:
+        assert convert(layers, thresholds)(torch.full((1, 1, 1, 1), 1000.0)).item() == 255

@@ -50,6 +50,19 @@ def test_parts_of_another_run_are_joined_once_they_are_old(bucket, monkeypatch):
     assert set(manifest.read(store)) == {"dead", "alive", "own", "last"}
 
 
+@pytest.mark.parametrize("name", ["", "notes.txt", "1700000000000000000-0badcafe.bak"])
+def test_what_others_lay_among_the_parts_is_let_alone(bucket, name):
+    store = Store(f"{bucket}/foreign{len(name)}")
+    with store._client() as (fs, top):  # a name with "/" at its end is how consoles mark a folder
+        fs.pipe_file(f"{top}/{manifest.NAME}.parts/{name}", b"nobody's")
+    with manifest.writing(store) as writer:
+        writer.add({"path": "a"})
+    with manifest.writing(store) as writer:
+        writer.add({"path": "b"})
+    assert set(manifest.read(store)) == {"a", "b"}
+    assert [key for key in store.files() if key != manifest.NAME] == [f"{manifest.NAME}.parts/{name}"]
+
+
 def test_a_closed_folder_of_a_store_is_told_of(tmp_path, monkeypatch):
     (tmp_path / "closed").mkdir()
     (tmp_path / "open.txt").write_text("x")

@@ -17,7 +17,7 @@ import codec_lib as cl
 from codec_lib import data, picture
 from codec_lib.folders import manifest, pool, tree
 from codec_lib.folders.places import Folder, at, sha256
-from codec_lib.folders.work import Job
+from codec_lib.folders.work import Job, do
 from tests.folders.runs import GOOD, encode, one_by_one, quiet
 
 ENCODE_ALL = [sys.executable, "-m", "codec_lib", "encode-all"]
@@ -102,6 +102,17 @@ def test_samples_of_a_file_that_promises_them_are_the_same_everywhere(source, tm
     assert all("error" in row for row in tree.verify_all(target, one_by_one, quiet))
 
 
+def test_another_reader_of_a_standard_codec_is_no_damage(source, tmp_path):
+    target = tmp_path / "standard"
+    encode(source, target, model="around-jpeg")
+    assert all(row["symbols"] is None for row in manifest.read(at(target)).values() if "output" in row)
+    for earlier in ({}, {"symbols": "0" * 64}):  # which had a digest of what the codec showed
+        rewritten(target, pixels="0" * 64, **earlier)
+        rows = tree.verify_all(target, one_by_one, quiet)
+        assert not any("error" in row for row in rows)
+        assert all("its bytes are the same" in row["notes"][0] for row in rows)
+
+
 def test_of_two_pictures_with_one_file_the_later_one_counts(source, target):
     data.sample("coffee").crop((0, 0, 60, 40)).save(source / "grey.jpg")
     (source / "grey.png").rename(source / "grey.bak")
@@ -140,6 +151,19 @@ def test_a_budget_is_kept_and_shared_out_better_than_evenly(source, target, tmp_
     assert {path for path in shared if path in GOOD} == set(GOOD)
     with pytest.raises(ValueError, match="budget: 10 bytes; the smallest files have"):
         encode(source, tmp_path / "none", target_bytes=10)
+
+
+def test_the_error_of_a_picture_is_that_of_its_colours(tmp_path):
+    photo, errors = data.sample("astronaut").crop((150, 0, 214, 64)), {}
+    for mode in ("RGB", "RGBA", "L", "LA"):
+        photo.convert("L").convert(mode).save(tmp_path / f"{mode}.png")
+        options = {"model": "flagship", "setting": "quality", "values": [2.0]}
+        place = at(tmp_path)
+        row = do(Job("measure", mode, place, f"{mode}.png", place, "", "", options))
+        errors[mode] = row["points"][0][2]
+    assert errors["RGB"] == pytest.approx(errors["RGBA"], rel=1e-9)
+    assert errors["L"] == pytest.approx(errors["LA"], rel=1e-9)
+    assert errors["L"] == pytest.approx(errors["RGB"], rel=0.1)  # which may be off grey a little
 
 
 @pytest.mark.parametrize("least", [1, 12])

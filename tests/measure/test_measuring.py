@@ -2,6 +2,8 @@
 
 import io
 import math
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -124,8 +126,27 @@ def test_pictures_of_other_shapes_have_no_psnr():
 
 
 def test_an_unknown_baseline_is_refused():
+    with pytest.raises(ValueError, match="'heic-x'; there are jpeg"):
+        baselines.encode("heic-x", PHOTO, 50)
     with pytest.raises(ValueError, match="'gif'; there are jpeg"):
-        baselines.encode("gif", PHOTO, 50)
+        baselines.decode("gif", b"")
+
+
+@pytest.mark.parametrize("name", ["jpeg2k", "jxl"])
+def test_a_size_is_not_asked_of_a_format_whose_quality_is_no_percentage(name):
+    with pytest.raises(ValueError, match=f"'{name}'; sizes can be asked of jpeg, webp, avif"):
+        baselines.at_size(name, PHOTO, 4000)
+
+
+def test_a_process_that_has_encoded_nothing_decodes_heic():
+    pytest.importorskip("pillow_heif")
+    code = (
+        "import sys; from codec_lib.measure import baselines\n"
+        "print(baselines.decode('heic', sys.stdin.buffer.read()).shape)"
+    )
+    file = baselines.encode("heic", PHOTO, 50)
+    done = subprocess.run([sys.executable, "-c", code], input=file, capture_output=True)
+    assert done.stdout.decode().strip() == str((PHOTO.height, PHOTO.width, 3)), done.stderr.decode()
 
 
 def test_evaluation_counts_the_bytes_of_files(tmp_path):

@@ -92,3 +92,8 @@ def test_training_begins_with_a_transform_and_a_map_that_says_little():
     model = ImportanceMap()
     assert -10 * (model.decoder(model.encoder(x)) - x).square().mean().log10() > 25
     assert model.importance.conv(model.encoder[:-1](x)).abs().max() < 4
+
+
+def test_levels_that_would_leave_channels_unused_are_refused():
+    with pytest.raises(ValueError, match=r"^n: 10, allowed is a multiple of L = 4$"):
+        ImportanceMap(N=16, n=10, L=4, K=6)

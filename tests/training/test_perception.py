@@ -90,6 +90,16 @@ def test_accuracy_is_the_share_of_right_answers(x, answers, right):
     assert objective.accuracy == pytest.approx(0.98 * before + 0.02 * right)
 
 
+@pytest.mark.parametrize("goal", ["patches", "pairs"])
+def test_a_game_costs_nothing_whatever_is_shown(goal, x, monkeypatch):
+    _, objective = objective_of(goal)
+    monkeypatch.setattr(perception, "validation_pictures", lambda folder, device: [x[:1]])
+    objective.shown = lambda x, quality: (None, x)  # 1 - MS-SSIM is 0, and its logarithm is not finite
+    cost, figures = objective.validate("")
+    assert cost == 0
+    assert figures["ms_ssim_2.0"] == 1
+
+
 def test_discriminators_have_the_shapes_they_say():
     x, y_hat = torch.rand(2, 3, 64, 96), torch.randn(2, 16, 4, 6)
     assert PatchDiscriminator(16, K=4)(x, y_hat).shape == (2, 1, 8, 12)
