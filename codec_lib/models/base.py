@@ -20,13 +20,13 @@ from codec_lib import picture
 from codec_lib.exact.frozen import Frozen
 from codec_lib.layers.bands import BAND, in_bands, input_of
 from codec_lib.layers.gain import GainUnit
+from codec_lib.models.output import Output
 from codec_lib.priors.base import Prior, Sections
 from codec_lib.refinement import STEPS, refine
 from codec_lib.setting import QUALITY, Setting
-from codec_lib.training.objectives import Objective, Output, RateDistortionObjective
-from codec_lib.training.perception import DecoderObjective
 
 if TYPE_CHECKING:
+    from codec_lib.training.objectives import Objective
     from codec_lib.training.settings import Settings
 
 Finish = Callable[[Tensor], Tensor]
@@ -105,7 +105,7 @@ class Model(nn.Module, ABC):
         """Make what `frozen` holds from the trained parameters, and return the model."""
 
     @abstractmethod
-    def objective(self, settings: "Settings") -> Objective:
+    def objective(self, settings: "Settings") -> "Objective":
         """What training minimizes: who is trained, by which optimizer, on which loss."""
 
     def start_from(self, other: nn.Module) -> None:
@@ -198,7 +198,10 @@ class TransformCodec(Model):
         self.prior.freeze(self.gain)
         return self
 
-    def objective(self, settings: "Settings") -> Objective:
+    def objective(self, settings: "Settings") -> "Objective":
+        from codec_lib.training.objectives import RateDistortionObjective
+        from codec_lib.training.perception import DecoderObjective
+
         if settings.only == ["g_s"] and settings.goal != "mse":
             return DecoderObjective(self, settings)
         return RateDistortionObjective(self, settings)

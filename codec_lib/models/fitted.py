@@ -38,9 +38,9 @@ from codec_lib.models.base import Model
 from codec_lib.priors.base import Sections
 from codec_lib.progress import Progress, report
 from codec_lib.setting import QUALITY
-from codec_lib.training.objectives import Objective
 
 if TYPE_CHECKING:
+    from codec_lib.training.objectives import Objective
     from codec_lib.training.settings import Settings
 
 ITERATIONS = (100, 200, 400, 700, 1600, 4000, 8000, 12_000, 20_000, 40_000)  # of each effort
@@ -69,7 +69,7 @@ class Fitted(Model):
         self.frozen["n"] = rounding.make_tables()
         return self
 
-    def objective(self, settings: "Settings") -> Objective:
+    def objective(self, settings: "Settings") -> "Objective":
         raise ValueError(
             "train: a codec for one picture is fitted while it encodes, nothing is trained before"
         )

@@ -16,14 +16,14 @@ the model, one for each whole quality.
 Source: Rippel and Bourdev, ICML 2017, section 3.4 (there 1 + is missing, and one alpha is enough).
 """
 
-from dataclasses import dataclass
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from codec_lib.layers.gain import QUALITIES, between
-from codec_lib.training.objectives import Objective, Output, Player, drawn_qualities, validated
+from codec_lib.training.objectives import Objective, Player, drawn_qualities, validated
 from codec_lib.training.optimizers import muon
 from codec_lib.training.targets import bpp_target, error_and_rate
 
@@ -32,13 +32,6 @@ if TYPE_CHECKING:
 
 START, RATE = 0.05, 0.01
 SHIFTS = ((0, 1), (1, 0), (1, 1), (-1, 1))
-
-
-@dataclass
-class MagnitudeOutput(Output):
-    """`numbers` (B, C, h, w) that are coded, before rounding, beside the picture and its bits."""
-
-    numbers: Tensor
 
 
 def magnitude(numbers: Tensor) -> Tensor:
@@ -64,6 +57,7 @@ class CodelengthObjective(Objective):
 
     def start(self, x: Tensor) -> None:
         self.model.start(x)
+        self.model.log_alpha.fill_(math.log(START))
 
     def train(self) -> None:
         self.model.train()

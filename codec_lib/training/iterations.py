@@ -52,6 +52,9 @@ def structure_error(x: Tensor, x_hat: Tensor) -> Tensor:
     return (w * (x_hat - x).abs()).mean() + LEAST
 
 
+ERRORS: dict[str, Error] = {"absolute": absolute_error, "structure": structure_error}
+
+
 def tile_ssim(x: Tensor, y: Tensor) -> Tensor:
     """SSIM of each tile of 8 x 8 samples and colour, (B, 3, H/8, W/8), of pictures in [0, 1].
 
@@ -67,11 +70,11 @@ def tile_ssim(x: Tensor, y: Tensor) -> Tensor:
 class IterationsObjective(Objective):
     """Of an iterative codec: maps (x, iterations) to pictures and bits, has encoder, decoder, and prior.
 
-    Where it has a map of tiles, tiles of half of the pictures stop early.
+    Its `error` is one of `ERRORS`. Where it has a map of tiles, tiles of half of the pictures stop early.
     """
 
-    def __init__(self, model: Any, settings: "Settings", error: Error = absolute_error):
-        self.model, self.settings, self.error = model, settings, error
+    def __init__(self, model: Any, settings: "Settings"):
+        self.model, self.settings, self.error = model, settings, ERRORS[model.error]
         self.is_prior_alone = model.is_prior_alone()
         if not self.is_prior_alone:
             model.prior.requires_grad_(False)

@@ -22,8 +22,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from codec_lib import data, picture
-from codec_lib.layers.gain import rate_weight
+from codec_lib.layers.gain import QUALITIES, rate_weight
 from codec_lib.measure.metrics import MS_SSIM_SIDE
+from codec_lib.models.output import Output
 from codec_lib.training.optimizers import muon
 from codec_lib.training.settings import Settings
 
@@ -33,32 +34,6 @@ MS_SSIM_SCALE = 1250.0
 SOME = ("goal", "rate", "quality", "distortion")  # settings that only some objectives know
 EVERY = 3  # validation takes every third picture of its folder
 VALIDATED = (2.0, 4.0, 6.0, 7.5)  # qualities that it looks at
-
-
-@dataclass
-class Output:
-    """`x_hat` (B, 3, H, W), about [0, 1]; `bits`: for each section the bits of each picture, (B,)."""
-
-    x_hat: Tensor
-    bits: dict[str, Tensor]
-
-    def bpp(self) -> Tensor:
-        """Bits per pixel of each picture, all sections together, shape (B,)."""
-        return torch.stack(list(self.bits.values())).sum(0) / self.x_hat.shape[-2:].numel()
-
-    def mse(self, x: Tensor) -> Tensor:
-        """Mean squared error of each picture against x, on the scale of x, shape (B,)."""
-        return (self.x_hat - x).square().flatten(1).mean(1)
-
-    def unlikeness(self, x: Tensor) -> Tensor:
-        """1 - MS-SSIM of each picture against x, both at least `MS_SSIM_SIDE` pixels a side, shape (B,)."""
-        from pytorch_msssim import ms_ssim
-
-        return 1 - ms_ssim(self.x_hat, x, data_range=1.0, size_average=False)
-
-    def summary(self, x: Tensor) -> str:
-        """Rate and PSNR of a batch x, for a progress bar."""
-        return f"bpp {self.bpp().mean().item():.3f} PSNR {-10 * self.mse(x).mean().log10().item():.2f}"
 
 
 Distortion = Callable[[Output, Tensor], Tensor]  # of each picture against x (B, 3, H, W): (B,)
@@ -145,7 +120,7 @@ def drawn_qualities(x: Tensor, settings: Settings) -> Tensor:
     """A quality for each picture of a batch, evenly from [1, 8], or the one that is trained: (B,)."""
     if settings.quality is not None:
         return torch.full((len(x),), settings.quality, device=x.device)
-    return 1 + 7 * torch.rand(len(x), device=x.device)
+    return 1 + (QUALITIES - 1) * torch.rand(len(x), device=x.device)
 
 
 @torch.no_grad()

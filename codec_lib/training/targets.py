@@ -11,12 +11,13 @@ Where the prior alone is trained, the loss is the bits that it takes.
 Sources: the hinges of Li et al. and of Mentzer et al., both CVPR 2018.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from codec_lib.training.objectives import Objective, Output, Player, drawn_qualities, validated
+from codec_lib.layers.gain import geometric
+from codec_lib.models.output import Output
+from codec_lib.training.objectives import Objective, Player, drawn_qualities, validated
 from codec_lib.training.optimizers import muon
 
 if TYPE_CHECKING:
@@ -29,15 +30,7 @@ LEAST_BPP = 1e-3  # that counts in it
 
 def bpp_target(quality: Tensor, ends: tuple[float, float] = BPP) -> Tensor:
     """Bits per pixel that a quality in [1, 8] should have, same shape, given those of 1 and 8."""
-    return ends[0] * (ends[1] / ends[0]) ** ((quality - 1) / 7)
-
-
-@dataclass
-class TargetedOutput(Output):
-    """`rate` and `target` (B,) in the same unit, beside the picture and the bits of each section."""
-
-    rate: Tensor
-    target: Tensor
+    return geometric(quality, *ends)
 
 
 class TargetObjective(Objective):
