@@ -18,8 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codec_lib.training.objectives import Objective, Player, validation_pictures
-from codec_lib.training.optimizers import muon
+from codec_lib.training.objectives import OneModelObjective, validation_pictures
 
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
@@ -67,26 +66,23 @@ def tile_ssim(x: Tensor, y: Tensor) -> Tensor:
     return likeness * (2 * cov + c_2) / (var_x + var_y + c_2)
 
 
-class IterationsObjective(Objective):
+class IterationsObjective(OneModelObjective):
     """Of an iterative codec: maps (x, iterations) to pictures and bits, has encoder, decoder, and prior.
 
     Its `error` is one of `ERRORS`. Where it has a map of tiles, tiles of half of the pictures stop early.
     """
 
     def __init__(self, model: Any, settings: "Settings"):
-        self.model, self.settings, self.error = model, settings, ERRORS[model.error]
-        self.is_prior_alone = model.is_prior_alone()
+        super().__init__(model, settings)
+        self.error, self.is_prior_alone = ERRORS[model.error], model.is_prior_alone()
         if not self.is_prior_alone:
             model.prior.requires_grad_(False)
-
-    def players(self) -> list[Player]:
-        return [Player(self.model, muon(self.model, self.settings), self.loss)]
 
     def start(self, x: Tensor) -> None:
         self.model.start(x)
 
     def train(self) -> None:
-        self.model.train()
+        super().train()
         if self.is_prior_alone:
             self.model.encoder.eval()  # bits as they are coded
 

@@ -1,20 +1,19 @@
 """What near-lossless models are trained for: few bits, of a residual that is exact or within tau."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from codec_lib.models.output import Output
 from codec_lib.priors.residual import TRAINED_TAU
-from codec_lib.training.objectives import Objective, Player, validation_pictures
-from codec_lib.training.optimizers import muon
+from codec_lib.training.objectives import OneModelObjective, validation_pictures
 
 if TYPE_CHECKING:
-    from codec_lib.training.settings import Settings
+    pass
 
 
-class NearLosslessObjective(Objective):
+class NearLosslessObjective(OneModelObjective):
     """R_y + R_z + R_r + lambda 255^2 MSE of the lossy layer, for exact residuals.
 
     Where the bias correction alone is trained, it gets a tau of its own for each batch.
@@ -22,15 +21,9 @@ class NearLosslessObjective(Objective):
 
     uses = frozenset({"distortion"})
 
-    def __init__(self, model: Any, settings: "Settings"):
-        self.model, self.settings = model, settings
-
-    def players(self) -> list[Player]:
-        return [Player(self.model, muon(self.model, self.settings), self.loss)]
-
     def train(self) -> None:
         """Put what is trained into training mode; a frozen lossy layer rounds as it does in coding."""
-        self.model.train()
+        super().train()
         if not any(p.requires_grad for p in self.model.lossy.parameters()):
             self.model.lossy.eval()
 

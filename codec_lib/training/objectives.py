@@ -80,7 +80,24 @@ class Objective(ABC):
         """A cost, of which the smallest is the best, and figures for the log, over a folder's pictures."""
 
 
-class RateDistortionObjective(Objective):
+class OneModelObjective(Objective):
+    """Of the model as the only player, all of it in training mode unless a subclass holds some still."""
+
+    def __init__(self, model: Any, settings: Settings):
+        self.model, self.settings = model, settings
+
+    @abstractmethod
+    def loss(self, model: nn.Module, x: Tensor) -> tuple[Tensor, str]:
+        """The loss of a batch, as `Player` has it."""
+
+    def players(self) -> list[Player]:
+        return [Player(self.model, muon(self.model, self.settings), self.loss)]
+
+    def train(self) -> None:
+        self.model.train()
+
+
+class RateDistortionObjective(OneModelObjective):
     """Rate and distortion of a lossy model with a prior, at all qualities or at one."""
 
     uses = frozenset({"goal", "rate", "quality"})
@@ -94,13 +111,8 @@ class RateDistortionObjective(Objective):
             raise ValueError(f"goal: {settings.goal!r}; a whole codec has {', '.join(DISTORTIONS)}")
         if settings.goal == "ms-ssim":
             require_scales(settings)
-        self.model, self.settings, self.distortion = model, settings, DISTORTIONS[settings.goal]
-
-    def players(self) -> list[Player]:
-        return [Player(self.model, muon(self.model, self.settings), self.loss)]
-
-    def train(self) -> None:
-        self.model.train()
+        super().__init__(model, settings)
+        self.distortion = DISTORTIONS[settings.goal]
 
     def loss(self, model: nn.Module, x: Tensor) -> tuple[Tensor, str]:
         """The loss of one batch, each picture at a quality of its own."""

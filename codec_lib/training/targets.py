@@ -17,8 +17,7 @@ from torch import Tensor, nn
 
 from codec_lib.layers.gain import geometric
 from codec_lib.models.output import Output
-from codec_lib.training.objectives import Objective, Player, drawn_qualities, validated
-from codec_lib.training.optimizers import muon
+from codec_lib.training.objectives import OneModelObjective, drawn_qualities, validated
 
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
@@ -33,24 +32,19 @@ def bpp_target(quality: Tensor, ends: tuple[float, float] = BPP) -> Tensor:
     return geometric(quality, *ends)
 
 
-class TargetObjective(Objective):
+class TargetObjective(OneModelObjective):
     """Of a model that maps (x, quality) to a `TargetedOutput`; its prior may be trained by itself."""
 
     uses = frozenset({"quality"})
 
     def __init__(self, model: Any, settings: "Settings"):
-        self.model, self.settings, self.is_prior_alone = model, settings, model.is_prior_alone()
+        super().__init__(model, settings)
+        self.is_prior_alone = model.is_prior_alone()
         if not self.is_prior_alone:
             model.prior.requires_grad_(model.is_prior_trained_jointly)
 
-    def players(self) -> list[Player]:
-        return [Player(self.model, muon(self.model, self.settings), self.loss)]
-
     def start(self, x: Tensor) -> None:
         self.model.start(x)
-
-    def train(self) -> None:
-        self.model.train()
 
     def loss(self, model: nn.Module, x: Tensor) -> tuple[Tensor, str]:
         out = model(x, drawn_qualities(x, self.settings))
