@@ -1,7 +1,6 @@
 """Whether a file gives back what it was made from, and keeps what it promises."""
 
 import hashlib
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,8 +53,7 @@ def verify(original: picture.Source, data: bytes, *, device: str = "auto") -> Ve
     samples = expected.samples()
     errors = np.abs(samples.astype(np.int32) - np.asarray(image))
     mse = float(np.mean(np.square(errors, dtype=np.float64)))
-    peak = np.iinfo(samples.dtype).max
-    psnr = 10 * math.log10(peak**2 / mse) if mse else math.inf
+    psnr = picture.psnr_of(mse, np.iinfo(samples.dtype).max)
     return Verification(int(errors.max()), promise, psnr, expected.size, expected.mode, pixels(image))
 
 

@@ -16,7 +16,6 @@ its later versions; Kim et al., "C3", CVPR 2024. A starting point, parameters as
 neighbours in coarser grids are this library's.
 """
 
-import math
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -35,6 +34,7 @@ from codec_lib.fitting.parameters import CONTEXT, fresh, narrowed, parts, widene
 from codec_lib.fitting.passes import Passes
 from codec_lib.layers.gain import rate_weight
 from codec_lib.models.base import Model
+from codec_lib.picture import psnr_of
 from codec_lib.priors.base import Sections
 from codec_lib.progress import Progress, report
 from codec_lib.setting import QUALITY
@@ -175,8 +175,7 @@ def _cost(fit: Fit, vector: np.ndarray, group: str) -> float:
 
 
 def _report(samples: int, total: int, done: int, bits: float, error: float) -> None:
-    psnr = math.inf if error == 0 else 10 * math.log10(samples / error)
-    report(Progress(done, total, round(bits / 8), psnr))
+    report(Progress(done, total, round(bits / 8), psnr_of(error / samples)))
 
 
 def _report_share(told: Report, iterations: int, trials: int, state: State, share: float) -> None:
