@@ -26,9 +26,7 @@ from torch.nn import functional as F
 
 from codec_lib.density.freeze import channel_tables
 from codec_lib.entropy.pmf import Tables
-from codec_lib.layers.lower_bound import lower_bound
-
-LIKELIHOOD_MIN = 1e-9  # no symbol costs more than 29.9 bits while training
+from codec_lib.layers.lower_bound import LIKELIHOOD_MIN, lower_bound
 
 
 class FactorizedDensity(nn.Module):

@@ -16,9 +16,7 @@ from torch import Tensor, nn
 from codec_lib.density.freeze import channel_tables
 from codec_lib.density.shapes import normal_cdf
 from codec_lib.entropy.pmf import Tables
-from codec_lib.layers.lower_bound import lower_bound
-
-LIKELIHOOD_MIN = 1e-9
+from codec_lib.layers.lower_bound import LIKELIHOOD_MIN, lower_bound
 
 
 class GaussianScaleMixture(nn.Module):

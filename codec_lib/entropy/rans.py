@@ -59,7 +59,7 @@ from codec_lib.errors import BitstreamError
 
 __all__ = ["Decoder", "decode", "encode", "pop", "push", "reciprocal"]
 
-STATE_BYTES = 5
+STATE_BYTES = 5  # of a lane, at the head of a stream
 LONG_MESSAGE = 1 << 14  # messages below this length use one lane: each lane costs four bytes
 MAX_LANES_LOG2 = 10
 

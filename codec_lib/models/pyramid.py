@@ -30,9 +30,10 @@ import torch
 from torch import Tensor, nn
 
 from codec_lib import picture
+from codec_lib.layers.affine import UNIT
 from codec_lib.layers.bands import in_bands
-from codec_lib.layers.block_transform import BLOCK, ROWS, UNIT, synthesis
-from codec_lib.layers.convolution import weight_and_bias
+from codec_lib.layers.block_transform import BLOCK, ROWS, synthesis
+from codec_lib.layers.convolution import start_small, weight_and_bias
 from codec_lib.layers.dct import block_transform
 from codec_lib.layers.gain import QUALITIES, GainUnit
 from codec_lib.layers.windows import windows
@@ -94,9 +95,7 @@ class Pyramid(Model):
         self.decoder = synthesis(C, N)
         self.prior = BitsPrior(C, PLANES, K, self.frozen, growth=2)
         self.register_buffer("log_alpha", torch.zeros(QUALITIES, 1))
-        with torch.no_grad():
-            for parameter in self.together[-1].parameters():
-                parameter.mul_(0.1)
+        start_small(self.together[-1])
 
     def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
         return (tuple(f"plane {t}" for t in range(1, PLANES + 1)),)

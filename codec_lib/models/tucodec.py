@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from codec_lib.density.shapes import LAPLACE
-from codec_lib.layers.convolution import conv, deconv, start_small
+from codec_lib.layers.convolution import SLOPE, conv, deconv, start_small
 from codec_lib.layers.gdn import GDN
 from codec_lib.models.base import TransformCodec
 from codec_lib.priors.hyper import HyperPrior
@@ -53,7 +53,7 @@ class PostFilter(nn.Module):
     def __init__(self, K: int):
         super().__init__()
         self.branch = nn.Sequential(
-            nn.Conv2d(3, K, 3, padding=1), nn.LeakyReLU(0.125), nn.Conv2d(K, 3, 3, padding=1)
+            nn.Conv2d(3, K, 3, padding=1), nn.LeakyReLU(SLOPE), nn.Conv2d(K, 3, 3, padding=1)
         )
         start_small(self.branch[-1])
 
