@@ -138,8 +138,7 @@ class Decoder:
     """
 
     def __init__(self, data: bytes, count: int, tables: Tables):
-        if len(data) < (least := fewest_bytes(count, tables)):
-            raise BitstreamError(f"rans: {len(data)} bytes, expected {least} at least")
+        check_length(data, count, tables)
         self.codes, self.states, self.head = parse_header(data) if count else (b"", NO_STATES, 0)
         self.words = np.zeros((len(data) - self.head) // 2 + PADDING, dtype=np.uint16)
         self.words[:-PADDING] = np.frombuffer(data, "<u2", self.words.size - PADDING, self.head)
@@ -204,6 +203,12 @@ def decode(data: bytes, indexes: Numbers, tables: Tables) -> np.ndarray:
     symbols = decoder.read(indexes)
     decoder.complete()
     return symbols
+
+
+def check_length(data: bytes, count: int, tables: Tables) -> None:
+    """BitstreamError for data that is too short for so many symbols, whatever their rows."""
+    if len(data) < (least := fewest_bytes(count, tables)):
+        raise BitstreamError(f"rans: {len(data)} bytes, expected {least} at least")
 
 
 def check_lanes(lanes: int) -> None:

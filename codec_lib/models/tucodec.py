@@ -80,5 +80,16 @@ class Tucodec(TransformCodec):
         """The same, or of a scale hyperprior of these widths: all else begins close to doing nothing."""
         if isinstance(other, Tucodec):
             return super().start_from(other)
-        state = other.state_dict().items()
-        self.take_from({PLACES.get(name[:6], name[:6]) + name[6:]: value for name, value in state})
+        self.take_from({place_of(name): value for name, value in other.state_dict().items()})
+
+
+def place_of(name: str) -> str:
+    """Where a parameter of a scale hyperprior is in this codec.
+
+    >>> place_of("g_a.4.weight"), place_of("g_a.0.weight")
+    ('g_a.4.halve.0.weight', 'g_a.0.weight')
+    """
+    for old, new in PLACES.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
