@@ -138,8 +138,7 @@ class Decoder:
     """
 
     def __init__(self, data: bytes, count: int, tables: Tables):
-        check_length(data, count, tables)
-        self.codes, self.states, self.head = parse_header(data) if count else (b"", NO_STATES, 0)
+        self.codes, self.states, self.head = checked_header(data, count, tables)
         self.words = np.zeros((len(data) - self.head) // 2 + PADDING, dtype=np.uint16)
         self.words[:-PADDING] = np.frombuffer(data, "<u2", self.words.size - PADDING, self.head)
         self.count, self.done, self.position, self.bit = count, 0, 0, 0
@@ -205,12 +204,6 @@ def decode(data: bytes, indexes: Numbers, tables: Tables) -> np.ndarray:
     return symbols
 
 
-def check_length(data: bytes, count: int, tables: Tables) -> None:
-    """BitstreamError for data that is too short for so many symbols, whatever their rows."""
-    if len(data) < (least := fewest_bytes(count, tables)):
-        raise BitstreamError(f"rans: {len(data)} bytes, expected {least} at least")
-
-
 def check_lanes(lanes: int) -> None:
     """ValueError unless a stream can have so many lanes."""
     if lanes < 1 or lanes.bit_count() != 1 or lanes > 1 << MAX_LANES_LOG2:
@@ -229,6 +222,16 @@ def header(lanes: int, codes: bytes) -> bytes:
 def pack_states(states: np.ndarray) -> bytes:
     """Each of the states as a 40-bit number."""
     return states.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :STATE_BYTES].tobytes()
+
+
+def checked_header(data: bytes, count: int, tables: Tables) -> tuple[bytes, np.ndarray, int]:
+    """The same as `parse_header` gives, of a stream of `count` symbols: without any it is empty.
+
+    Raises BitstreamError, too, for data that is too short for so many, whatever their rows.
+    """
+    if len(data) < (least := fewest_bytes(count, tables)):
+        raise BitstreamError(f"rans: {len(data)} bytes, expected {least} at least")
+    return parse_header(data) if count else (b"", NO_STATES, 0)
 
 
 def parse_header(data: bytes) -> tuple[bytes, np.ndarray, int]:
