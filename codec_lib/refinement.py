@@ -83,7 +83,8 @@ def refine(
     with torch.no_grad():
         z_hat, symbols = prior.symbols(y)
     stride, reduction = codec.stride, prior.reduction
-    parts = windows(*(side // stride for side in levels.shape[-2:]), TILE // stride, HALO // stride)
+    height, width = (side // stride for side in levels.shape[-2:])
+    parts = windows(height, width, TILE // stride, HALO // stride)
     done, pixels, bits, error = 0, 0, 0.0, 0.0
     try:
         for part in parts:

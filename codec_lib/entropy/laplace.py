@@ -21,6 +21,7 @@ import numpy as np
 from numba import int64, uint64
 
 from codec_lib.entropy.compiled import inline
+from codec_lib.entropy.function_tables import restored
 from codec_lib.entropy.rans_loops import pop
 
 LEVEL = 8  # bits of fraction of means and edges
@@ -54,13 +55,7 @@ class LaplaceTables(NamedTuple):
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "LaplaceTables":
         """Rebuild what `to_arrays` returned; KeyError or ValueError for anything else."""
-        expected, found = cls.make(), []
-        for name, table in expected._asdict().items():
-            given = arrays[name]
-            if given.shape != table.shape or np.abs(given.astype(np.int64) - table).max() > 1:
-                raise ValueError(f"{name}: not the table of the function that it is named for")
-            found.append(given.astype(np.int64))
-        return cls(*found)
+        return cls(*restored(cls.make()._asdict(), arrays, np.int32, monotone="tail"))
 
 
 @inline

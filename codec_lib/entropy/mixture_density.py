@@ -30,6 +30,7 @@ import numpy as np
 from numba import int64
 
 from codec_lib.entropy.compiled import inline
+from codec_lib.entropy.function_tables import restored
 
 K = 5
 OUTPUTS = 10 * K
@@ -76,14 +77,7 @@ class MixtureTables(NamedTuple):
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "MixtureTables":
         """Rebuild what `to_arrays` returned; KeyError or ValueError for anything else."""
-        expected = cls.make()
-        for name, table in expected._asdict().items():
-            given = arrays[name]
-            if (given.dtype, given.shape) != (table.dtype, table.shape) or np.abs(given - table).max() > 1:
-                raise ValueError(f"{name}: not the table of the function that it is named for")
-        if (np.diff(arrays["logistic"]) < 0).any():
-            raise ValueError("logistic: falls, a cumulative function does not")
-        return cls(*(arrays[name] for name in cls._fields))
+        return cls(*restored(cls.make()._asdict(), arrays, np.int64, monotone="logistic"))
 
 
 class Alphabet(NamedTuple):
