@@ -36,7 +36,7 @@ from codec_lib.layers.windows import windows
 from codec_lib.progress import Progress, report
 
 if TYPE_CHECKING:
-    from codec_lib.models.base import TransformCodec
+    from codec_lib.models.transform import TransformCodec
 
 STEPS = (0, 8, 16, 24, 40, 64, 100, 160, 250, 400)  # of each effort
 SPACING, CHANGES = 2, 2  # of the lattice in latents; changes at a place

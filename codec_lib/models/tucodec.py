@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from codec_lib.density.shapes import LAPLACE
 from codec_lib.layers.convolution import SLOPE, conv, deconv, start_small
 from codec_lib.layers.gdn import GDN
-from codec_lib.models.base import TransformCodec
+from codec_lib.models.transform import TransformCodec
 from codec_lib.priors.hyper import HyperPrior
 
 PLACES = {  # of a scale hyperprior's layers in here

@@ -7,9 +7,9 @@ from torch import nn
 
 from codec_lib.density.factorized import FactorizedDensity
 from codec_lib.density.shapes import NORMAL
-from codec_lib.models.base import TransformCodec
 from codec_lib.models.flagship import Flagship
 from codec_lib.models.near_lossless import NearLossless
+from codec_lib.models.transform import TransformCodec
 from codec_lib.models.tucodec import Fusion, Tucodec
 from codec_lib.priors.base import Prior
 from codec_lib.priors.channel import ChannelPrior
