@@ -47,7 +47,7 @@ ITERATIONS = Setting("iterations", coarsest=1, finest=16, default=8, step=1)
 SCHEMES = ("additive", "one-shot", "scaled", "stepped")
 STRIDE = 16
 LAST = int(ITERATIONS.finest)
-WINDOW, MARGIN = 128, 4  # tiles: a large picture is coded in windows of that side, one after the other
+WINDOW_TILES, MARGIN_TILES = 128, 4  # a large picture is coded in windows of that side, one by one
 
 
 class RecurrentNetwork(nn.Module, ABC):
@@ -177,7 +177,7 @@ class IterativeCodec(Model):
         """With effort 1 a tile stops once it is as good as the picture would be after all iterations."""
         x, iterations, enough = pad(levels, STRIDE), int(setting), None
         h, w = x.shape[-2] // STRIDE, x.shape[-1] // STRIDE
-        parts = windows(h, w, WINDOW, MARGIN)
+        parts = windows(h, w, WINDOW_TILES, MARGIN_TILES)
         if effort:
             errors = torch.empty(1, 1, h, w, device=x.device)
             for part in parts:
@@ -216,7 +216,7 @@ class IterativeCodec(Model):
         bits = torch.stack(list(found.values()))
         h, w = bits.shape[-2:]
         levels = torch.empty(1, 3, h * STRIDE, w * STRIDE, dtype=torch.uint8, device=bits.device)
-        for part in windows(h, w, WINDOW, MARGIN):
+        for part in windows(h, w, WINDOW_TILES, MARGIN_TILES):
             *_, last = self.pictures(part.of(bits))
             part.put(levels, last, STRIDE)
         return crop(levels, height, width)

@@ -31,8 +31,8 @@ from codec_lib.training.settings import Settings
 RATE_EXPONENT = 0.55
 LAMBDA_REFERENCE = 0.013
 MS_SSIM_SCALE = 1250.0
-SOME = ("goal", "rate", "quality", "distortion")  # settings that only some objectives know
-EVERY = 3  # validation takes every third picture of its folder
+OPTIONAL_SETTINGS = ("goal", "rate", "quality", "distortion")  # settings that only some objectives know
+VALIDATION_STRIDE = 3  # validation takes every third picture of its folder
 VALIDATED = (2.0, 4.0, 6.0, 7.5)  # qualities that it looks at
 
 
@@ -59,7 +59,7 @@ class Player:
 class Objective(ABC):
     """What a training run minimizes, and by what a validation chooses weights.
 
-    `uses` names those of `SOME` settings that it takes notice of.
+    `uses` names those of `OPTIONAL_SETTINGS` settings that it takes notice of.
     """
 
     uses: frozenset[str] = frozenset()
@@ -176,7 +176,7 @@ def rate_distortion(
 def refuse_unused(objective: Objective, settings: Settings) -> None:
     """Raise ValueError for a setting that was asked for and would change nothing."""
     defaults = {field.name: field.default for field in fields(Settings)}
-    for name in SOME:
+    for name in OPTIONAL_SETTINGS:
         value = getattr(settings, name)
         if name not in objective.uses and value != defaults[name]:
             raise ValueError(f"{name}: {value}; {settings.model} is trained without it")
@@ -190,7 +190,7 @@ def require_scales(settings: Settings) -> None:
 
 def validation_pictures(folder: str, device: torch.device | str = "cpu") -> Iterator[Tensor]:
     """Every third picture of a folder, (1, 3, H, W) in [0, 1], cut to sides that divide by 64."""
-    for path in data.pictures_in(folder)[::EVERY]:
+    for path in data.pictures_in(folder)[::VALIDATION_STRIDE]:
         x = picture.to_tensor(picture.load(path)).to(device)
         if min(x.shape[-2:]) < 64:
             raise ValueError(f"validation: {path} is {x.shape[-1]} x {x.shape[-2]}; at least 64 x 64")
