@@ -59,7 +59,7 @@ class Player:
 class Objective(ABC):
     """What a training run minimizes, and by what a validation chooses weights.
 
-    `uses` names those of `OPTIONAL_SETTINGS` settings that it takes notice of.
+    `uses` names those of `OPTIONAL_SETTINGS` that it takes notice of.
     """
 
     uses: frozenset[str] = frozenset()
