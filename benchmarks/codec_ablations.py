@@ -37,9 +37,9 @@ from codec_lib.density.shapes import HEAVY_TAILED, NORMAL
 from codec_lib.layers.convolution import start_small
 from codec_lib.layers.gdn import GDN
 from codec_lib.layers.residual import PartialResidualBlock
-from codec_lib.models.base import TransformCodec
 from codec_lib.models.flagship import INITIAL_GAIN, WIDE, Flagship
 from codec_lib.models.scale_hyperprior import gdn_transforms
+from codec_lib.models.transform import TransformCodec
 from codec_lib.priors.base import Prior
 from codec_lib.priors.channel import ChannelPrior
 from codec_lib.priors.context import ContextPrior

@@ -43,12 +43,12 @@ from codec_lib.measure import metrics
 from codec_lib.models.base import Model, pad
 from codec_lib.models.conditional_probability import ConditionalProbability
 from codec_lib.models.importance_map import ImportanceMap
+from codec_lib.models.output import TargetedOutput
 from codec_lib.models.pyramid import Pyramid
 from codec_lib.models.scale_hyperprior import ScaleHyperprior
 from codec_lib.models.tucodec import Tucodec
 from codec_lib.priors.volume import VolumePrior
 from codec_lib.training.settings import Settings
-from codec_lib.training.targets import TargetedOutput
 
 STEPS, PRIOR_STEPS = 1500, 300
 QUALITIES = (2.0, 4.0, 6.0, 7.5)

@@ -19,7 +19,8 @@ from benchmarks import machine, results
 from codec_lib import codec, container, data, picture, weights
 from codec_lib.header import Header
 from codec_lib.measure import metrics
-from codec_lib.models.base import TransformCodec, pad
+from codec_lib.models.base import pad
+from codec_lib.models.transform import TransformCodec
 from codec_lib.refinement import STEPS, Tile, descend
 
 MODELS = ("flagship", "hyperprior")

@@ -34,7 +34,7 @@ from codec_lib.measure import metrics
 from codec_lib.models.iterative import SCHEMES, IterativeCodec
 from codec_lib.models.recurrent import Recurrent, StepGain
 from codec_lib.models.recurrent_gdn import RecurrentGDN
-from codec_lib.training.iterations import IterationsObjective, structure_error
+from codec_lib.training.iterations import IterationsObjective
 from codec_lib.training.objectives import Objective
 from codec_lib.training.settings import Settings
 
@@ -69,7 +69,7 @@ def normalized(gdn: int, igdn: int) -> IterativeCodec:
 def structured() -> IterativeCodec:
     """The base with the loss of Johnston et al."""
     model = codec()
-    model.error = structure_error
+    model.error = "structure"
     return model
 
 

@@ -33,9 +33,9 @@ from codec_lib import data, picture
 from codec_lib.layers.convolution import start_small
 from codec_lib.layers.gain import rate_weight
 from codec_lib.layers.residual import PartialResidualBlock
-from codec_lib.models.base import TransformCodec
 from codec_lib.models.flagship import Flagship
 from codec_lib.models.scale_hyperprior import ScaleHyperprior
+from codec_lib.models.transform import TransformCodec
 from codec_lib.training.crops import Crops
 from codec_lib.training.loop import schedule
 from codec_lib.training.objectives import rate_distortion

@@ -6,13 +6,11 @@ inside of small blocks. So only pictures that have it, hardly a photograph among
 looked at.
 """
 
-import math
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from codec_lib import weights
+from codec_lib import picture, weights
 
 POOR = 20.0  # dB
 SIDE, STEP = 8, 4
@@ -32,8 +30,7 @@ def is_suspicious(levels: Tensor) -> bool:
 
 def psnr(levels: Tensor, decoded: Tensor) -> float:
     """PSNR in dB of a decoded picture against what was coded, both uint8 (1, 3, H, W); inf if equal."""
-    error = (decoded.float() - levels.float()).square().mean().item()
-    return math.inf if error == 0 else 10 * math.log10(255**2 / error)
+    return picture.psnr_of((decoded.float() - levels.float()).square().mean().item(), 255)
 
 
 def complaint(name: str, psnr: float) -> str:

@@ -12,7 +12,7 @@ would do,
 
 own bits exactly; g is the gradient of all the rest, the picture and the distributions of later symbols;
 h = 2 lambda n 255^2 |dx_hat / ds|^2 / 3n is the curvature of D, found by random probes. What lies close
-together changes the same pixels, so a step takes the places of a lattice only, and at each the `FEW`
+together changes the same pixels, so a step takes the places of a lattice only, and at each the `CHANGES`
 changes that gain most. The next pass shows what became of every place and its neighbours: where J has
 risen, the change is taken back, and its symbols rest for a while.
 
@@ -30,17 +30,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from codec_lib import picture
 from codec_lib.layers.gain import rate_weight
+from codec_lib.layers.windows import windows
 from codec_lib.progress import Progress, report
 
 if TYPE_CHECKING:
-    from codec_lib.models.base import TransformCodec
+    from codec_lib.models.transform import TransformCodec
     from codec_lib.priors.base import Chosen
 
 STEPS = (0, 8, 16, 24, 40, 64, 100, 160, 250, 400)  # of each effort
 # This library's choices; more PROBES are less noisy and take longer.
-SPACE, FEW = 2, 2  # of the lattice in latents; changes at a place
-AROUND = 3  # side of the square of latents that a change is judged by
+SPACING, CHANGES = 2, 2  # of the lattice in latents; changes at a place
+JUDGED_SIDE = 3  # side of the square of latents that a change is judged by
 REST = 5  # steps that a symbol rests after a change was taken back
 HARM = 0.005  # of J: so much more than the best, and a pass is no measure of single places
 CULPRIT = 0.01  # of such an excess: a change around which so much of it lies is never tried again
@@ -79,48 +81,32 @@ def refine(codec: "TransformCodec", levels: Tensor, y: Tensor, quality: float, s
     """
     with torch.no_grad():
         z_hat, symbols = codec.prior.symbols(y)
-    pieces = list(tiles(codec, levels.shape[-2:]))
+    stride, reduction = codec.stride, codec.prior.reduction
+    height, width = (side // stride for side in levels.shape[-2:])
+    parts = windows(height, width, TILE // stride, HALO // stride)
     done, pixels, bits, error = 0, 0, 0.0, 0.0
     try:
-        for pixel_slices, slices, z_slices, inside in pieces:
+        for part in parts:
+            inside = torch.zeros(symbols.shape[2:], dtype=torch.bool, device=y.device)
+            part.put(inside, torch.ones_like(part.of(inside, reduction)), reduction)
             tile = Tile(
-                levels[pixel_slices].float() / 255,
-                symbols[slices],
-                None if z_hat is None else z_hat[z_slices],
-                inside.to(y.device),
+                part.of(levels, stride).float() / 255,
+                part.of(symbols, reduction),
+                None if z_hat is None else part.of(z_hat),
+                part.of(inside, reduction),
             )
             last, seen = None, pixels + tile.x[0, 0].numel()
             for last, found in descend(codec, tile, quality, steps):
-                symbols[slices] = found
+                part.put(symbols, found, reduction)
                 done += 1
                 share = levels[0, 0].numel() / seen
-                psnr = -10 * math.log10(max((error + last.error) / seen / 3, 1e-10))
-                report(Progress(done, steps * len(pieces), round((bits + last.bits) * share / 8), psnr))
+                psnr = picture.psnr_of((error + last.error) / seen / 3)
+                report(Progress(done, steps * len(parts), round((bits + last.bits) * share / 8), psnr))
             if last is not None:
                 pixels, bits, error = seen, bits + last.bits, error + last.error
     except KeyboardInterrupt:
         pass
     return z_hat, symbols
-
-
-def tiles(codec: "TransformCodec", size: tuple[int, ...]) -> Iterator[tuple]:
-    """Slices of a picture of some size, of its latents and hyper-latents, and (h, w) what to change."""
-    for top in range(0, size[0], TILE):
-        for left in range(0, size[1], TILE):
-            spans = [
-                (max(start - HALO, 0), min(start + TILE + HALO, side))
-                for start, side in zip((top, left), size, strict=True)
-            ]
-
-            def cut(unit: int, spans: list = spans) -> tuple[slice, ...]:
-                return (slice(None), slice(None), *(slice(a // unit, b // unit) for a, b in spans))
-
-            (a, b), (c, d) = ([side // codec.downsampling for side in span] for span in spans)
-            inside = torch.zeros(b - a, d - c, dtype=torch.bool)
-            first, last = top // codec.downsampling, (top + TILE) // codec.downsampling
-            left_, right = left // codec.downsampling, (left + TILE) // codec.downsampling
-            inside[first - a : last - a, left_ - c : right - c] = True
-            yield cut(1), cut(codec.downsampling), cut(codec.stride), inside
 
 
 def descend(
@@ -133,13 +119,13 @@ def descend(
     last.
     """
     symbols = best = tile.symbols
-    h = curvature(codec, tile, quality)
+    half_curvature = curvature(codec, tile, quality)
     now = evaluate(codec, tile, symbols, quality)
     local, known, rests = now.local, now.cost, torch.zeros_like(symbols)
     for step in range(1, steps + 1):
         is_harmed = now.cost > (1 + HARM) * known
         is_a_look = is_harmed or step == steps
-        tried = symbols if is_a_look else change(now, h, tile, symbols, rests, step)
+        tried = symbols if is_a_look else change(now, half_curvature, tile, symbols, rests, step)
         now = evaluate(codec, tile, tried, quality)
         if now.cost < known:
             best, known = tried, now.cost
@@ -153,18 +139,23 @@ def descend(
             rests = torch.where(is_worse & changed, REST, (rests - 1).clamp(min=0))
             rests = torch.where(is_culprit & changed, math.inf, rests)
             symbols = torch.where(is_worse, symbols, tried)
-            is_near = F.max_pool2d(is_worse.float(), AROUND, 1, AROUND // 2) > 0
+            is_near = F.max_pool2d(is_worse.float(), JUDGED_SIDE, 1, JUDGED_SIDE // 2) > 0
             local = torch.where(is_near, local, now.local)
         yield now, best
 
 
-def change(now: Pass, h: Tensor, tile: Tile, symbols: Tensor, rests: Tensor, step: int) -> Tensor:
-    """The symbols after the `FEW` changes that gain most at every place of a step's lattice."""
-    up, down = now.up + now.gradient + h, now.down - now.gradient + h
+def change(
+    now: Pass, half_curvature: Tensor, tile: Tile, symbols: Tensor, rests: Tensor, step: int
+) -> Tensor:
+    """The symbols after the `CHANGES` that gain most at every place of a step's lattice."""
+    up = now.up + now.gradient + half_curvature
+    down = now.down - now.gradient + half_curvature
     gain = torch.where(rests > 0, math.inf, torch.minimum(up, down))
-    worst_of_few = gain.topk(FEW, dim=1, largest=False).values[:, -1:]
-    corner = torch.randint(SPACE, (2,), generator=_generator(step)).tolist()
-    rows, columns = (torch.arange(n) % SPACE == at for n, at in zip(symbols.shape[2:], corner, strict=True))
+    worst_of_few = gain.topk(CHANGES, dim=1, largest=False).values[:, -1:]
+    corner = torch.randint(SPACING, (2,), generator=_generator(step)).tolist()
+    rows, columns = (
+        torch.arange(n) % SPACING == at for n, at in zip(symbols.shape[2:], corner, strict=True)
+    )
     lattice = (rows[:, None] & columns).to(gain.device) & tile.inside
     is_taken = (gain < 0) & (gain <= worst_of_few) & lattice
     return torch.where(is_taken, symbols + torch.where(up < down, 1.0, -1.0), symbols)
@@ -184,7 +175,7 @@ def evaluate(codec: "TransformCodec", tile: Tile, symbols: Tensor, quality: floa
         side = codec.downsampling
         cells = F.avg_pool2d(error, side, divisor_override=1)
         cost = own.sum(1, keepdim=True) + weight * cells
-        local = F.avg_pool2d(cost, AROUND, 1, AROUND // 2, divisor_override=1)
+        local = F.avg_pool2d(cost, JUDGED_SIDE, 1, JUDGED_SIDE // 2, divisor_override=1)
     bits, squared = own.sum().item(), error.sum().item()
     return Pass(gradient, up, down, local, bits, squared, bits + weight * squared)
 

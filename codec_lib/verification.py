@@ -1,7 +1,6 @@
 """Whether a file gives back what it was made from, and keeps what it promises."""
 
 import hashlib
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,9 +54,10 @@ def verify(original: picture.Source, data: bytes, *, device: str = "auto") -> Ve
     image = decode(data, device=device).image
     samples = expected.samples()
     errors = np.abs(samples.astype(np.int32) - np.asarray(image))
-    squares = float(np.sum(np.square(errors, dtype=np.float64))) / np.iinfo(samples.dtype).max ** 2
-    psnr = 10 * math.log10(samples.size / squares) if squares else math.inf
+    peak = np.iinfo(samples.dtype).max
+    squares = float(np.sum(np.square(errors, dtype=np.float64))) / peak**2
     colours = squares * (3 if expected.mode.startswith("L") else 1)  # alpha is exact
+    psnr = picture.psnr_of(squares / samples.size)
     return Verification(
         int(errors.max()), promise, psnr, colours, expected.size, expected.mode, pixels(image)
     )

@@ -31,7 +31,8 @@ from safetensors.numpy import save as save_tensors
 from codec_lib import files
 from codec_lib.errors import BitstreamError
 from codec_lib.exact.frozen import KINDS
-from codec_lib.models import MODELS, architecture
+from codec_lib.models import MODELS
+from codec_lib.models import architecture as class_of
 from codec_lib.models.base import Model
 from codec_lib.surroundings import reproducible
 
@@ -221,7 +222,7 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
 
 def _rebuild(metadata: dict[str, str], arrays: dict[str, Any]) -> Model:
     """The model that metadata describes, with its parameters and frozen parts taken from `arrays`."""
-    model = architecture(metadata["architecture"])(**json.loads(metadata["widths"]))
+    model = class_of(metadata["architecture"])(**json.loads(metadata["widths"]))
     for name, kind in json.loads(metadata["frozen"]).items():
         model.frozen[name] = KINDS[kind].from_arrays(_take(arrays, f"{FROZEN}{name}."))
     model.load_state_dict(arrays)

@@ -12,10 +12,10 @@ from codec_lib import viz, weights
 from codec_lib.layers.conditional import ConditionalConv2d
 from codec_lib.models import MODELS
 from codec_lib.models.base import Model
-from codec_lib.models.diagrams.parts import Box, Line
 from codec_lib.models.scale_hyperprior import ScaleHyperprior
 from codec_lib.viz.architectures import architecture
 from codec_lib.viz.diagram import STYLE, WIDTH, Diagram
+from codec_lib.viz.diagrams.parts import Box, Line
 from codec_lib.viz.formulas import plain
 
 CONVOLUTIONS = nn.Conv2d, nn.ConvTranspose2d, nn.Conv3d

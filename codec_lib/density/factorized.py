@@ -24,14 +24,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from codec_lib.density.channel import ChannelDensity
 from codec_lib.density.freeze import channel_tables
 from codec_lib.entropy.pmf import Tables
-from codec_lib.layers.lower_bound import lower_bound
-
-LIKELIHOOD_MIN = 1e-9  # no symbol costs more than 29.9 bits while training
+from codec_lib.layers.lower_bound import LIKELIHOOD_MIN, lower_bound
 
 
-class FactorizedDensity(nn.Module):
+class FactorizedDensity(ChannelDensity):
     """One free-form density a channel, for tensors (B, channels, ...)."""
 
     def __init__(self, channels: int, filters: tuple[int, ...] = (3, 3, 3), scale: float = 10.0):
@@ -74,10 +73,6 @@ class FactorizedDensity(nn.Module):
         side = torch.where(upper + lower > 0, -1.0, 1.0)
         difference = torch.sigmoid(side * upper) - torch.sigmoid(side * lower)
         return lower_bound(difference.abs(), LIKELIHOOD_MIN)
-
-    def bits(self, y: Tensor, step: Tensor | float = 1.0) -> Tensor:
-        """Bits to code each picture's y, shape (B,): the sum of -log2 of the likelihoods."""
-        return -self.likelihood(y, step).log2().flatten(1).sum(1)
 
     @torch.no_grad()
     def tables(self, steps: Tensor) -> Tables:

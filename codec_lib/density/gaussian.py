@@ -24,10 +24,9 @@ from torch import Tensor
 from codec_lib.density.freeze import TAIL_MASS
 from codec_lib.density.shapes import NORMAL, Shape
 from codec_lib.entropy.pmf import Tables
-from codec_lib.layers.lower_bound import lower_bound
+from codec_lib.layers.lower_bound import LIKELIHOOD_MIN, lower_bound
 
 SCALE_MIN, SCALE_MAX, SCALE_LEVELS = 0.11, 256.0, 64
-LIKELIHOOD_MIN = 1e-9
 ESCAPE = 2.0**-23  # as likely as a value outside of its table: an escape symbol and a short code
 
 

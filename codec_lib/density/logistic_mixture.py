@@ -21,11 +21,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from codec_lib.entropy.mixture_density import FRACTION, LEVEL, LOG_SIGMA, OUTPUTS, K
+from codec_lib.entropy.mixture_density import FRACTION_BITS, LEVEL_BITS, LOG_SIGMA, OUTPUTS, K
 from codec_lib.layers.lower_bound import lower_bound
 
 COMPONENTS = K
-MEAN_UNIT = 2.0 ** (FRACTION - LEVEL)  # a network's output of 1 means so many levels
+MEAN_UNIT = 2.0 ** (FRACTION_BITS - LEVEL_BITS)  # a network's output of 1 means so many levels
 LIKELIHOOD_MIN = 2.0**-16
 LARGEST = 255
 BETA = 0.9  # in an untrained network: how much of a colour's residual the next one shares

@@ -13,15 +13,14 @@ import math
 import torch
 from torch import Tensor, nn
 
+from codec_lib.density.channel import ChannelDensity
 from codec_lib.density.freeze import channel_tables
 from codec_lib.density.shapes import normal_cdf
 from codec_lib.entropy.pmf import Tables
-from codec_lib.layers.lower_bound import lower_bound
-
-LIKELIHOOD_MIN = 1e-9
+from codec_lib.layers.lower_bound import LIKELIHOOD_MIN, lower_bound
 
 
-class GaussianScaleMixture(nn.Module):
+class GaussianScaleMixture(ChannelDensity):
     """A mixture of `scales` zero-mean Gaussians for each channel of (B, channels, H, W)."""
 
     def __init__(self, channels: int, scales: int = 6, narrowest: float = 0.05, widest: float = 20):
@@ -45,10 +44,6 @@ class GaussianScaleMixture(nn.Module):
             mass = normal_cdf((half - distance) / sigma) - normal_cdf((-half - distance) / sigma)
             total = total + weight[:, None, None] * mass
         return lower_bound(total, LIKELIHOOD_MIN)
-
-    def bits(self, y: Tensor, step: Tensor | float = 1.0) -> Tensor:
-        """Bits to code each picture's y, shape (B,): the sum of -log2 of the likelihoods."""
-        return -self.likelihood(y, step).log2().flatten(1).sum(1)
 
     @torch.no_grad()
     def tables(self, steps: Tensor) -> Tables:

@@ -39,11 +39,11 @@ from codec_lib.entropy.experts import (
     moments,
     sigma_of,
 )
-from codec_lib.entropy.least_squares import FEATURES, WEIGHT, Regression, learn, predict
+from codec_lib.entropy.least_squares import FEATURES, WEIGHT_BITS, Regression, learn, predict
 from codec_lib.entropy.logistic_mixing import BITS, CONSTANT, mix, stretch, stretch_table, update
 from codec_lib.entropy.mixture import EMPTY
 from codec_lib.entropy.mixture_density import (
-    LEVEL,
+    LEVEL_BITS,
     LOGISTIC_PRECISION,
     Alphabet,
     K,
@@ -67,7 +67,7 @@ from codec_lib.entropy.rans_loops import PADDING, pop
 STRIP = 24  # columns that learn together
 ROUGHNESS = 14  # classes of the local scale
 SMOOTH = 50  # is added to it before, in 1/256 level
-FURTHEST = 64 << LEVEL  # of a correction
+FURTHEST = 64 << LEVEL_BITS  # of a correction
 
 
 class Known(NamedTuple):
@@ -153,22 +153,24 @@ def _code(values, places, outputs, known, entries, decoding, x, words, position)
             total = components(outputs[p], c, first, second, tables, mean, rate, weight)
             expected, spread = moments(mean, rate, weight, total)
             below, scale = int64(around.below[c, i, j]), local_scale(around, c, i, j)
-            value = expected + (below << int64(LEVEL))
+            value = expected + (below << int64(LEVEL_BITS))
             seen = features[: look(features, c, colours, i, j, value, missed, scale, around)]
-            moved = unscaled(predict(seen, regression, strip, c), scale, WEIGHT)
+            moved = unscaled(predict(seen, regression, strip, c), scale, WEIGHT_BITS)
             moved = min(max(moved, -FURTHEST), FURTHEST)
             centre, sigma = expected + moved, sigma_of(scale)
-            experts = Experts(mean, rate, weight, total, moved, centre, (1 << (16 + LEVEL)) // sigma)
+            experts = Experts(mean, rate, weight, total, moved, centre, (1 << (16 + LEVEL_BITS)) // sigma)
 
             spread, q = (spread + sigma) >> int64(1), int64(values[p, c]) // size
             by_strip, by_roughness = known.by_strip[c, strip], known.by_roughness[c, _roughness(scale)]
             low, high = possible = limits(below, known.alphabet, c)
             under[:], upto[:] = 0, 1 << LOGISTIC_PRECISION
-            node, tail = int64(1), 2 * spread // (size << int64(LEVEL)) + 1
+            node, tail = int64(1), 2 * spread // (size << int64(LEVEL_BITS)) + 1
             while low < high:
                 given = (centre, spread, size, tail, known.halving)
                 t, question, node, tail = ask(node, (low, high), possible, *given)
-                cumulative_of_each((2 * t - 1) * size << int64(LEVEL - 1), experts, tables.logistic, here)
+                cumulative_of_each(
+                    (2 * t - 1) * size << int64(LEVEL_BITS - 1), experts, tables.logistic, here
+                )
                 for k in range(EXPERTS):
                     opinions[k] = stretch(upto[k] - here[k], upto[k] - under[k], known.odds)
                 one = mix(opinions, by_strip[question], by_roughness[question], tables.logistic)
@@ -190,7 +192,7 @@ def _code(values, places, outputs, known, entries, decoding, x, words, position)
 
             if decoding:
                 values[p, c] = low * size
-            missed[c] = (low * size << int64(LEVEL)) - expected
+            missed[c] = (low * size << int64(LEVEL_BITS)) - expected
             learn(seen, scaled(missed[c], scale), regression, strip, c)
             level = min(max(below + low * size, 0), 255)
             enter(around, c, i, j, level, missed[c], missed[c] - moved)
@@ -201,6 +203,6 @@ def _code(values, places, outputs, known, entries, decoding, x, words, position)
 def _roughness(scale):
     """Class of a local scale, in 1/256 level: two for each doubling."""
     square, number = (scale + SMOOTH) * (scale + SMOOTH), 0
-    while square > 1 << (LEVEL + 4) and number < ROUGHNESS - 1:
+    while square > 1 << (LEVEL_BITS + 4) and number < ROUGHNESS - 1:
         square, number = square >> int64(1), number + 1
     return number

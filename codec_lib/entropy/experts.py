@@ -15,7 +15,7 @@ import numpy as np
 from numba import int64
 
 from codec_lib.entropy.compiled import inline
-from codec_lib.entropy.mixture_density import LEVEL, K, logistic_at, mass_before
+from codec_lib.entropy.mixture_density import LEVEL_BITS, K, logistic_at, mass_before
 
 EXPERTS = 4
 BROADER = 3  # times
@@ -42,7 +42,7 @@ def moments(mean, rate, weight, total):
         expected += weight[k] * mean[k]
     expected //= total
     for k in range(K):
-        sigma = (1 << (16 + LEVEL)) // rate[k]
+        sigma = (1 << (16 + LEVEL_BITS)) // rate[k]
         spread += weight[k] * (sigma + (abs(mean[k] - expected) >> int64(1)))
     return expected, spread // total
 

@@ -20,13 +20,14 @@ import numpy as np
 from numba import int64, uint64
 
 from codec_lib.entropy.compiled import inline
+from codec_lib.entropy.function_tables import restored
 from codec_lib.entropy.rans_loops import pop
 
-LEVEL = 8  # bits of fraction of means and edges
+LEVEL_BITS = 8  # bits of fraction of means and edges
 LOG_SCALE = -4, 5  # range of log b
 SCALE_STEPS = 32  # entries for each unit of it
-RATE = 16  # bits of fraction of 1 / b
-STEP = 10  # bits of fraction of t
+RATE_BITS = 16  # bits of fraction of 1 / b
+STEP_BITS = 10  # bits of fraction of t
 LIMIT = 16  # beyond, nothing is left in the tail that 16 bits could tell
 PRECISION = 30  # F is a multiple of 2**-30
 
@@ -42,8 +43,8 @@ class LaplaceTables(NamedTuple):
         """The tables; made once, then saved: exp differs in its last bit between machines."""
         low, high = LOG_SCALE
         log_b = low + np.arange((high - low) * SCALE_STEPS + 1) / SCALE_STEPS
-        t = np.arange((LIMIT << STEP) + 1) / (1 << STEP)
-        functions = 2.0**RATE * np.exp(-log_b), 2.0 ** (PRECISION - 1) * np.exp(-t)
+        t = np.arange((LIMIT << STEP_BITS) + 1) / (1 << STEP_BITS)
+        functions = 2.0**RATE_BITS * np.exp(-log_b), 2.0 ** (PRECISION - 1) * np.exp(-t)
         return cls(*(np.rint(values).astype(np.int64) for values in functions))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
@@ -53,16 +54,7 @@ class LaplaceTables(NamedTuple):
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "LaplaceTables":
         """Rebuild what `to_arrays` returned; KeyError or ValueError for anything else."""
-        expected, found = cls.make(), []
-        for name, table in expected._asdict().items():
-            given = arrays[name]
-            is_alike = (given.dtype, given.shape) == (np.int32, table.shape)
-            if not is_alike or np.abs(given.astype(np.int64) - table).max() > 1:
-                raise ValueError(f"{name}: not the table of the function that it is named for")
-            found.append(given.astype(np.int64))
-        if (np.diff(arrays["tail"]) > 0).any():
-            raise ValueError("tail: rises, and a symbol far out would have no frequency")
-        return cls(*found)
+        return cls(*restored(cls.make()._asdict(), arrays, np.int32, monotone="tail"))
 
 
 @inline
@@ -72,9 +64,9 @@ def cumulative(q, low, high, mean, rate, tail):
         return int64(0)
     if q > high:
         return int64(1 << 16)
-    edge = (2 * q - 1) << (LEVEL - 1)
-    t = (edge - mean) * rate >> int64(LEVEL + RATE - STEP)
-    limit = int64(LIMIT << STEP)
+    edge = (2 * q - 1) << (LEVEL_BITS - 1)
+    t = (edge - mean) * rate >> int64(LEVEL_BITS + RATE_BITS - STEP_BITS)
+    limit = int64(LIMIT << STEP_BITS)
     mass = tail[min(-t, limit)] if t < 0 else int64(1 << PRECISION) - tail[min(t, limit)]
     return (mass * ((1 << 16) - (high - low + 1)) >> int64(PRECISION)) + q - low
 
@@ -82,7 +74,7 @@ def cumulative(q, low, high, mean, rate, tail):
 @inline
 def nearest(mean, low, high):
     """The symbol that a mean is in."""
-    return min(max((mean + (1 << (LEVEL - 1))) >> int64(LEVEL), low), high)
+    return min(max((mean + (1 << (LEVEL_BITS - 1))) >> int64(LEVEL_BITS), low), high)
 
 
 @inline

@@ -38,7 +38,7 @@ FEATURES = 32  # at most
 LIMIT = 2**12 - 1  # of the size of a feature and of a target
 MEMORY = 8
 RIDGE = 2.0**12
-WEIGHT = 12  # bits of fraction of a weight, which lies between -2 and 2
+WEIGHT_BITS = 12  # bits of fraction of a weight, which lies between -2 and 2
 
 
 class Regression(NamedTuple):
@@ -57,7 +57,7 @@ class Regression(NamedTuple):
 
 @compiled_exact
 def predict(x, regression, strip, target):
-    """w^T x with WEIGHT bits of fraction, for features x float64 (F,) of a sample in a strip.
+    """w^T x with WEIGHT_BITS of fraction, for features x float64 (F,) of a sample in a strip.
 
     A target has the same F <= FEATURES for all its samples.
     """
@@ -70,8 +70,8 @@ def predict(x, regression, strip, target):
         for b in range(x.size):
             explained += (2 * squares[a, b] + left[a, b] + right[a, b]) * w[b]
         sums = 2 * products[strip, target, a] + products[before, target, a] + products[after, target, a]
-        step = np.floor((sums * 2.0**WEIGHT - explained - RIDGE * w[a]) / size + 0.5)
-        w[a] = min(max(w[a] + step, 1 - 2.0 ** (WEIGHT + 1)), 2.0 ** (WEIGHT + 1) - 1)
+        step = np.floor((sums * 2.0**WEIGHT_BITS - explained - RIDGE * w[a]) / size + 0.5)
+        w[a] = min(max(w[a] + step, 1 - 2.0 ** (WEIGHT_BITS + 1)), 2.0 ** (WEIGHT_BITS + 1) - 1)
     total = 0.0
     for a in range(x.size):
         total += w[a] * x[a]

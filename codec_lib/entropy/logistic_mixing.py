@@ -29,29 +29,32 @@ from codec_lib.entropy.compiled import inline
 from codec_lib.entropy.mixture_density import LOGISTIC_BITS, LOGISTIC_LIMIT, LOGISTIC_PRECISION
 
 BITS = 16  # of a probability
-ODDS = 8  # bits of fraction of log odds
-LARGEST = 8 * 2**ODDS - 1  # log odds
-OPINION = 12  # bits of an expert's probability, as stretch takes it
+ODDS_BITS = 8  # bits of fraction of log odds
+LARGEST = 8 * 2**ODDS_BITS - 1  # log odds
+OPINION_BITS = 12  # bits of an expert's probability, as stretch takes it
 RAREST = 32  # no bit is coded with less than this share of 2^16
 CONSTANT = 77  # the last input
-WEIGHT = 16  # bits of fraction of a weight
+WEIGHT_BITS = 16  # bits of fraction of a weight
 RATE_SHIFT = 15  # bits that (bit - p) s is shifted by
 _CENTRE = LOGISTIC_LIMIT << LOGISTIC_BITS  # of the table of the logistic function
 
 
 def stretch_table(logistic: np.ndarray) -> np.ndarray:
-    """Log odds of the probabilities 0, 1, ... of 2^OPINION, int64: the least z whose squash is as large."""
+    """Log odds, int64, of the probabilities 0, 1, ... of 2^OPINION_BITS.
+
+    Each is the least z whose squash is as large.
+    """
     odds = np.arange(-LARGEST, LARGEST + 1)
-    squashed = logistic[(odds << LOGISTIC_BITS - ODDS) + _CENTRE] >> LOGISTIC_PRECISION - BITS
-    wanted = np.arange(1 << OPINION) << BITS - OPINION
+    squashed = logistic[(odds << LOGISTIC_BITS - ODDS_BITS) + _CENTRE] >> LOGISTIC_PRECISION - BITS
+    wanted = np.arange(1 << OPINION_BITS) << BITS - OPINION_BITS
     return np.minimum(np.searchsorted(squashed, wanted) - LARGEST, LARGEST).astype(np.int64)
 
 
 @inline
 def stretch(above, span, table):
     """Log odds that something lies in the upper part of a span of probability."""
-    opinion = ((above << int64(OPINION)) + (1 << (OPINION - 1))) // (span + 1)
-    return table[min(max(opinion, 1), (1 << OPINION) - 1)]
+    opinion = ((above << int64(OPINION_BITS)) + (1 << (OPINION_BITS - 1))) // (span + 1)
+    return table[min(max(opinion, 1), (1 << OPINION_BITS) - 1)]
 
 
 @inline
@@ -60,8 +63,8 @@ def mix(s, first, second, logistic):
     z = int64(0)
     for k in range(s.size):
         z += (first[k] + second[k]) * s[k]
-    z = min(max(z >> int64(WEIGHT + 1), -LARGEST), LARGEST)
-    p = logistic[(z << int64(LOGISTIC_BITS - ODDS)) + _CENTRE] >> int64(LOGISTIC_PRECISION - BITS)
+    z = min(max(z >> int64(WEIGHT_BITS + 1), -LARGEST), LARGEST)
+    p = logistic[(z << int64(LOGISTIC_BITS - ODDS_BITS)) + _CENTRE] >> int64(LOGISTIC_PRECISION - BITS)
     return min(max(p, RAREST), (1 << BITS) - RAREST)
 
 

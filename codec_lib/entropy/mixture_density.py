@@ -30,11 +30,12 @@ import numpy as np
 from numba import int64
 
 from codec_lib.entropy.compiled import inline
+from codec_lib.entropy.function_tables import restored
 
 K = 5
 OUTPUTS = 10 * K
-FRACTION = 12  # of a network's outputs
-LEVEL = 8  # bits of fraction of means and edges: 1/256 level; an output of 1 is 16 levels
+FRACTION_BITS = 12  # of a network's outputs
+LEVEL_BITS = 8  # bits of fraction of means and edges: 1/256 level; an output of 1 is 16 levels
 LOG_SIGMA = -4, 6  # range of log sigma
 SIGMA_STEPS = 16  # tables for each unit of log sigma
 TANH_LIMIT = 4  # tanh is 1 beyond, to 11 bits
@@ -76,14 +77,7 @@ class MixtureTables(NamedTuple):
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "MixtureTables":
         """Rebuild what `to_arrays` returned; KeyError or ValueError for anything else."""
-        expected = cls.make()
-        for name, table in expected._asdict().items():
-            given = arrays[name]
-            if (given.dtype, given.shape) != (table.dtype, table.shape) or np.abs(given - table).max() > 1:
-                raise ValueError(f"{name}: not the table of the function that it is named for")
-        if (np.diff(arrays["logistic"]) < 0).any():
-            raise ValueError("logistic: falls, a cumulative function does not")
-        return cls(*(arrays[name] for name in cls._fields))
+        return cls(*restored(cls.make()._asdict(), arrays, np.int64, monotone="logistic"))
 
 
 class Alphabet(NamedTuple):
@@ -111,11 +105,11 @@ def components(row, colour, first, second, tables, mean, rate, weight):
     for k in range(K):
         mean[k] = int64(row[colour * K + k])
         if colour == 1:
-            mean[k] += _slope(row[6 * K + k], tables) * first >> int64(FRACTION - LEVEL)
+            mean[k] += _slope(row[6 * K + k], tables) * first >> int64(FRACTION_BITS - LEVEL_BITS)
         elif colour == 2:
             moved = _slope(row[7 * K + k], tables) * first + _slope(row[8 * K + k], tables) * second
-            mean[k] += moved >> int64(FRACTION - LEVEL)
-        log_sigma = _step(int64(row[(3 + colour) * K + k]) - (LOG_SIGMA[0] << FRACTION), SIGMA_STEPS)
+            mean[k] += moved >> int64(FRACTION_BITS - LEVEL_BITS)
+        log_sigma = _step(int64(row[(3 + colour) * K + k]) - (LOG_SIGMA[0] << FRACTION_BITS), SIGMA_STEPS)
         rate[k] = tables.rate[_clamp(log_sigma, 0, tables.rate.size - 1)]
         behind = _step(top - int64(row[9 * K + k]), EXP_STEPS)
         weight[k] = tables.exp[min(behind, tables.exp.size - 1)]
@@ -125,14 +119,14 @@ def components(row, colour, first, second, tables, mean, rate, weight):
 
 @inline
 def _step(x, steps):
-    """Round x, with FRACTION bits, to the next step of a table."""
-    return (x * steps + (1 << (FRACTION - 1))) >> FRACTION
+    """Round x, with FRACTION_BITS of fraction, to the next step of a table."""
+    return (x * steps + (1 << (FRACTION_BITS - 1))) >> FRACTION_BITS
 
 
 @inline
 def _slope(output, tables):
-    """tanh, with FRACTION bits."""
-    place = _step(int64(output) + (TANH_LIMIT << FRACTION), TANH_STEPS)
+    """tanh, with FRACTION_BITS of fraction."""
+    place = _step(int64(output) + (TANH_LIMIT << FRACTION_BITS), TANH_STEPS)
     return tables.tanh[_clamp(place, 0, tables.tanh.size - 1)]
 
 
@@ -143,7 +137,7 @@ def cumulative(q, low, high, tau, mean, rate, weight, total, logistic):
         return int64(0)
     if q > high:
         return int64(1 << 16)
-    edge = (2 * q - 1) * (2 * tau + 1) << (LEVEL - 1)
+    edge = (2 * q - 1) * (2 * tau + 1) << (LEVEL_BITS - 1)
     mass = mass_before(edge, mean, rate, weight, logistic)
     return mass * ((1 << 16) - (high - low + 1)) // (total << LOGISTIC_PRECISION) + q - low
 
@@ -161,7 +155,7 @@ def mass_before(edge, mean, rate, weight, logistic):
 def logistic_at(edge, mean, rate, logistic):
     """S((edge - mu) / sigma) from the table, for 2^16 / sigma."""
     limit = int64(LOGISTIC_LIMIT << LOGISTIC_BITS)
-    t = (edge - mean) * rate >> int64(LEVEL + 16 - LOGISTIC_BITS)
+    t = (edge - mean) * rate >> int64(LEVEL_BITS + 16 - LOGISTIC_BITS)
     return logistic[_clamp(t, -limit, limit) + limit]
 
 

@@ -18,12 +18,12 @@ from numba import int64
 
 from codec_lib.entropy.compiled import inline
 from codec_lib.entropy.least_squares import LIMIT
-from codec_lib.entropy.mixture_density import LEVEL
+from codec_lib.entropy.mixture_density import LEVEL_BITS
 
 MARGIN = 2
-KEPT = 6  # bits of fraction of errors that are kept
-UNIT = 6  # bits of a feature that is as large as the local scale
-LEAST = 1 << LEVEL  # is added to the local scale: one level
+KEPT_BITS = 6  # bits of fraction of errors that are kept
+UNIT_BITS = 6  # bits of a feature that is as large as the local scale
+LEAST = 1 << LEVEL_BITS  # is added to the local scale: one level
 
 # Rows and columns from a sample. Within a tile, slanted lines (codec_lib/exact/order.py) have passed them.
 ERRORS = np.array([(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0)])
@@ -55,9 +55,9 @@ def local_scale(around, colour, i, j):
     total = int64(0)
     for n, (di, dj) in enumerate(ERRORS):
         total += int64(around.deviations[colour, i + di, j + dj]) * (2 if n < 2 else 1)
-    scale = total << int64(LEVEL - KEPT) >> int64(3)
+    scale = total << int64(LEVEL_BITS - KEPT_BITS) >> int64(3)
     for earlier in range(colour):
-        here = int64(around.deviations[earlier, i, j]) << int64(LEVEL - KEPT)
+        here = int64(around.deviations[earlier, i, j]) << int64(LEVEL_BITS - KEPT_BITS)
         scale = (3 * scale + here) >> int64(2)
     return scale
 
@@ -65,14 +65,14 @@ def local_scale(around, colour, i, j):
 @inline
 def scaled(value, scale):
     """A difference in 1/256 level as a feature."""
-    unit = (1 << int64(LEVEL + UNIT + 8)) // (scale + LEAST)
-    return float(min(max(value * unit >> int64(LEVEL + 8), -LIMIT), LIMIT))
+    unit = (1 << int64(LEVEL_BITS + UNIT_BITS + 8)) // (scale + LEAST)
+    return float(min(max(value * unit >> int64(LEVEL_BITS + 8), -LIMIT), LIMIT))
 
 
 @inline
 def unscaled(prediction, scale, bits):
     """What `scaled` made a feature, with so many bits of fraction, in 1/256 level."""
-    return int64(np.floor(prediction * (scale + LEAST) * 2.0 ** -(UNIT + bits)))
+    return int64(np.floor(prediction * (scale + LEAST) * 2.0 ** -(UNIT_BITS + bits)))
 
 
 @inline
@@ -83,13 +83,15 @@ def look(x, colour, colours, i, j, expected, missed, scale, around):
     """
     n = 0
     for di, dj in ERRORS:
-        x[n] = scaled(int64(around.errors[colour, i + di, j + dj]) << int64(LEVEL - KEPT), scale)
+        x[n] = scaled(int64(around.errors[colour, i + di, j + dj]) << int64(LEVEL_BITS - KEPT_BITS), scale)
         n += 1
     for di, dj in SAMPLES:
-        x[n] = scaled((int64(around.picture[colour, i + di, j + dj]) << int64(LEVEL)) - expected, scale)
+        x[n] = scaled(
+            (int64(around.picture[colour, i + di, j + dj]) << int64(LEVEL_BITS)) - expected, scale
+        )
         n += 1
     for di, dj in BELOW:
-        x[n] = scaled((int64(around.below[colour, i + di, j + dj]) << int64(LEVEL)) - expected, scale)
+        x[n] = scaled((int64(around.below[colour, i + di, j + dj]) << int64(LEVEL_BITS)) - expected, scale)
         n += 1
     for earlier in range(colour):
         x[n] = scaled(missed[earlier], scale)
@@ -97,12 +99,14 @@ def look(x, colour, colours, i, j, expected, missed, scale, around):
         here = int64(around.picture[earlier, i, j])
         for di, dj in SLOPES:
             difference = here - int64(around.picture[earlier, i + di, j + dj])
-            x[n] = scaled(difference << int64(LEVEL), scale)
+            x[n] = scaled(difference << int64(LEVEL_BITS), scale)
             n += 1
     for other in range(colours):
         if other != colour:
             for di, dj in CROSSED:
-                x[n] = scaled(int64(around.errors[other, i + di, j + dj]) << int64(LEVEL - KEPT), scale)
+                x[n] = scaled(
+                    int64(around.errors[other, i + di, j + dj]) << int64(LEVEL_BITS - KEPT_BITS), scale
+                )
                 n += 1
     return n
 
@@ -111,5 +115,5 @@ def look(x, colour, colours, i, j, expected, missed, scale, around):
 def enter(around, colour, i, j, value, error, deviation):
     """Enter what a sample turned out to be, in levels, with its error and deviation in 1/256 level."""
     around.picture[colour, i, j] = value
-    around.errors[colour, i, j] = min(max(error >> int64(LEVEL - KEPT), -32767), 32767)
-    around.deviations[colour, i, j] = min(abs(deviation) >> int64(LEVEL - KEPT), 32767)
+    around.errors[colour, i, j] = min(max(error >> int64(LEVEL_BITS - KEPT_BITS), -32767), 32767)
+    around.deviations[colour, i, j] = min(abs(deviation) >> int64(LEVEL_BITS - KEPT_BITS), 32767)

@@ -16,8 +16,8 @@ import numpy as np
 from numba import int64
 
 from codec_lib.entropy.compiled import compiled
-from codec_lib.entropy.logistic_mixing import ODDS
-from codec_lib.entropy.mixture_density import LEVEL
+from codec_lib.entropy.logistic_mixing import ODDS_BITS
+from codec_lib.entropy.mixture_density import LEVEL_BITS
 
 HALVINGS = 8  # nodes are numbered from 1, the root; those below n are 2 n and 2 n + 1
 QUESTIONS = HALVINGS + 2  # beyond the tree: among few symbols, among many
@@ -41,8 +41,8 @@ def ask(node, ends, possible, centre, spread, size, tail, halving):
     """
     low, high = ends
     while node < HALVINGS:
-        likely = centre + (spread * halving[node] >> int64(ODDS))
-        t = (likely + (size << int64(LEVEL - 1))) // (size << int64(LEVEL))
+        likely = centre + (spread * halving[node] >> int64(ODDS_BITS))
+        t = (likely + (size << int64(LEVEL_BITS - 1))) // (size << int64(LEVEL_BITS))
         if low < t <= high:
             return t, node, node, tail
         node = 2 * node + (t <= low)

@@ -59,7 +59,7 @@ from codec_lib.errors import BitstreamError
 
 __all__ = ["Decoder", "decode", "encode", "pop", "push", "reciprocal"]
 
-STATE_BYTES = 5
+STATE_BYTES = 5  # of a lane, at the head of a stream
 LONG_MESSAGE = 1 << 14  # messages below this length use one lane: each lane costs four bytes
 MAX_LANES_LOG2 = 10
 
@@ -138,9 +138,7 @@ class Decoder:
     """
 
     def __init__(self, data: bytes, count: int, tables: Tables):
-        if len(data) < (least := fewest_bytes(count, tables)):
-            raise BitstreamError(f"rans: {len(data)} bytes, expected {least} at least")
-        self.codes, self.states, self.head = parse_header(data) if count else (b"", NO_STATES, 0)
+        self.codes, self.states, self.head = checked_header(data, count, tables)
         self.words = np.zeros((len(data) - self.head) // 2 + PADDING, dtype=np.uint16)
         self.words[:-PADDING] = np.frombuffer(data, "<u2", self.words.size - PADDING, self.head)
         self.count, self.done, self.position, self.bit = count, 0, 0, 0
@@ -224,6 +222,16 @@ def header(lanes: int, codes: bytes) -> bytes:
 def pack_states(states: np.ndarray) -> bytes:
     """Each of the states as a 40-bit number."""
     return states.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :STATE_BYTES].tobytes()
+
+
+def checked_header(data: bytes, count: int, tables: Tables) -> tuple[bytes, np.ndarray, int]:
+    """The same as `parse_header` gives, of a stream of `count` symbols: without any it is empty.
+
+    Raises BitstreamError, too, for data that is too short for so many, whatever their rows.
+    """
+    if len(data) < (least := fewest_bytes(count, tables)):
+        raise BitstreamError(f"rans: {len(data)} bytes, expected {least} at least")
+    return parse_header(data) if count else (b"", NO_STATES, 0)
 
 
 def parse_header(data: bytes) -> tuple[bytes, np.ndarray, int]:

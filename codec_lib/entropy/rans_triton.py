@@ -30,11 +30,11 @@ from torch import Tensor
 
 from codec_lib.entropy import rans
 from codec_lib.entropy.pmf import PRECISION, Tables
+from codec_lib.entropy.rans import STATE_BYTES
 from codec_lib.entropy.rans_loops import BUCKET_BITS, LOWEST
 from codec_lib.errors import BitstreamError
 
 SHARE = 0.005  # of a stream that its lanes may cost
-LANE_BYTES = 5  # what a lane costs at most
 
 
 class DeviceRows(NamedTuple):
@@ -170,7 +170,7 @@ def _check(shape: tuple, indexes: Tensor, tables: Tables) -> int:
 
 def _lanes_for(size: float) -> int:
     """The most lanes, a power of two, that cost at most their share of a stream of `size` bytes."""
-    most = max(1, int(SHARE * size / LANE_BYTES))
+    most = max(1, int(SHARE * size / STATE_BYTES))
     return min(1 << (most.bit_length() - 1), 1 << rans.MAX_LANES_LOG2)
 
 

@@ -4,7 +4,7 @@ A trained model estimates probabilities with floats. Before it codes anything th
 integers; these are saved with the weights, and nothing else chooses how a symbol is coded.
 """
 
-from typing import Any, Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,8 @@ class Part(Protocol):
 KINDS: dict[str, type[Part]] = {
     kind.__name__: kind for kind in (Tables, LaplaceTables, MixtureTables, FixedPointNetwork)
 }
+
+Kind = TypeVar("Kind", Tables, LaplaceTables, MixtureTables, FixedPointNetwork)
 
 
 class Frozen(dict[str, Part]):
@@ -53,7 +55,7 @@ class Frozen(dict[str, Part]):
             f"{name}.{key}": value for name, part in self.items() for key, value in part.to_arrays().items()
         }
 
-    def _part(self, name: str, kind: Any) -> Any:
+    def _part(self, name: str, kind: type[Kind]) -> Kind:
         part = self.get(name)
         if not isinstance(part, kind):
             raise RuntimeError(f"{name}: the model is not frozen; call freeze(), or load trained weights")

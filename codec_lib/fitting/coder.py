@@ -27,7 +27,7 @@ from numba import int64, uint64
 from codec_lib.entropy import rans_entries
 from codec_lib.entropy.compiled import compiled, inline
 from codec_lib.entropy.laplace import (
-    LEVEL,
+    LEVEL_BITS,
     LOG_SCALE,
     SCALE_STEPS,
     LaplaceTables,
@@ -91,7 +91,7 @@ def _predict(planes, row, column, net, x, h1, h2):
     for k in range(SEEN):
         mean += net.ws[k] * (x[k] * ONE)
         scale += net.ws[SEEN + k] * (x[k] * ONE)
-    mean = np.floor(mean * 2.0 ** (LEVEL - 2 * FRACTION) + 0.5)
+    mean = np.floor(mean * 2.0 ** (LEVEL_BITS - 2 * FRACTION) + 0.5)
     scale = np.floor(scale * (SCALE_STEPS * 2.0 ** (-2 * FRACTION)) + 0.5) - LOG_SCALE[0] * SCALE_STEPS
     scale = min(max(scale, 0.0), (LOG_SCALE[1] - LOG_SCALE[0]) * 1.0 * SCALE_STEPS)
     return int64(min(max(mean, -(2.0**20)), 2.0**20)), int64(scale)

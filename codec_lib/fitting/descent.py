@@ -88,12 +88,12 @@ class Descent:
         passes.gradients(self.vector, self.weight)
         y = self._grid(level)
         mu, s = self._predict(level)
-        own, slope, changed, _ = (np.empty_like(mu) for _ in range(4))
+        own, slope, changed, scratch = (np.empty_like(mu) for _ in range(4))
         costs(y, mu, s, own, slope)
         others = passes.g[level][:, : y.shape[1]] - slope
         found = []
         for step in (1, -1):
-            costs(y + np.float32(step), mu, s, changed, _)
+            costs(y + np.float32(step), mu, s, changed, scratch)
             found.append(np.where(np.abs(y + step) <= LARGEST, step * others + changed - own, 0))
         return np.minimum(*found), np.where(found[0] < found[1], 1, -1).astype(np.float32)
 
@@ -106,8 +106,8 @@ class Descent:
         add_windows(errors, 1 << level, top, left, sums)
         for seer in range(max(level - PLANES + 1, 0), level + 1):
             mu, s = self._predict(seer)
-            own, _ = np.empty_like(mu), np.empty_like(mu)
-            costs(self._grid(seer), mu, s, own, _)
+            own, scratch = np.empty_like(mu), np.empty_like(mu)
+            costs(self._grid(seer), mu, s, own, scratch)
             add_windows(own, 1 << (level - seer), top, left, sums)
         return sums
 
@@ -146,16 +146,16 @@ def most_promising(promise: np.ndarray, top: int, left: int) -> tuple[np.ndarray
 
 
 def descended(
-    descent: Descent, times: int, random: np.random.Generator, told: Callable[[float], None]
+    descent: Descent, times: int, random: np.random.Generator, on_progress: Callable[[float], None]
 ) -> list[np.ndarray]:
     """The grids after some descents, int32; Ctrl-C ends them, and leaves those of the last that was whole.
 
-    `told` is called with the share that is done.
+    `on_progress` is called with the share that is done.
     """
     grids = [latent.astype(np.int32) for latent in descent.latents]
     with suppress(KeyboardInterrupt):
         for turn in range(times):
             descent.run(random)
             grids = [latent.astype(np.int32) for latent in descent.latents]
-            told((turn + 1) / times)
+            on_progress((turn + 1) / times)
     return grids

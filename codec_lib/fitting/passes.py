@@ -13,7 +13,7 @@ import numpy as np
 from numba import get_num_threads
 from numpy import float32
 
-from codec_lib.fitting import context, grids, residual, synthesis
+from codec_lib.fitting import context, grids, kernels, synthesis
 from codec_lib.fitting.context import MARGIN
 from codec_lib.fitting.parameters import COUNT, GRIDS, grid_sizes, parts
 from codec_lib.fitting.synthesis import COLOURS, EDGE
@@ -152,13 +152,11 @@ class Passes:
             self.each(work, range(GRIDS - 1 - k))
         t0, t1, t2 = self.t
         self.each(lambda rows: synthesis.pixels(self.stacks[0], *rows, self.width, net, t0), self.rows)
-        residual.repeat_border(t0, self.width)
+        kernels.repeat_border(t0, self.width)
+        self.each(lambda rows: kernels.convolve(t0, *rows, self.width, net.k1, net.c1, True, t1), self.rows)
+        kernels.repeat_border(t1, self.width)
         self.each(
-            lambda rows: residual.convolve(t0, *rows, self.width, net.k1, net.c1, True, t1), self.rows
-        )
-        residual.repeat_border(t1, self.width)
-        self.each(
-            lambda rows: residual.convolve(t1, *rows, self.width, net.k2, net.c2, False, t2), self.rows
+            lambda rows: kernels.convolve(t1, *rows, self.width, net.k2, net.c2, False, t2), self.rows
         )
         return t2[:, EDGE : EDGE + self.height, EDGE : EDGE + self.width]
 
@@ -166,7 +164,7 @@ class Passes:
         """Squared error of the picture that was made last, and `weight` times its gradient, kept."""
         return sum(
             self.each(
-                lambda rows: residual.squared_error(
+                lambda rows: kernels.squared_error(
                     self.t[2], self.x, *rows, self.width, float32(weight), self.gt[2]
                 ),
                 self.rows,
@@ -198,19 +196,19 @@ class Passes:
 
         def last(item: int) -> None:
             rows, grad = items[item]
-            residual.kernel_back(t1, g2, *rows, width, grad.k2, grad.c2)
-            residual.convolve_back(g2, *outer[item], width, net.k2, g1)
+            kernels.kernel_back(t1, g2, *rows, width, grad.k2, grad.c2)
+            kernels.convolve_back(g2, *outer[item], width, net.k2, g1)
 
         def middle(item: int) -> None:
             rows, grad = items[item]
-            residual.kernel_back(t0, g1, *rows, width, grad.k1, grad.c1)
-            residual.convolve_back(g1, *outer[item], width, net.k1, g0)
+            kernels.kernel_back(t0, g1, *rows, width, grad.k1, grad.c1)
+            kernels.convolve_back(g1, *outer[item], width, net.k1, g0)
 
         self.each(last, range(len(items)))
-        residual.fold_border(g1, width)
-        self.each(lambda rows: residual.rectify_back(t1, g1, *rows, width), self.rows)
+        kernels.fold_border(g1, width)
+        self.each(lambda rows: kernels.rectify_back(t1, g1, *rows, width), self.rows)
         self.each(middle, range(len(items)))
-        residual.fold_border(g0, width)
+        kernels.fold_border(g0, width)
         self.each(
             lambda item: synthesis.pixels_back(
                 self.stacks[0], *item[0], width, net, g0, item[1], self.gstacks[0]

@@ -39,7 +39,7 @@ def improve(
     tables: Tables,
     cost: Cost,
     gradient: Callable[[np.ndarray], np.ndarray],
-    told: Callable[[float], None],
+    on_progress: Callable[[float], None],
 ) -> bool:
     """Move parameters that were rounded, in place.
 
@@ -51,7 +51,7 @@ def improve(
         tables: those of `rounding.make_tables`.
         cost: as for `rounding.choose`.
         gradient: of what `cost` says for all groups, (COUNT,), at a vector.
-        told: is called with the share that is done.
+        on_progress: is called with the share that is done.
     """
     curvature = np.zeros(COUNT)  # 0 until a move was tried
     kept = rounded.copy()
@@ -77,7 +77,7 @@ def improve(
                 else:
                     rounded[place] = kept[place]
                 if turn == 0:
-                    told((number + 1) / len(found))
+                    on_progress((number + 1) / len(found))
             if not moved:
                 break
     except KeyboardInterrupt:

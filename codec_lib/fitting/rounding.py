@@ -33,7 +33,7 @@ ROUNDS = 2  # what is best for a group depends on the others
 LAYOUT, UNMOVED = 0x80, 0xFF
 WIDTHS = [2 ** (k / 2 - 2) for k in range(24)]  # of the densities, in steps
 REACH = 2.0**-14  # mass beyond which a value is an escape
-MOST = 1500  # values on either side of a row
+MAX_REACH = 1500  # values on either side of a row
 
 Steps = dict[str, int | None]  # -log2 of each group's; None for one that stays where it starts
 # What all but the parameters cost, in bits, as far as a group, named, can change it.
@@ -44,7 +44,7 @@ def make_tables() -> Tables:
     """A row for each width."""
     pmfs, offsets = [], []
     for width in WIDTHS:
-        last = min(int(np.ceil(width * LAPLACE.reach(REACH))), MOST)
+        last = min(int(np.ceil(width * LAPLACE.reach(REACH))), MAX_REACH)
         distance = torch.arange(-last, last + 1, dtype=torch.float64).abs()
         pmfs.append(LAPLACE.bin(distance, torch.tensor(width, dtype=torch.float64)).numpy())
         offsets.append(-last)

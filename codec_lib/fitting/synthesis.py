@@ -3,7 +3,7 @@
     t0 = W2 relu(W1 f + b1) + S f + b2        f has 7 values, W1 gives HIDDEN, the others 3
     t1 = leaky(t0 + K1 * t0 + c1),   x_hat = t1 + K2 * t1 + c2
 
-This file has the layers W, `codec_lib.fitting.residual` the layers K. A block of pixels goes through both
+This file has the layers W, `codec_lib.fitting.kernels` the layers K. A block of pixels goes through both
 layers of W while it stays in the first cache; the backward pass makes the hidden values again instead of
 keeping them. Pictures of three planes have a margin of two rows and columns: forward the inner one repeats
 the border, backward both are 0. A leak of 1/8 below 0, and a gradient also where x_hat is clipped, bring

@@ -18,7 +18,7 @@ from numpy import float32, int32
 
 from codec_lib.entropy.compiled import compiled
 
-inline = njit(error_model="numpy", fastmath=True)
+fast_inline = njit(error_model="numpy", fastmath=True)
 
 BLOCK = 64  # columns that go through all layers at once
 LOG2_E, LN_2 = float32(1.4426950408889634), float32(0.6931471805599453)
@@ -31,7 +31,7 @@ def fast(function: Callable) -> Callable:
     return compiled(function, fastmath=True, boundscheck=False)
 
 
-@inline
+@fast_inline
 def exp(x):
     """e^x for a float32, clamped to [-87, 87]."""
     t = min(max(x, LOWEST), HIGHEST) * LOG2_E
@@ -46,7 +46,7 @@ def exp(x):
     return p * int32((int32(whole) + int32(127)) << int32(23)).view(np.float32)
 
 
-@inline
+@fast_inline
 def log(x):
     """Natural logarithm of a normal, positive float32."""
     bits = int32(float32(x).view(np.int32))
@@ -58,7 +58,7 @@ def log(x):
     return exponent * LN_2 + float32(0.4054651081) + float32(2) * t * series
 
 
-@inline
+@fast_inline
 def tanh(x):
     """Hyperbolic tangent of a float32."""
     e = exp(float32(-2) * abs(x))

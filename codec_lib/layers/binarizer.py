@@ -14,7 +14,7 @@ networks", ICLR 2016, section 3.1.
 import torch
 from torch import Tensor, nn
 
-SURE = 1.5
+SLOPE = 1.5
 LEAST = 1e-12  # of a mean square
 
 
@@ -32,7 +32,7 @@ class Binarizer(nn.Module):
         b = torch.where(e >= 0, 1.0, -1.0)
         if not self.training:
             return b
-        a = torch.tanh(SURE * e / (e.square().mean((0, 2, 3), keepdim=True) + LEAST).sqrt())
+        a = torch.tanh(SLOPE * e / (e.square().mean((0, 2, 3), keepdim=True) + LEAST).sqrt())
         if self.is_drawn:
             b = torch.where(torch.rand_like(a) < (1 + a) / 2, 1.0, -1.0)
         return a + (b - a).detach()

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-FEW = 8  # outputs; with so few a transposed convolution keeps most of a processor's lanes idle
+SLOPE = 2.0**-3  # of leaky ReLUs, unless a paper has another
+FEW_OUTPUTS = 8  # with so few a transposed convolution keeps most of a processor's lanes idle
 
 
 def conv(inputs: int, outputs: int, kernel: int = 5, stride: int = 2, bias: bool = True) -> nn.Conv2d:
@@ -30,7 +31,7 @@ class Deconvolution(nn.ConvTranspose2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # no other size than the usual one
-        if self.out_channels > FEW or torch.is_grad_enabled():
+        if self.out_channels > FEW_OUTPUTS or torch.is_grad_enabled():
             return super().forward(x)
         weight, radius = subpixel_weight(self.weight, self.stride[0])
         phases = F.conv2d(x, weight, padding=radius)

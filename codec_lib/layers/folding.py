@@ -18,15 +18,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codec_lib.layers.block_transform import BLOCKS, UNIT
-from codec_lib.layers.convolution import weight_and_bias
+from codec_lib.layers.affine import UNIT
+from codec_lib.layers.block_transform import BLOCKS
+from codec_lib.layers.convolution import SLOPE, weight_and_bias
 from codec_lib.layers.dct import BLOCK, block_transform
 from codec_lib.layers.residual import PartialResidualBlock
 
 DEPTH = BLOCKS + 1  # bits of a coefficient at most
-LEAK = 0.125
-TURN = -2 / (1 + LEAK)  # x + TURN phi(x) = -SHRINK |x|
-SHRINK = (1 - LEAK) / (1 + LEAK)
+TURN = -2 / (1 + SLOPE)  # x + TURN phi(x) = -SHRINK |x|
+SHRINK = (1 - SLOPE) / (1 + SLOPE)
 LEAST = 1e-3  # root mean square
 RANDOM = 0.1  # of what the last layer began with is left
 
@@ -121,7 +121,7 @@ def _multiply(block: PartialResidualBlock, v: int, s: int, spare: int, limit: Te
     x + TURN phi(x + limit s) is -SHRINK (s x + limit |s|) - limit s; from phi(s) and phi(-s), for which
     there is a `spare` hidden unit, come s and |s|.
     """
-    odd, even = (more + limit) / (1 + LEAK), SHRINK * limit / (1 - LEAK)
+    odd, even = (more + limit) / (1 + SLOPE), SHRINK * limit / (1 - SLOPE)
     _unit(block, v, {v: 1.0, s: float(limit)}, v, TURN)
     _unit(block, s, {s: 1.0}, v, odd + even)
     _unit(block, spare, {s: -1.0}, v, even - odd)

@@ -17,14 +17,20 @@ import math
 import torch
 from torch import Tensor, nn
 
-QUALITIES = 8
+from codec_lib.setting import QUALITY
+
+QUALITIES = int(QUALITY.finest - QUALITY.coarsest) + 1  # whole ones
 LAMBDA_MIN, LAMBDA_MAX = 0.0018, 0.18  # rate-distortion weights of quality 1 and 8
 
 
 def rate_weight(quality: Tensor | float) -> Tensor:
     """The lambda of R + lambda 255^2 MSE that a quality in [1, 8] is trained for, same shape."""
-    share = (torch.as_tensor(quality, dtype=torch.float32) - 1) / (QUALITIES - 1)
-    return LAMBDA_MIN * (LAMBDA_MAX / LAMBDA_MIN) ** share
+    return geometric(torch.as_tensor(quality, dtype=torch.float32), LAMBDA_MIN, LAMBDA_MAX)
+
+
+def geometric(quality: Tensor, low: float, high: float) -> Tensor:
+    """From `low` at quality 1 to `high` at 8, by equal factors: of qualities (B,), same shape."""
+    return low * (high / low) ** ((quality - 1) / (QUALITIES - 1))
 
 
 class GainUnit(nn.Module):

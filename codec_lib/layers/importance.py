@@ -27,7 +27,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from codec_lib.layers.gain import QUALITIES, between
+from codec_lib.layers.gain import between, geometric
 
 REACH = 4  # one part in so many of all channels hears about p
 SHARES = 0.06, 0.95  # of all channels: the lowest and the highest quality
@@ -93,4 +93,4 @@ def ramp(p: Tensor, n: int) -> Tensor:
 
 def share_of(quality: Tensor) -> Tensor:
     """Of all channels the share that a quality in [1, 8] begins with, or is to have, same shape."""
-    return SHARES[0] * (SHARES[1] / SHARES[0]) ** ((quality - 1) / (QUALITIES - 1))
+    return geometric(quality, *SHARES)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from codec_lib.layers.convolution import weight_and_bias
+from codec_lib.layers.convolution import SLOPE, start_small, weight_and_bias
 
 
 class PartialResidualBlock(nn.Module):
@@ -19,12 +19,12 @@ class PartialResidualBlock(nn.Module):
         self.channels = channels
         self.branch = nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=1),
-            nn.LeakyReLU(0.125),
+            nn.LeakyReLU(SLOPE),
             nn.Conv2d(channels, channels, 1),
         )
-        weight, bias = weight_and_bias(self.branch[-1])
+        _, bias = weight_and_bias(self.branch[-1])
         nn.init.zeros_(bias)
-        weight.data.mul_(0.1)
+        start_small(self.branch[-1])
 
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[1] == self.channels:

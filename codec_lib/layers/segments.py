@@ -8,7 +8,7 @@ the segment around zero, others have those next to it, on either side of it:
 
 and u is d times their sum, so a linear layer reads it. A flank is zero where it has nothing to say: that
 costs next to nothing, and a decoder that does not get it loses nothing. (A linear layer with a leaky ReLU
-phi finds it: v + phi(-v) is max(v, 0) times 1 - LEAK.) Of all segments of all coefficients those are taken
+phi finds it: v + phi(-v) is max(v, 0) times 1 - SLOPE.) Of all segments of all coefficients those are taken
 that lower the error most, the best first, at the step at which they lower it most.
 
 Before these come all that a block of one colour needs. What is black or white all over is rare, so it
@@ -22,11 +22,10 @@ import torch
 from torch import Tensor, nn
 
 from codec_lib.layers.affine import UNIT
-from codec_lib.layers.convolution import weight_and_bias
+from codec_lib.layers.convolution import SLOPE, weight_and_bias
 from codec_lib.layers.dct import BLOCK, block_transform
 from codec_lib.layers.residual import PartialResidualBlock
 
-LEAK = 0.125
 FLANKS = 16  # a side at most
 STEPS = tuple(0.5 * 2 ** (i / 4) for i in range(16))  # 0.5 to 6.7
 RANDOM = 0.01  # of what the layers that change a coefficient began with is left
@@ -129,4 +128,4 @@ def _start_encoder(encoder: nn.Sequential, code: Code, rows: Tensor, levels: int
             bias[j] *= segment.side
             into[j], into[j, j, 1, 1], threshold[j] = 0.0, -1.0, begins
             out[j], out[j, j, 0, 0], shift[j] = 0.0, 1.0, -begins
-            last[j, j, 1, 1] /= 1 - LEAK
+            last[j, j, 1, 1] /= 1 - SLOPE

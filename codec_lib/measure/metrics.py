@@ -5,13 +5,14 @@ inside a network, which flatter a codec by up to 0.1 dB.
 """
 
 import io
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 import torch
 from PIL import Image
+
+from codec_lib.picture import psnr_of
 
 Picture = np.ndarray | Image.Image
 Point = tuple[float, float]  # bits per pixel, quality in dB
@@ -32,8 +33,7 @@ def psnr(a: Picture, b: Picture) -> float:
     if a.shape != b.shape:
         raise ValueError(f"pictures: {a.shape} and {b.shape}; expected equal shapes")
     difference = a.astype(np.float64) - b
-    mse = float(np.mean(difference**2))
-    return math.inf if mse == 0 else 10 * math.log10(255**2 / mse)
+    return psnr_of(float(np.mean(difference**2)), 255)
 
 
 def ms_ssim(a: Picture, b: Picture) -> float:

@@ -1,4 +1,4 @@
-"""The protocol of every codec, and the codecs that are two transforms with a prior between them.
+"""The protocol of every codec.
 
 A codec is one class. Whatever encodes, decodes, trains, measures or stores it knows it as a `Model` and
 knows nothing else of it: no name, no class, no section of a file. A new system is a file in this folder, a
@@ -9,27 +9,20 @@ row and column until they do, which costs next to no bits, and `crop` takes the 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from codec_lib import picture
 from codec_lib.exact.frozen import Frozen
-from codec_lib.layers.bands import BAND, in_bands, input_of
-from codec_lib.layers.gain import GainUnit
-from codec_lib.priors.base import Prior, Sections
-from codec_lib.refinement import STEPS, refine
-from codec_lib.setting import QUALITY, Setting
-from codec_lib.training.objectives import Objective, Output, RateDistortionObjective
-from codec_lib.training.perception import DecoderObjective
+from codec_lib.priors.base import Sections
+from codec_lib.setting import Setting
 
 if TYPE_CHECKING:
+    from codec_lib.training.objectives import Objective
     from codec_lib.training.settings import Settings
 
-Finish = Callable[[Tensor], Tensor]
 OUTER = 3  # layers that work at the largest sizes: a convolution, its activation, and the next one
 
 
@@ -106,7 +99,7 @@ class Model(nn.Module, ABC):
         """Make what `frozen` holds from the trained parameters, and return the model."""
 
     @abstractmethod
-    def objective(self, settings: "Settings") -> Objective:
+    def objective(self, settings: "Settings") -> "Objective":
         """What training minimizes: who is trained, by which optimizer, on which loss."""
 
     def start_from(self, other: nn.Module) -> None:
@@ -145,128 +138,6 @@ class Model(nn.Module, ABC):
         """Whether nothing but the prior is trained: its parameters are the only ones with gradients."""
         trained = {name.split(".")[0] for name, p in self.named_parameters() if p.requires_grad}
         return trained == {"prior"}
-
-
-class TransformCodec(Model):
-    r"""Two transforms, a gain for each channel and quality, and a prior of what is coded::
-
-        x --> g_a --> y --*m--> prior --> y_hat --*m'--> g_s --> x_hat
-
-    Subclasses give the parts to `__init__`, and say by `downsampling` how much smaller y is than x. `outer`
-    layers at both ends are applied in bands of `band_rows` rows of the picture, None means all of them:
-    these work at the largest sizes.
-    """
-
-    setting = QUALITY
-    downsampling = 16
-    outer: int | None = OUTER
-    band_rows = BAND
-
-    def __init__(
-        self, g_a: nn.Sequential, prior: Prior, g_s: nn.Sequential, initial_gain: float, **widths: int
-    ):
-        super().__init__(**widths)
-        self.g_a, self.prior, self.g_s = g_a, prior, g_s
-        self.gain = GainUnit(prior.M, initial_gain)
-        self.frozen = prior.frozen
-        self.best_effort = len(STEPS) - 1 if prior.has_prices else 0
-
-    @property
-    def stride(self) -> int:
-        """What the sides of a picture have to divide by."""
-        return self.downsampling * self.prior.reduction
-
-    def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
-        return (self.prior.sections,)
-
-    def forward(self, x: Tensor, quality: Tensor) -> Output:
-        """Training pass (noise) or, in eval mode, what coding would give (rounding).
-
-        x is (B, 3, H, W) in [0, 1] with sides that divide by `stride`, quality (B,) in [1, 8].
-        """
-        y_hat, bits = self.latents(x, quality)
-        if self.training and self.is_prior_alone():
-            return Output(x, bits)
-        return Output(self.g_s(y_hat).float(), bits)
-
-    def latents(self, x: Tensor, quality: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """What g_s gets (B, M, h, w), and each section's bits, (B,): with noise in training."""
-        gain, inverse = self.gain(quality)
-        y_hat, bits = self.prior(self.g_a(x).float() * gain, gain)
-        return y_hat * inverse, bits
-
-    def freeze(self) -> "TransformCodec":
-        self.prior.freeze(self.gain)
-        return self
-
-    def objective(self, settings: "Settings") -> Objective:
-        if settings.only == ["g_s"] and settings.goal != "mse":
-            return DecoderObjective(self, settings)
-        return RateDistortionObjective(self, settings)
-
-    @torch.inference_mode(False)  # whatever an application has switched on: effort needs gradients
-    @torch.no_grad()
-    def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
-        gain, _ = self.gain(self.quality_tensor(setting))
-        levels = pad(levels, self.stride)
-        y = self.analyze(levels) * gain
-        chosen = refine(self, levels, y, setting, STEPS[effort]) if effort else None
-        return self.prior.encode(y, setting, chosen)
-
-    @torch.inference_mode()
-    def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:
-        """The integers of every section: the half of the decoder that is exact on every machine.
-
-        Raises SectionError when one does not fit the declared size.
-        """
-        rows, columns = (-(-side // self.stride) * self.prior.reduction for side in (height, width))
-        return self.prior.decode(sections, setting, (rows, columns))
-
-    @torch.inference_mode()
-    def bit_map(self, sections: Sections, setting: float, height: int, width: int) -> np.ndarray | None:
-        return self.prior.bit_map(self.read(sections, setting, height, width))
-
-    @torch.inference_mode()
-    def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
-        y_hat = self._scaled_latents(sections, setting, height, width)
-        return crop(self.synthesize(y_hat, picture.round_to_levels), height, width)
-
-    @torch.inference_mode()
-    def decompress_part(
-        self, sections: Sections, setting: float, height: int, width: int, rows: slice, columns: slice
-    ) -> Tensor:
-        """All symbols are read, and g_s is applied to those that the part depends on."""
-        y_hat, spans = self._scaled_latents(sections, setting, height, width), (rows, columns)
-        near = [input_of(self.g_s, span, side) for span, side in zip(spans, y_hat.shape[2:], strict=True)]
-        levels = self.synthesize(y_hat[..., near[0], near[1]], picture.round_to_levels)
-        starts = [part.start * self.downsampling for part in near]
-        top, left = (span.start - start for span, start in zip(spans, starts, strict=True))
-        return crop(levels[..., top:, left:], rows.stop - rows.start, columns.stop - columns.start)
-
-    @torch.inference_mode()
-    def reconstruct(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
-        """The same as floats (1, 3, height, width), clamped to [0, 1] but not rounded to levels."""
-        y_hat = self._scaled_latents(sections, setting, height, width)
-        return crop(self.synthesize(y_hat), height, width).clamp_(0, 1)
-
-    def _scaled_latents(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
-        y_hat = self.read(sections, setting, height, width)["y"]
-        _, inverse = self.gain(self.quality_tensor(setting))
-        return (y_hat * (inverse * self.prior.unit)).contiguous(memory_format=torch.channels_last)
-
-    def analyze(self, x: Tensor) -> Tensor:
-        """y (B, M, h, w) of levels, uint8, or of floats in [0, 1]: g_a, its outer layers in bands."""
-        outer = self.g_a[: self.outer]
-        inner = self.g_a[len(outer) :]
-        return inner(in_bands(outer, x, lambda band: outer(samples(band)), self.band_rows))
-
-    def synthesize(self, y_hat: Tensor, finish: Finish | None = None) -> Tensor:
-        """x_hat (B, 3, H, W): g_s, its outer layers in bands, each of which is finished by itself."""
-        count = len(self.g_s) if self.outer is None else self.outer
-        inner, outer = self.g_s[:-count], self.g_s[-count:]
-        return in_bands(
-            outer, inner(y_hat), lambda band: finish(outer(band)) if finish else outer(band), self.band_rows
-        )
 
 
 def samples(x: Tensor) -> Tensor:

@@ -40,12 +40,12 @@ from codec_lib.layers.bands import in_bands
 from codec_lib.layers.convolution import conv, start_small
 from codec_lib.layers.residual import PartialResidualBlock
 from codec_lib.models.base import Model, crop, pad, samples
+from codec_lib.models.output import Output
 from codec_lib.priors.base import Sections
 from codec_lib.setting import QUALITY
-from codec_lib.training.objectives import Objective, Output
-from codec_lib.training.turns import TurnsObjective
 
 if TYPE_CHECKING:
+    from codec_lib.training.objectives import Objective
     from codec_lib.training.settings import Settings
 
 CODECS = "jpeg", "webp", "jpeg2k"
@@ -217,7 +217,9 @@ class CodecInTheLoop(Model):
         x = enlarged(x) if self.is_halved(setting) else pad(x, 2)
         return crop(picture.round_to_levels(self.reconstruct(x, [setting])), height, width)
 
-    def objective(self, settings: "Settings") -> Objective:
+    def objective(self, settings: "Settings") -> "Objective":
+        from codec_lib.training.turns import TurnsObjective
+
         return TurnsObjective(self, ("compaction", "reconstruction"), settings)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from codec_lib.density.scale_mixture import GaussianScaleMixture
 from codec_lib.layers.convolution import conv
-from codec_lib.models.base import TransformCodec
+from codec_lib.models.transform import TransformCodec
 from codec_lib.priors.channel import ChannelPrior
 
 SLOPE = 0.2  # of leaky ReLUs where x < 0: this library's

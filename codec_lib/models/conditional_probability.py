@@ -33,16 +33,16 @@ from codec_lib.layers import segments
 from codec_lib.layers.bands import in_bands
 from codec_lib.layers.block_transform import BLOCK, ROWS, analysis, synthesis
 from codec_lib.layers.centres import Centres
-from codec_lib.layers.gain import QUALITIES
+from codec_lib.layers.gain import QUALITIES, geometric
 from codec_lib.layers.importance import Importance, ramp
 from codec_lib.models.base import Model, crop, pad, samples
+from codec_lib.models.output import TargetedOutput
 from codec_lib.priors.base import Sections
 from codec_lib.priors.volume import VolumePrior
 from codec_lib.setting import QUALITY
-from codec_lib.training.objectives import Objective
-from codec_lib.training.targets import TargetedOutput, TargetObjective, bpp_target
 
 if TYPE_CHECKING:
+    from codec_lib.training.objectives import Objective
     from codec_lib.training.settings import Settings
 
 FRONT, BACK = 3, -3  # layers before, behind which coefficients are scaled
@@ -75,7 +75,7 @@ class ConditionalProbability(Model):
         total, masked = (b.flatten(1).sum(1) for b in (bits, bits * mask))
         rate = (total + masked) / 2 / x[0, 0].numel()
         x_hat = self.synthesize(z_bar, quality).float()
-        return TargetedOutput(x_hat, {"y": total}, rate, bpp_target(quality, self.targets))
+        return TargetedOutput(x_hat, {"y": total}, rate, geometric(quality, *self.targets))
 
     def latents(self, x: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Symbols, the centres that they stand for, and the mask: all (B, C, H/8, W/8).
@@ -99,8 +99,7 @@ class ConditionalProbability(Model):
 
     def gain_of(self, quality: Tensor) -> Tensor:
         """What coefficients are multiplied by at a quality (B,) in [1, 8]: (B, 1, 1, 1)."""
-        low, high = self.gains
-        return (low * (high / low) ** ((quality - 1) / (QUALITIES - 1)))[:, None, None, None]
+        return geometric(quality, *self.gains)[:, None, None, None]
 
     def start(self, x: Tensor) -> None:
         """Before training: pictures x (B, 3, H, W) say in which segments of coefficients to begin."""
@@ -134,5 +133,7 @@ class ConditionalProbability(Model):
         )
         return crop(x_hat, height, width)
 
-    def objective(self, settings: "Settings") -> Objective:
+    def objective(self, settings: "Settings") -> "Objective":
+        from codec_lib.training.targets import TargetObjective
+
         return TargetObjective(self, settings)

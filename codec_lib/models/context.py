@@ -12,8 +12,8 @@ Sources: Minnen, Balle, Toderici, NeurIPS 2018 (table 1); He et al., CVPR 2021.
 from torch import nn
 
 from codec_lib.exact.order import CHECKERBOARD, SLANTED, Order
-from codec_lib.models.base import TransformCodec
 from codec_lib.models.scale_hyperprior import ScaleHyperprior, gdn_transforms
+from codec_lib.models.transform import TransformCodec
 from codec_lib.priors.context import ContextPrior
 
 

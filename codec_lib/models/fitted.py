@@ -16,9 +16,9 @@ its later versions; Kim et al., "C3", CVPR 2024. A starting point, parameters as
 neighbours in coarser grids are this library's.
 """
 
-import math
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,17 +30,18 @@ from codec_lib.entropy.laplace import LaplaceTables
 from codec_lib.errors import SectionError, section
 from codec_lib.fitting import coder, rdoq, rounding
 from codec_lib.fitting.descent import Descent, descended
-from codec_lib.fitting.fit import Fit, Report, State
+from codec_lib.fitting.fit import Fit, State
 from codec_lib.fitting.parameters import CONTEXT, fresh, narrowed, parts, widened
 from codec_lib.fitting.passes import Passes
 from codec_lib.layers.gain import rate_weight
 from codec_lib.models.base import Model
+from codec_lib.picture import psnr_of
 from codec_lib.priors.base import Sections
 from codec_lib.progress import Progress, report
 from codec_lib.setting import QUALITY
-from codec_lib.training.objectives import Objective
 
 if TYPE_CHECKING:
+    from codec_lib.training.objectives import Objective
     from codec_lib.training.settings import Settings
 
 ITERATIONS = (100, 200, 400, 700, 1600, 4000, 8000, 12_000, 20_000, 40_000)  # of each effort
@@ -48,6 +49,18 @@ TRIALS_FROM = 2000  # iterations: shorter fits gain more from iterations than fr
 TRIALS = 200  # iterations that take about as long as these
 DESCENTS = 3  # after them, as latents were fitted to parameters that were not rounded yet
 DESCENT = 50  # iterations that take about as long as one
+
+
+@dataclass(frozen=True)
+class ShareOfProgress:
+    """Hears which share of a part is done, and tells the share of the whole: from `first` to `last`."""
+
+    on_progress: Callable[[float], None]
+    first: float
+    last: float
+
+    def __call__(self, share: float) -> None:
+        self.on_progress(self.first + (self.last - self.first) * share)
 
 
 class Fitted(Model):
@@ -69,7 +82,7 @@ class Fitted(Model):
         self.frozen["n"] = rounding.make_tables()
         return self
 
-    def objective(self, settings: "Settings") -> Objective:
+    def objective(self, settings: "Settings") -> "Objective":
         raise ValueError(
             "train: a codec for one picture is fitted while it encodes, nothing is trained before"
         )
@@ -79,16 +92,22 @@ class Fitted(Model):
         iterations = ITERATIONS[effort]
         trials = TRIALS + DESCENTS * DESCENT if iterations >= TRIALS_FROM else 0
         fit = self.begin(levels, setting)
-        told = partial(_report, fit.passes.x.size, iterations + trials)
+
+        def on_fit(done: int, bits: float, error: float) -> None:
+            psnr = psnr_of(error / fit.passes.x.size)
+            report(Progress(done, iterations + trials, round(bits / 8), psnr))
+
+        def on_trials(share: float) -> None:
+            on_fit(iterations + round(share * trials), state.bits, state.error)
+
         try:
-            state = fit.run(iterations, told)
-            share = partial(_report_share, told, iterations, trials, state)
+            state = fit.run(iterations, on_fit)
             try:
-                sections = self.write(fit, state, share if trials and not fit.is_interrupted else None)
+                sections = self.write(fit, state, on_trials if trials and not fit.is_interrupted else None)
             except KeyboardInterrupt:
                 sections = self.write(fit, state)
             with suppress(KeyboardInterrupt):  # the file is there
-                told(iterations + trials, *self._ends(fit, sections))
+                on_fit(iterations + trials, *self._ends(fit, sections))
             return sections
         finally:
             fit.passes.close()
@@ -99,23 +118,25 @@ class Fitted(Model):
         weight = rate_weight(setting).item() * 255**2 / len(x)
         return Fit(x, weight, self.start_vector)
 
-    def write(self, fit: Fit, state: State, told: Callable[[float], None] | None = None) -> Sections:
+    def write(self, fit: Fit, state: State, on_progress: Callable[[float], None] | None = None) -> Sections:
         """The sections of a state that a fit has found, the last one or one on its way; it can go on.
 
-        With `told`, which hears of the share that is done, parameters are also tried one by one, and
+        With `on_progress`, which hears of the share that is done, parameters are also tried one by one, and
         latents once more.
         """
         tables, cost, grids = self.frozen.tables("n"), partial(_cost, fit), state.grids
         fit.passes.harden(grids)
         vector, steps = rounding.choose(state.vector, fit.start, tables, cost)
-        if told:
+        if on_progress:
             share = TRIALS / (TRIALS + DESCENTS * DESCENT)
             gradient = partial(fit.passes.gradients, weight=fit.weight)
-            first = partial(_part, told, 0, share)
-            if rdoq.improve(vector, steps, fit.start, tables, cost, gradient, first):
+            if rdoq.improve(
+                vector, steps, fit.start, tables, cost, gradient, ShareOfProgress(on_progress, 0, share)
+            ):
                 latents = [grid.astype(np.float32) for grid in grids]
                 descent = Descent(fit.passes, latents, vector, fit.weight)
-                grids = descended(descent, DESCENTS, fit.random, partial(_part, told, share, 1))
+                rest = ShareOfProgress(on_progress, share, 1)
+                grids = descended(descent, DESCENTS, fit.random, rest)
         fit.passes.harden(fit.latents)
         n = rounding.encode(vector, steps, fit.start, tables)
         y = coder.encode(grids, parts(vector).network, self.frozen.laplace_tables("y"))
@@ -172,16 +193,3 @@ def _cost(fit: Fit, vector: np.ndarray, group: str) -> float:
         return float(fit.passes.bits(vector, is_forward=True).sum())
     fit.passes.picture(vector)
     return fit.weight * fit.passes.error()
-
-
-def _report(samples: int, total: int, done: int, bits: float, error: float) -> None:
-    psnr = math.inf if error == 0 else 10 * math.log10(samples / error)
-    report(Progress(done, total, round(bits / 8), psnr))
-
-
-def _report_share(told: Report, iterations: int, trials: int, state: State, share: float) -> None:
-    told(iterations + round(share * trials), state.bits, state.error)
-
-
-def _part(told: Callable[[float], None], first: float, last: float, share: float) -> None:
-    told(first + (last - first) * share)

@@ -26,7 +26,7 @@ from codec_lib.layers.affine import UNIT, Affine
 from codec_lib.layers.convolution import weight_and_bias
 from codec_lib.layers.dct import BLOCK, block_transform, pair_transform
 from codec_lib.layers.residual import PartialResidualBlock
-from codec_lib.models.base import TransformCodec
+from codec_lib.models.transform import TransformCodec
 from codec_lib.priors.context import ContextPrior
 from codec_lib.quantize import RateDistortionQuantizer
 

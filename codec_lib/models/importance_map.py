@@ -32,14 +32,14 @@ from codec_lib.layers.block_transform import BLOCK, ROWS, analysis, synthesis
 from codec_lib.layers.gain import QUALITIES
 from codec_lib.layers.importance import Importance, level_of, mask_of, share_of, staircase
 from codec_lib.models.base import Model, crop, pad, samples
+from codec_lib.models.output import TargetedOutput
 from codec_lib.priors.base import Sections
 from codec_lib.priors.coarse_to_fine import CoarseToFine, Widths
 from codec_lib.priors.volume import VolumePrior
 from codec_lib.setting import QUALITY
-from codec_lib.training.objectives import Objective
-from codec_lib.training.targets import TargetedOutput, TargetObjective
 
 if TYPE_CHECKING:
+    from codec_lib.training.objectives import Objective
     from codec_lib.training.settings import Settings
 
 WIDTHS = Widths(7, 0.5, 0.25)  # of the densities of levels: where much is sent, neighbours differ a lot
@@ -133,5 +133,7 @@ class ImportanceMap(Model):
         )
         return crop(x_hat, height, width)
 
-    def objective(self, settings: "Settings") -> Objective:
+    def objective(self, settings: "Settings") -> "Objective":
+        from codec_lib.training.targets import TargetObjective
+
         return TargetObjective(self, settings)

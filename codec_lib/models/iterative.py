@@ -37,10 +37,9 @@ from codec_lib.priors.base import Sections
 from codec_lib.priors.bits import BitsPrior
 from codec_lib.priors.coarse_to_fine import CoarseToFine
 from codec_lib.setting import Setting
-from codec_lib.training.iterations import Error, IterationsObjective, absolute_error
-from codec_lib.training.objectives import Objective
 
 if TYPE_CHECKING:
+    from codec_lib.training.objectives import Objective
     from codec_lib.training.settings import Settings
 
 BITS = 32  # at each place of a sixteenth of the size
@@ -48,7 +47,7 @@ ITERATIONS = Setting("iterations", coarsest=1, finest=16, default=8, step=1)
 SCHEMES = ("additive", "one-shot", "scaled", "stepped")
 STRIDE = 16
 LAST = int(ITERATIONS.finest)
-WINDOW, MARGIN = 128, 4  # tiles: a large picture is coded in windows of that side, one after the other
+WINDOW_TILES, MARGIN_TILES = 128, 4  # a large picture is coded in windows of that side, one by one
 
 
 class RecurrentNetwork(nn.Module, ABC):
@@ -95,7 +94,8 @@ class IterativeCodec(Model):
     widths, K is that of the prior.
 
     repeats: how many times more both networks run, on the same input, in the first iteration and in any
-    later one, so that their memory has something in it (see `Primed`). error: what training makes small.
+    later one, so that their memory has something in it (see `Primed`). error: what training makes small,
+    one of `codec_lib.training.iterations.ERRORS`.
     """
 
     setting = ITERATIONS
@@ -109,7 +109,7 @@ class IterativeCodec(Model):
         gain: IterationGain | None = None,
         repeats: tuple[int, int] = (0, 0),
         has_tile_map: bool = False,
-        error: Error = absolute_error,
+        error: str = "absolute",
     ):
         super().__init__(**widths)
         self.encoder, self.decoder, self.scheme, self.gain = encoder, decoder, scheme, gain
@@ -177,7 +177,7 @@ class IterativeCodec(Model):
         """With effort 1 a tile stops once it is as good as the picture would be after all iterations."""
         x, iterations, enough = pad(levels, STRIDE), int(setting), None
         h, w = x.shape[-2] // STRIDE, x.shape[-1] // STRIDE
-        parts = windows(h, w, WINDOW, MARGIN)
+        parts = windows(h, w, WINDOW_TILES, MARGIN_TILES)
         if effort:
             errors = torch.empty(1, 1, h, w, device=x.device)
             for part in parts:
@@ -216,7 +216,7 @@ class IterativeCodec(Model):
         bits = torch.stack(list(found.values()))
         h, w = bits.shape[-2:]
         levels = torch.empty(1, 3, h * STRIDE, w * STRIDE, dtype=torch.uint8, device=bits.device)
-        for part in windows(h, w, WINDOW, MARGIN):
+        for part in windows(h, w, WINDOW_TILES, MARGIN_TILES):
             *_, last = self.pictures(part.of(bits))
             part.put(levels, last, STRIDE)
         return crop(levels, height, width)
@@ -230,8 +230,10 @@ class IterativeCodec(Model):
             signs = iteration[None].to(torch.float32).contiguous(memory_format=torch.channels_last)
             yield picture.round_to_levels(unfolding.add(signs).clone())
 
-    def objective(self, settings: "Settings") -> Objective:
-        return IterationsObjective(self, settings, self.error)
+    def objective(self, settings: "Settings") -> "Objective":
+        from codec_lib.training.iterations import IterationsObjective
+
+        return IterationsObjective(self, settings)
 
 
 class Unfolding:

@@ -25,15 +25,15 @@ from codec_lib.exact.fixed_point import FRACTION_BITS, convert
 from codec_lib.exact.frozen import Frozen
 from codec_lib.layers.convolution import weight_and_bias
 from codec_lib.models.base import Model
+from codec_lib.models.output import Output
 from codec_lib.models.scale_hyperprior import ScaleHyperprior
 from codec_lib.priors.base import Sections
-from codec_lib.priors.residual import TRAINED_TAU, ResidualPrior, full_precision
+from codec_lib.priors.residual import ResidualPrior, full_precision
 from codec_lib.quantize import near_lossless, straight_through
 from codec_lib.setting import TAU
-from codec_lib.training.objectives import Objective, Output, Player, validation_pictures
-from codec_lib.training.optimizers import muon
 
 if TYPE_CHECKING:
+    from codec_lib.training.objectives import Objective
     from codec_lib.training.settings import Settings
 
 LOSSY_QUALITY = 1.0  # of the lossy layer
@@ -79,7 +79,9 @@ class NearLossless(Model):
         self.prior.freeze()
         return self
 
-    def objective(self, settings: "Settings") -> Objective:
+    def objective(self, settings: "Settings") -> "Objective":
+        from codec_lib.training.near_lossless import NearLosslessObjective
+
         return NearLosslessObjective(self, settings)
 
     @torch.inference_mode()
@@ -182,42 +184,3 @@ def add(x_tilde: Tensor, r_hat: Tensor) -> Tensor:
     """x_hat in levels, int32 (3, H, W); clipping cannot lead away from x, which is in [0, 255]."""
     _, height, width = r_hat.shape
     return (x_tilde[:, :height, :width].int() + r_hat).clamp_(0, 255)
-
-
-class NearLosslessObjective(Objective):
-    """R_y + R_z + R_r + lambda 255^2 MSE of the lossy layer, for exact residuals.
-
-    Where the bias correction alone is trained, it gets a tau of its own for each batch.
-    """
-
-    uses = frozenset({"distortion"})
-
-    def __init__(self, model: NearLossless, settings: "Settings"):
-        self.model, self.settings = model, settings
-
-    def players(self) -> list[Player]:
-        return [Player(self.model, muon(self.model, self.settings), self.loss)]
-
-    def train(self) -> None:
-        """Put what is trained into training mode; a frozen lossy layer rounds as it does in coding."""
-        self.model.train()
-        if not any(p.requires_grad for p in self.model.lossy.parameters()):
-            self.model.lossy.eval()
-
-    def loss(self, model: nn.Module, x: Tensor) -> tuple[Tensor, str]:
-        tau = int(torch.randint(1, TRAINED_TAU + 1, ())) if self.model.prior.is_correction_alone() else 0
-        out = model((255 * x).round().to(torch.uint8), tau)  # levels survive mixed precision, floats do not
-        return (out.bpp() + self.settings.distortion * 255**2 * out.mse(x)).mean(), out.summary(x)
-
-    @torch.no_grad()
-    def validate(self, folder: str) -> tuple[float, dict[str, float]]:
-        """Mean bits per sub-pixel of what is trained, over pictures and tau; the same for each tau."""
-        self.model.eval()
-        points, pictures = {}, list(validation_pictures(folder, self.model.device))
-        outs: list[Output] = []
-        for tau in (1, 3, 5) if self.model.prior.is_correction_alone() else (0,):
-            outs = [self.model(x, tau) for x in pictures]
-            points[f"bpsp_{tau}"] = round(sum(out.bpp().item() / 3 for out in outs) / len(outs), 4)
-        psnr = sum(-10 * out.mse(x).log10().item() for out, x in zip(outs, pictures, strict=True))
-        self.train()
-        return sum(points.values()) / len(points), points | {"psnr": round(psnr / len(outs), 3)}

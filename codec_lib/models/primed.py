@@ -21,7 +21,6 @@ from torch import nn
 
 from codec_lib.models.iterative import IterativeCodec
 from codec_lib.models.recurrent import Gain, networks
-from codec_lib.training.iterations import structure_error
 
 
 class Primed(IterativeCodec):
@@ -42,5 +41,5 @@ class Primed(IterativeCodec):
             gain=Gain(N),
             repeats=(k, k * diffusion),
             has_tile_map=True,
-            error=structure_error,
+            error="structure",
         )

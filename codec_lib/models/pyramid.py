@@ -24,28 +24,28 @@ Source: Rippel and Bourdev, "Real-time adaptive image compression", ICML 2017, w
 loss.
 """
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from codec_lib import picture
+from codec_lib.layers.affine import UNIT
 from codec_lib.layers.bands import in_bands
-from codec_lib.layers.block_transform import BLOCK, ROWS, UNIT, synthesis
-from codec_lib.layers.convolution import weight_and_bias
+from codec_lib.layers.block_transform import BLOCK, ROWS, synthesis
+from codec_lib.layers.convolution import start_small, weight_and_bias
 from codec_lib.layers.dct import block_transform
 from codec_lib.layers.gain import QUALITIES, GainUnit
 from codec_lib.layers.windows import windows
 from codec_lib.models.base import Model, crop, pad, samples
+from codec_lib.models.output import MagnitudeOutput
 from codec_lib.priors.base import Sections
 from codec_lib.priors.bits import BitsPrior
 from codec_lib.quantize import straight_through
 from codec_lib.setting import QUALITY
-from codec_lib.training.codelength import START, CodelengthObjective, MagnitudeOutput
-from codec_lib.training.objectives import Objective
 
 if TYPE_CHECKING:
+    from codec_lib.training.objectives import Objective
     from codec_lib.training.settings import Settings
 
 PLANES = 6  # bits of a number k
@@ -94,10 +94,8 @@ class Pyramid(Model):
         self.gain = GainUnit(C, INITIAL_GAIN)
         self.decoder = synthesis(C, N)
         self.prior = BitsPrior(C, PLANES, K, self.frozen, growth=2)
-        self.register_buffer("log_alpha", torch.full((QUALITIES, 1), math.log(START)))
-        with torch.no_grad():
-            for parameter in self.together[-1].parameters():
-                parameter.mul_(0.1)
+        self.register_buffer("log_alpha", torch.zeros(QUALITIES, 1))
+        start_small(self.together[-1])
 
     def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
         return (tuple(f"plane {t}" for t in range(1, PLANES + 1)),)
@@ -167,7 +165,9 @@ class Pyramid(Model):
         )
         return crop(x_hat, height, width)
 
-    def objective(self, settings: "Settings") -> Objective:
+    def objective(self, settings: "Settings") -> "Objective":
+        from codec_lib.training.codelength import CodelengthObjective
+
         return CodelengthObjective(self, settings)
 
 

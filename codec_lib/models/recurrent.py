@@ -45,7 +45,7 @@ from codec_lib.models.iterative import (
 )
 
 SIZE = 0.25  # of pictures inside of both networks where training begins: tanh is nearly straight there
-MOST = 2.0  # logarithm of the largest G
+MAX_LOG_GAIN = 2.0  # logarithm of the largest G
 MISSING = 0.5  # root mean square of what E sees from the second iteration on, if factors are those measured
 
 
@@ -137,7 +137,7 @@ class Gain(StepGain):
         nn.init.zeros_(self.layers[-1].bias)  # type: ignore[arg-type]
 
     def forward(self, x_hat: Tensor, t: int) -> Tensor:
-        log_g = MOST * torch.tanh(self.layers(x_hat - 0.5).float())
+        log_g = MAX_LOG_GAIN * torch.tanh(self.layers(x_hat - 0.5).float())
         return super().forward(x_hat, t) * log_g.exp().repeat_interleave(8, -1).repeat_interleave(8, -2)
 
 

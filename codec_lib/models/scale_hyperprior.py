@@ -16,7 +16,7 @@ from torch import nn
 
 from codec_lib.layers.convolution import conv, deconv
 from codec_lib.layers.gdn import GDN
-from codec_lib.models.base import TransformCodec
+from codec_lib.models.transform import TransformCodec
 from codec_lib.priors.hyper import HyperPrior
 
 

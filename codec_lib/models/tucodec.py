@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from codec_lib.density.shapes import LAPLACE
-from codec_lib.layers.convolution import conv, deconv, start_small
+from codec_lib.layers.convolution import SLOPE, conv, deconv, start_small
 from codec_lib.layers.gdn import GDN
-from codec_lib.models.base import TransformCodec
+from codec_lib.models.transform import TransformCodec
 from codec_lib.priors.hyper import HyperPrior
 
 PLACES = {  # of a scale hyperprior's layers in here
@@ -53,7 +53,7 @@ class PostFilter(nn.Module):
     def __init__(self, K: int):
         super().__init__()
         self.branch = nn.Sequential(
-            nn.Conv2d(3, K, 3, padding=1), nn.LeakyReLU(0.125), nn.Conv2d(K, 3, 3, padding=1)
+            nn.Conv2d(3, K, 3, padding=1), nn.LeakyReLU(SLOPE), nn.Conv2d(K, 3, 3, padding=1)
         )
         start_small(self.branch[-1])
 
@@ -80,5 +80,16 @@ class Tucodec(TransformCodec):
         """The same, or of a scale hyperprior of these widths: all else begins close to doing nothing."""
         if isinstance(other, Tucodec):
             return super().start_from(other)
-        state = other.state_dict().items()
-        self.take_from({PLACES.get(name[:6], name[:6]) + name[6:]: value for name, value in state})
+        self.take_from({place_of(name): value for name, value in other.state_dict().items()})
+
+
+def place_of(name: str) -> str:
+    """Where a parameter of a scale hyperprior is in this codec.
+
+    >>> place_of("g_a.4.weight"), place_of("g_a.0.weight")
+    ('g_a.4.halve.0.weight', 'g_a.0.weight')
+    """
+    for old, new in PLACES.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name

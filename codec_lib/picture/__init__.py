@@ -26,6 +26,7 @@ are eight modes: L, LA, RGB, RGBA, and the same with 16 bits a sample, written L
 Unless coding is exact, 16 bits become 8, x / 257 rounded. Whatever is converted or left out has a note.
 """
 
+import math
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -186,6 +187,11 @@ def from_levels(levels: Tensor, mode: str) -> Image.Image:
 def from_tensor(x: Tensor, mode: str) -> Image.Image:
     """The same from samples (1, 3, H, W), float, of which those outside of [0, 1] are clamped."""
     return from_levels(round_to_levels(x.clone()), mode)
+
+
+def psnr_of(mse: float, peak: float = 1.0) -> float:
+    """Peak signal-to-noise ratio in dB, 10 log10(peak^2 / mse), of samples from 0 to `peak`; inf for 0."""
+    return 10 * math.log10(peak**2 / mse) if mse else math.inf
 
 
 def _samples(source: Source, exact: bool) -> tuple[np.ndarray, dict, tuple[str, ...]]:

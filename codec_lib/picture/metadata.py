@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
-from codec_lib.errors import BitstreamError
+from codec_lib.errors import SectionError
 from codec_lib.picture import exif
 from codec_lib.picture.colour_info import SRGB_PLACES
 
@@ -94,13 +94,13 @@ def unpack(name: str, section: bytes, mode: str) -> bytes:
         try:
             data = stream.decompress(section, MAX_BYTES + 1)
         except zlib.error as error:
-            raise BitstreamError(f"section {name}: damaged zlib stream ({error})") from None
+            raise SectionError(name, f"damaged zlib stream ({error})") from None
         if len(data) <= MAX_BYTES and not stream.eof:
-            raise BitstreamError(f"section {name}: zlib stream of {len(section)} bytes ends too early")
+            raise SectionError(name, f"zlib stream of {len(section)} bytes ends too early")
         if stream.unused_data:
-            raise BitstreamError(f"section {name}: {len(stream.unused_data)} bytes after its zlib stream")
+            raise SectionError(name, f"{len(stream.unused_data)} bytes after its zlib stream")
     if problem := _misfit(name, data, mode):
-        raise BitstreamError(f"section {name}: {problem}")
+        raise SectionError(name, problem)
     return data
 
 

@@ -24,7 +24,7 @@ import zlib
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from codec_lib.errors import BitstreamError
+from codec_lib.errors import BitstreamError, SectionError
 from codec_lib.picture import png
 
 
@@ -46,7 +46,7 @@ def unpack(name: str, data: bytes, width: int, height: int) -> np.ndarray:
     """The uint8 (H, W) of a section that `pack` made; BitstreamError for anything else."""
     grey = struct.pack(">4sIIBBBBB", b"IHDR", width, height, 8, 0, 0, 0, 0)
     if not data.startswith(png.SIGNATURE + struct.pack(">I17sI", 13, grey, zlib.crc32(grey))):
-        raise BitstreamError(f"section {name}: no PNG of {width} x {height} with 8 bits of grey")
+        raise SectionError(name, f"no PNG of {width} x {height} with 8 bits of grey")
     chunks, pixels, position = [], [], len(png.SIGNATURE)
     while position < len(data):
         chunks.append(data[position + 4 : position + 8])
@@ -54,18 +54,18 @@ def unpack(name: str, data: bytes, width: int, height: int) -> np.ndarray:
         pixels.append(memoryview(data)[position + 8 : position + 8 + size])
         position += 12 + size
     if chunks != [b"IHDR", *[b"IDAT"] * (len(chunks) - 2), b"IEND"] or position != len(data):
-        raise BitstreamError(f"section {name}: chunks {b' '.join(chunks)[:60]}; allowed is IHDR IDAT IEND")
+        raise SectionError(name, f"chunks {b' '.join(chunks)[:60]}; allowed is IHDR IDAT IEND")
     rows = height * (1 + width)
     try:
         if png.count(pixels[1:-1], rows) != (rows, True):
-            raise BitstreamError(f"section {name}: pixels of another length than {width} x {height}")
+            raise SectionError(name, f"pixels of another length than {width} x {height}")
         # Not Image.open: its limit on pixels is the application's, and this size is checked already.
         with PngImagePlugin.PngImageFile(io.BytesIO(data)) as image:
             return np.array(image)
     except BitstreamError:
         raise
     except (OSError, SyntaxError, ValueError, EOFError, zlib.error) as error:
-        raise BitstreamError(f"section {name}: damaged PNG ({error})") from None
+        raise SectionError(name, f"damaged PNG ({error})") from None
 
 
 def low_plane(samples: np.ndarray) -> np.ndarray:

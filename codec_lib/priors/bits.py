@@ -36,6 +36,7 @@ from codec_lib.exact.canvas import Canvas
 from codec_lib.exact.fixed_point import convert
 from codec_lib.exact.frozen import Frozen
 from codec_lib.exact.integer_layer import LEAK
+from codec_lib.exact.order import CHECKERBOARD
 from codec_lib.layers.convolution import weight_and_bias
 from codec_lib.priors import decisions
 
@@ -164,7 +165,7 @@ class BitsPrior(nn.Module):
 
 def half_of(height: int, width: int) -> Tensor:
     """The half of each place, as on a checkerboard: 0 or 1, int64 (h, w)."""
-    return (torch.arange(height)[:, None] + torch.arange(width)) % 2
+    return CHECKERBOARD.step_of(torch.arange(height)[:, None], torch.arange(width))
 
 
 class PackedBits:

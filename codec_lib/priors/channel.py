@@ -6,12 +6,10 @@ One density describes y at every quality. What a quality changes is how finely y
 to integers is cutting y into bins of width 1 / m.
 """
 
-from typing import Protocol
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from codec_lib.entropy.pmf import Tables
+from codec_lib.density.channel import ChannelDensity
 from codec_lib.layers.gain import QUALITIES, GainUnit
 from codec_lib.priors.base import Chosen, Prior, Sections
 from codec_lib.priors.symbols import read_symbols, write_symbols
@@ -21,20 +19,12 @@ LEVELS_PER_QUALITY = 4  # tables are made for qualities 1, 1.25, ... 8; the near
 LEVELS = (QUALITIES - 1) * LEVELS_PER_QUALITY + 1
 
 
-class ChannelDensity(Protocol):
-    """One density a channel, such as `FactorizedDensity` or `GaussianScaleMixture`."""
-
-    def bits(self, y: Tensor, step: Tensor | float = 1.0) -> Tensor: ...
-
-    def tables(self, steps: Tensor) -> Tables: ...
-
-
 class ChannelPrior(Prior):
     """p(y) of M channels, each with its own `density`, whatever the places around are."""
 
     sections = ("y",)
 
-    def __init__(self, M: int, density: nn.Module):
+    def __init__(self, M: int, density: ChannelDensity):
         super().__init__()
         self.M = M
         self.density = density
@@ -42,12 +32,12 @@ class ChannelPrior(Prior):
     def forward(self, y: Tensor, gain: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         y_hat = straight_through(y)
         y_tilde = (noise(y) if self.training else y_hat) / gain
-        return y_hat, {"y": self.channels.bits(y_tilde, 1 / gain)}
+        return y_hat, {"y": self.density.bits(y_tilde, 1 / gain)}
 
     def freeze(self, gains: GainUnit) -> None:
         qualities = torch.linspace(1, QUALITIES, LEVELS, device=gains.log_gain.device)
         gain, _ = gains(qualities)
-        self.frozen["y"] = self.channels.tables(1 / gain.flatten(1))
+        self.frozen["y"] = self.density.tables(1 / gain.flatten(1))
 
     def encode(self, y: Tensor, quality: float, chosen: Chosen | None = None) -> Sections:
         _, symbols = chosen or (None, y.round())
@@ -57,11 +47,6 @@ class ChannelPrior(Prior):
     def decode(self, sections: Sections, quality: float, size: tuple[int, int]) -> dict[str, Tensor]:
         indexes = self.indexes(quality, size)
         return {"y": read_symbols("y", sections, indexes, self.frozen.tables("y"))}
-
-    @property
-    def channels(self) -> ChannelDensity:
-        """The density, as the type checker wants to know it."""
-        return self.density  # type: ignore[return-value]
 
     def indexes(self, quality: float, size: tuple[int, ...]) -> Tensor:
         """The table of each latent, (1, M, h, w): that of its channel at the nearest level."""

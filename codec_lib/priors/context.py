@@ -130,7 +130,7 @@ class ContextPrior(Prior):
     ) -> tuple[Tensor, Tensor]:
         """mu and log sigma in two steps, given how symbols follow from those of the first step."""
         row, column = (torch.arange(side, device=psi.device) for side in psi.shape[2:])
-        first = (row[:, None] + column) % 2 == 0
+        first = CHECKERBOARD.step_of(row[:, None], column) == 0
         mu, log_sigma = self.distribution(psi, psi.new_zeros(len(psi), self.M, *psi.shape[2:]))
         seen = torch.where(first, symbols(mu, log_sigma) + mu, 0.0)
         mu_after, log_sigma_after = self.distribution(psi, seen)

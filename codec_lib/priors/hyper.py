@@ -100,7 +100,7 @@ class HyperPrior(Prior):
         z_indexes = channel_indexes(shape, next(self.parameters()).device)
         z_hat = read_symbols("z", sections, z_indexes, self.frozen.tables("z"))
         with section("y"):  # before there is anything of its size
-            rans.Decoder(sections["y"], self.M * math.prod(size), self.frozen.tables("y"))
+            rans.checked_header(sections["y"], self.M * math.prod(size), self.frozen.tables("y"))
         return {"z": z_hat, "y": read_symbols("y", sections, self._indexes(z_hat), self.frozen.tables("y"))}
 
     def _indexes(self, z_hat: Tensor) -> Tensor:

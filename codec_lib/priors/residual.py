@@ -185,7 +185,7 @@ class ResidualPrior(nn.Module):
     def check(self, data: bytes) -> None:
         """BitstreamError for a section that does not begin as one does, and its stream as a stream."""
         residual_coder.read_head(data, tau=0)
-        rans_entries.Decoder(data[residual_coder.HEAD :])
+        rans_entries.Decoder(data[residual_coder.HEAD_BYTES :])
 
     def colours(self, data: bytes) -> int:
         """How many colours a section holds: 1 for grey, else 3; BitstreamError for what is none."""
@@ -197,4 +197,4 @@ class ResidualPrior(nn.Module):
         """Quantized residuals int32 (3, rows, columns) from a section; BitstreamError unless it fits."""
         head = residual_coder.read_head(data, tau)
         coder = residual_coder.ResidualCoder(self.frozen, x_tilde, features, size, head.alphabet)
-        return coder.decode(data[residual_coder.HEAD :], head.colours, head.learns)
+        return coder.decode(data[residual_coder.HEAD_BYTES :], head.colours, head.learns)

@@ -37,7 +37,7 @@ from codec_lib.exact.frozen import Frozen
 from codec_lib.exact.integer_layer import LEAK
 from codec_lib.exact.order import SLANTED
 
-HEAD = 7  # bytes before the stream
+HEAD_BYTES = 7  # bytes before the stream
 LEARNS = 4  # in the first of them
 SMALL = 1 << 16  # pixels: with more, the coder that learns was better on every picture tried
 TILE = 512, 768  # rows and columns; more take more memory and fewer steps a pixel
@@ -227,10 +227,10 @@ class Head(NamedTuple):
 
 def read_head(data: bytes, tau: int) -> Head:
     """The head of section `r`; BitstreamError for what `encode` does not write."""
-    if len(data) < HEAD:
-        raise BitstreamError(f"residual: {len(data)} bytes, expected {HEAD} at least")
+    if len(data) < HEAD_BYTES:
+        raise BitstreamError(f"residual: {len(data)} bytes, expected {HEAD_BYTES} at least")
     colours, learns = data[0] & ~LEARNS, bool(data[0] & LEARNS)
     if colours not in (1, 3):
         raise BitstreamError(f"residual: first byte {data[0]}, allowed are 1, 3, 5 and 7")
-    ranges = np.array(list(data[1:HEAD]), dtype=np.int64).reshape(3, 2) * (-1, 1)
+    ranges = np.array(list(data[1:HEAD_BYTES]), dtype=np.int64).reshape(3, 2) * (-1, 1)
     return Head(Alphabet(tau, ranges), colours, learns)

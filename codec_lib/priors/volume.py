@@ -36,7 +36,7 @@ FIRST, WINDOW = 5, 3  # sides of the windows of the first layer and of the other
 LARGEST_LOGIT = 11.0  # what is certain is most of a volume
 COUNT = 4  # bytes in front of a section: how many decisions it has
 CHUNK = 1024  # places of a plane that go through a layer at once
-BLOCK = 128  # rows and columns of a volume that are decoded together: larger ones are cut
+BLOCK_SIDE = 128  # rows and columns of a volume that are decoded together: larger ones are cut
 
 
 class VolumePrior(nn.Module):
@@ -152,9 +152,12 @@ class VolumePrior(nn.Module):
         height, width = symbols.shape[1:]
         if sent is None:
             sent = torch.ones_like(symbols, dtype=torch.bool)
-        for top in range(0, height, BLOCK):
-            for left in range(0, width, BLOCK):
-                rows, columns = slice(top, min(top + BLOCK, height)), slice(left, min(left + BLOCK, width))
+        for top in range(0, height, BLOCK_SIDE):
+            for left in range(0, width, BLOCK_SIDE):
+                rows, columns = (
+                    slice(top, min(top + BLOCK_SIDE, height)),
+                    slice(left, min(left + BLOCK_SIDE, width)),
+                )
                 if not sent[:, rows, columns].any():
                     continue
                 of_block = None if side is None else side[:, rows, columns]

@@ -16,29 +16,21 @@ the model, one for each whole quality.
 Source: Rippel and Bourdev, ICML 2017, section 3.4 (there 1 + is missing, and one alpha is enough).
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from codec_lib.layers.gain import QUALITIES, between
-from codec_lib.training.objectives import Objective, Output, Player, drawn_qualities, validated
-from codec_lib.training.optimizers import muon
+from codec_lib.training.objectives import OneModelObjective, drawn_qualities, validated
 from codec_lib.training.targets import bpp_target, error_and_rate
 
 if TYPE_CHECKING:
-    from codec_lib.training.settings import Settings
+    pass
 
 START, RATE = 0.05, 0.01
 SHIFTS = ((0, 1), (1, 0), (1, 1), (-1, 1))
-
-
-@dataclass
-class MagnitudeOutput(Output):
-    """`numbers` (B, C, h, w) that are coded, before rounding, beside the picture and its bits."""
-
-    numbers: Tensor
 
 
 def magnitude(numbers: Tensor) -> Tensor:
@@ -51,22 +43,14 @@ def magnitude(numbers: Tensor) -> Tensor:
     return total
 
 
-class CodelengthObjective(Objective):
+class CodelengthObjective(OneModelObjective):
     """Of a model that maps (x, quality) to a `MagnitudeOutput`, and keeps `log_alpha` (8, 1)."""
 
     uses = frozenset({"quality"})
 
-    def __init__(self, model: Any, settings: "Settings"):
-        self.model, self.settings = model, settings
-
-    def players(self) -> list[Player]:
-        return [Player(self.model, muon(self.model, self.settings), self.loss)]
-
     def start(self, x: Tensor) -> None:
         self.model.start(x)
-
-    def train(self) -> None:
-        self.model.train()
+        self.model.log_alpha.fill_(math.log(START))
 
     def loss(self, model: nn.Module, x: Tensor) -> tuple[Tensor, str]:
         quality = drawn_qualities(x, self.settings)

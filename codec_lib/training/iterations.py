@@ -18,8 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codec_lib.training.objectives import Objective, Player, validation_pictures
-from codec_lib.training.optimizers import muon
+from codec_lib.training.objectives import OneModelObjective, validation_pictures
 
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
@@ -52,6 +51,9 @@ def structure_error(x: Tensor, x_hat: Tensor) -> Tensor:
     return (w * (x_hat - x).abs()).mean() + LEAST
 
 
+ERRORS: dict[str, Error] = {"absolute": absolute_error, "structure": structure_error}
+
+
 def tile_ssim(x: Tensor, y: Tensor) -> Tensor:
     """SSIM of each tile of 8 x 8 samples and colour, (B, 3, H/8, W/8), of pictures in [0, 1].
 
@@ -64,26 +66,23 @@ def tile_ssim(x: Tensor, y: Tensor) -> Tensor:
     return likeness * (2 * cov + c_2) / (var_x + var_y + c_2)
 
 
-class IterationsObjective(Objective):
+class IterationsObjective(OneModelObjective):
     """Of an iterative codec: maps (x, iterations) to pictures and bits, has encoder, decoder, and prior.
 
-    Where it has a map of tiles, tiles of half of the pictures stop early.
+    Its `error` is one of `ERRORS`. Where it has a map of tiles, tiles of half of the pictures stop early.
     """
 
-    def __init__(self, model: Any, settings: "Settings", error: Error = absolute_error):
-        self.model, self.settings, self.error = model, settings, error
-        self.is_prior_alone = model.is_prior_alone()
+    def __init__(self, model: Any, settings: "Settings"):
+        super().__init__(model, settings)
+        self.error, self.is_prior_alone = ERRORS[model.error], model.is_prior_alone()
         if not self.is_prior_alone:
             model.prior.requires_grad_(False)
-
-    def players(self) -> list[Player]:
-        return [Player(self.model, muon(self.model, self.settings), self.loss)]
 
     def start(self, x: Tensor) -> None:
         self.model.start(x)
 
     def train(self) -> None:
-        self.model.train()
+        super().train()
         if self.is_prior_alone:
             self.model.encoder.eval()  # bits as they are coded
 

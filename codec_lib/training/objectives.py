@@ -22,43 +22,18 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from codec_lib import data, picture
-from codec_lib.layers.gain import rate_weight
+from codec_lib.layers.gain import QUALITIES, rate_weight
 from codec_lib.measure.metrics import MS_SSIM_SIDE
+from codec_lib.models.output import Output
 from codec_lib.training.optimizers import muon
 from codec_lib.training.settings import Settings
 
 RATE_EXPONENT = 0.55
 LAMBDA_REFERENCE = 0.013
 MS_SSIM_SCALE = 1250.0
-SOME = ("goal", "rate", "quality", "distortion")  # settings that only some objectives know
-EVERY = 3  # validation takes every third picture of its folder
+OPTIONAL_SETTINGS = ("goal", "rate", "quality", "distortion")  # settings that only some objectives know
+VALIDATION_STRIDE = 3  # validation takes every third picture of its folder
 VALIDATED = (2.0, 4.0, 6.0, 7.5)  # qualities that it looks at
-
-
-@dataclass
-class Output:
-    """`x_hat` (B, 3, H, W), about [0, 1]; `bits`: for each section the bits of each picture, (B,)."""
-
-    x_hat: Tensor
-    bits: dict[str, Tensor]
-
-    def bpp(self) -> Tensor:
-        """Bits per pixel of each picture, all sections together, shape (B,)."""
-        return torch.stack(list(self.bits.values())).sum(0) / self.x_hat.shape[-2:].numel()
-
-    def mse(self, x: Tensor) -> Tensor:
-        """Mean squared error of each picture against x, on the scale of x, shape (B,)."""
-        return (self.x_hat - x).square().flatten(1).mean(1)
-
-    def unlikeness(self, x: Tensor) -> Tensor:
-        """1 - MS-SSIM of each picture against x, both at least `MS_SSIM_SIDE` pixels a side, shape (B,)."""
-        from pytorch_msssim import ms_ssim
-
-        return 1 - ms_ssim(self.x_hat, x, data_range=1.0, size_average=False)
-
-    def summary(self, x: Tensor) -> str:
-        """Rate and PSNR of a batch x, for a progress bar."""
-        return f"bpp {self.bpp().mean().item():.3f} PSNR {-10 * self.mse(x).mean().log10().item():.2f}"
 
 
 Distortion = Callable[[Output, Tensor], Tensor]  # of each picture against x (B, 3, H, W): (B,)
@@ -84,7 +59,7 @@ class Player:
 class Objective(ABC):
     """What a training run minimizes, and by what a validation chooses weights.
 
-    `uses` names those of `SOME` settings that it takes notice of.
+    `uses` names those of `OPTIONAL_SETTINGS` that it takes notice of.
     """
 
     uses: frozenset[str] = frozenset()
@@ -105,7 +80,24 @@ class Objective(ABC):
         """A cost, of which the smallest is the best, and figures for the log, over a folder's pictures."""
 
 
-class RateDistortionObjective(Objective):
+class OneModelObjective(Objective):
+    """Of the model as the only player, all of it in training mode unless a subclass holds some still."""
+
+    def __init__(self, model: Any, settings: Settings):
+        self.model, self.settings = model, settings
+
+    @abstractmethod
+    def loss(self, model: nn.Module, x: Tensor) -> tuple[Tensor, str]:
+        """The loss of a batch, as `Player` has it."""
+
+    def players(self) -> list[Player]:
+        return [Player(self.model, muon(self.model, self.settings), self.loss)]
+
+    def train(self) -> None:
+        self.model.train()
+
+
+class RateDistortionObjective(OneModelObjective):
     """Rate and distortion of a lossy model with a prior, at all qualities or at one."""
 
     uses = frozenset({"goal", "rate", "quality"})
@@ -119,13 +111,8 @@ class RateDistortionObjective(Objective):
             raise ValueError(f"goal: {settings.goal!r}; a whole codec has {', '.join(DISTORTIONS)}")
         if settings.goal == "ms-ssim":
             require_scales(settings)
-        self.model, self.settings, self.distortion = model, settings, DISTORTIONS[settings.goal]
-
-    def players(self) -> list[Player]:
-        return [Player(self.model, muon(self.model, self.settings), self.loss)]
-
-    def train(self) -> None:
-        self.model.train()
+        super().__init__(model, settings)
+        self.distortion = DISTORTIONS[settings.goal]
 
     def loss(self, model: nn.Module, x: Tensor) -> tuple[Tensor, str]:
         """The loss of one batch, each picture at a quality of its own."""
@@ -145,7 +132,7 @@ def drawn_qualities(x: Tensor, settings: Settings) -> Tensor:
     """A quality for each picture of a batch, evenly from [1, 8], or the one that is trained: (B,)."""
     if settings.quality is not None:
         return torch.full((len(x),), settings.quality, device=x.device)
-    return 1 + 7 * torch.rand(len(x), device=x.device)
+    return 1 + (QUALITIES - 1) * torch.rand(len(x), device=x.device)
 
 
 @torch.no_grad()
@@ -189,7 +176,7 @@ def rate_distortion(
 def refuse_unused(objective: Objective, settings: Settings) -> None:
     """Raise ValueError for a setting that was asked for and would change nothing."""
     defaults = {field.name: field.default for field in fields(Settings)}
-    for name in SOME:
+    for name in OPTIONAL_SETTINGS:
         value = getattr(settings, name)
         if name not in objective.uses and value != defaults[name]:
             raise ValueError(f"{name}: {value}; {settings.model} is trained without it")
@@ -203,7 +190,7 @@ def require_scales(settings: Settings) -> None:
 
 def validation_pictures(folder: str, device: torch.device | str = "cpu") -> Iterator[Tensor]:
     """Every third picture of a folder, (1, 3, H, W) in [0, 1], cut to sides that divide by 64."""
-    for path in data.pictures_in(folder)[::EVERY]:
+    for path in data.pictures_in(folder)[::VALIDATION_STRIDE]:
         x = picture.to_tensor(picture.load(path)).to(device)
         if min(x.shape[-2:]) < 64:
             raise ValueError(f"validation: {path} is {x.shape[-1]} x {x.shape[-2]}; at least 64 x 64")

@@ -22,7 +22,8 @@ from torch.nn import functional as F
 
 from codec_lib.layers.discriminators import PairDiscriminator, PatchDiscriminator
 from codec_lib.measure import metrics
-from codec_lib.training.objectives import Objective, Output, Player, require_scales, validation_pictures
+from codec_lib.models.output import Output
+from codec_lib.training.objectives import Objective, Player, require_scales, validation_pictures
 from codec_lib.training.optimizers import muon
 
 if TYPE_CHECKING:

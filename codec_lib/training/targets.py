@@ -11,13 +11,13 @@ Where the prior alone is trained, the loss is the bits that it takes.
 Sources: the hinges of Li et al. and of Mentzer et al., both CVPR 2018.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from codec_lib.training.objectives import Objective, Output, Player, drawn_qualities, validated
-from codec_lib.training.optimizers import muon
+from codec_lib.layers.gain import geometric
+from codec_lib.models.output import Output
+from codec_lib.training.objectives import OneModelObjective, drawn_qualities, validated
 
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
@@ -29,35 +29,22 @@ LEAST_BPP = 1e-3  # that counts in it
 
 def bpp_target(quality: Tensor, ends: tuple[float, float] = BPP) -> Tensor:
     """Bits per pixel that a quality in [1, 8] should have, same shape, given those of 1 and 8."""
-    return ends[0] * (ends[1] / ends[0]) ** ((quality - 1) / 7)
+    return geometric(quality, *ends)
 
 
-@dataclass
-class TargetedOutput(Output):
-    """`rate` and `target` (B,) in the same unit, beside the picture and the bits of each section."""
-
-    rate: Tensor
-    target: Tensor
-
-
-class TargetObjective(Objective):
+class TargetObjective(OneModelObjective):
     """Of a model that maps (x, quality) to a `TargetedOutput`; its prior may be trained by itself."""
 
     uses = frozenset({"quality"})
 
     def __init__(self, model: Any, settings: "Settings"):
-        self.model, self.settings, self.is_prior_alone = model, settings, model.is_prior_alone()
+        super().__init__(model, settings)
+        self.is_prior_alone = model.is_prior_alone()
         if not self.is_prior_alone:
             model.prior.requires_grad_(model.is_prior_trained_jointly)
 
-    def players(self) -> list[Player]:
-        return [Player(self.model, muon(self.model, self.settings), self.loss)]
-
     def start(self, x: Tensor) -> None:
         self.model.start(x)
-
-    def train(self) -> None:
-        self.model.train()
 
     def loss(self, model: nn.Module, x: Tensor) -> tuple[Tensor, str]:
         out = model(x, drawn_qualities(x, self.settings))

@@ -5,8 +5,8 @@ from pathlib import Path
 from codec_lib import weights
 from codec_lib.models import architecture as class_of
 from codec_lib.models.base import Model
-from codec_lib.models.diagrams import levels_of
 from codec_lib.viz.diagram import Diagram
+from codec_lib.viz.diagrams import levels_of
 
 
 def architecture(model: str | Path | Model) -> Diagram:

@@ -2,7 +2,7 @@
 
     Diagram("hyperprior", "A caption.", levels)
 
-What is drawn are the parts of `codec_lib.models.diagrams`; `codec_lib.viz.architecture` gets them from a
+What is drawn are the parts of `codec_lib.viz.diagrams`; `codec_lib.viz.architecture` gets them from a
 model. Colours say what a part decides: pixels, probabilities, bits. Text and lines have the colour of the
 page, so light and dark pages look alike; nothing is smaller than a phone can show.
 """
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from codec_lib.models.diagrams.parts import LINE, PAD, Box, Coder, Level, Node, Step, Tensor
+from codec_lib.viz.diagrams.parts import LINE, PAD, Box, Coder, Level, Node, Step, Tensor
 from codec_lib.viz.formulas import plain, words, written
 
 WIDTH = 350  # of a drawing, about that of a phone's column: a unit is a pixel there

@@ -9,7 +9,7 @@ from codec_lib.entropy import least_squares, logistic_mixing, neighbourhood, que
 from codec_lib.entropy.adaptive import Adaptive
 from codec_lib.entropy.least_squares import FEATURES, Regression
 from codec_lib.entropy.mixture import Fixed
-from codec_lib.entropy.mixture_density import LEVEL, OUTPUTS, Alphabet, K, MixtureTables
+from codec_lib.entropy.mixture_density import LEVEL_BITS, OUTPUTS, Alphabet, K, MixtureTables
 from codec_lib.entropy.neighbourhood import MARGIN
 from codec_lib.exact.order import SLANTED
 
@@ -23,18 +23,18 @@ def test_a_regression_finds_the_weights_of_its_target():
     regression = Regression.start(1, 1)
     for _ in range(400):
         x = random.integers(-500, 500, FEATURES).astype(float)
-        predicted = least_squares.predict(x, regression, 0, 0) / 2**least_squares.WEIGHT
+        predicted = least_squares.predict(x, regression, 0, 0) / 2**least_squares.WEIGHT_BITS
         e = np.clip(np.rint(x @ wanted), -least_squares.LIMIT, least_squares.LIMIT)
         least_squares.learn(x, e, regression, 0, 0)
     assert abs(predicted - e) < 2, "the last prediction"
-    assert np.abs(regression.weights[0, 0] / 2**least_squares.WEIGHT - wanted).max() < 2e-3
+    assert np.abs(regression.weights[0, 0] / 2**least_squares.WEIGHT_BITS - wanted).max() < 2e-3
 
 
 def test_strips_learn_from_those_beside_them_alone():
     regression, x = Regression.start(4, 1), np.full(FEATURES, 100.0)
     least_squares.learn(x, 50.0, regression, 0, 0)
     said = [least_squares.predict(x, regression, strip, 0) for strip in range(4)]
-    assert said[:2] == [50 << least_squares.WEIGHT] * 2
+    assert said[:2] == [50 << least_squares.WEIGHT_BITS] * 2
     assert said[2:] == [0, 0]
 
 
@@ -46,7 +46,7 @@ def test_sums_of_the_largest_samples_stay_exact(sign):
         for strip in range(2):
             least_squares.predict(x, regression, strip, 0)
             least_squares.learn(x, sign * x[0], regression, strip, 0)
-    largest = 2 ** (least_squares.WEIGHT + 1) * FEATURES * 4 * regression.squares.max()
+    largest = 2 ** (least_squares.WEIGHT_BITS + 1) * FEATURES * 4 * regression.squares.max()
     assert 2**50 < largest < 2**53
     assert (regression.squares == np.floor(regression.squares)).all()
 
@@ -83,7 +83,7 @@ def test_no_logistic_function_of_another_machine_gives_other_odds():
 
 @given(
     symbol=st.integers(-255, 255),
-    centre=st.integers(-300 << LEVEL, 300 << LEVEL),
+    centre=st.integers(-300 << LEVEL_BITS, 300 << LEVEL_BITS),
     spread=st.integers(51, 100_000),
     size=st.sampled_from([1, 3, 41]),
     ends=st.tuples(st.integers(0, 255), st.integers(0, 255)),
@@ -91,7 +91,7 @@ def test_no_logistic_function_of_another_machine_gives_other_odds():
 def test_questions_find_any_symbol(symbol, centre, spread, size, ends):
     low, high = symbol - ends[0], symbol + ends[1]
     possible, halving = (low, high), questions.halving_odds(ODDS)
-    node, tail, asked = 1, 2 * spread // (size << LEVEL) + 1, 0
+    node, tail, asked = 1, 2 * spread // (size << LEVEL_BITS) + 1, 0
     while low < high:
         given_ = (centre, spread, size, tail, halving)
         t, question, node, tail = questions.ask(node, (low, high), possible, *given_)

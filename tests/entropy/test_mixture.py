@@ -108,12 +108,3 @@ def read_all(coder, data, samples, known):
     decoder = coder(*known, data)
     decoder.read(np.empty_like(samples[0]), *samples[1:])
     decoder.finish()
-
-
-def test_tables_of_other_functions_are_refused():
-    arrays = TABLES.to_arrays()
-    assert all((a == b).all() for a, b in zip(MixtureTables.from_arrays(arrays), TABLES, strict=True))
-    with pytest.raises(ValueError, match="tanh"):
-        MixtureTables.from_arrays({**arrays, "tanh": arrays["tanh"] + 5})
-    with pytest.raises(KeyError):
-        MixtureTables.from_arrays({"rate": arrays["rate"]})

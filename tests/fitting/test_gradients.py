@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from codec_lib.fitting import context, grids, laplace, residual, synthesis, upsampling
+from codec_lib.fitting import context, grids, kernels, laplace, synthesis, upsampling
 from codec_lib.fitting.context import BLOCK, MARGIN, NEIGHBOURS, SEEN, C, Network
 from codec_lib.fitting.parameters import COUNT, GRIDS, fresh, parts
 from codec_lib.fitting.passes import Passes
@@ -75,18 +75,18 @@ def test_the_synthesis(height, width):
     shape = (COLOURS, height + 2 * EDGE, columns + BLOCK + 2 * EDGE)
     t0, t1, t2, g0, g1, g2 = (np.zeros(shape, np.float32) for _ in range(6))
     synthesis.pixels(features, 0, height, width, net, t0)
-    residual.repeat_border(t0, width)
-    residual.convolve(t0, 0, height, width, net.k1, net.c1, True, t1)
-    residual.repeat_border(t1, width)
-    residual.convolve(t1, 0, height, width, net.k2, net.c2, False, t2)
-    error = residual.squared_error(t2, target, 0, height, width, np.float32(1), g2)
-    residual.kernel_back(t1, g2, 0, height, width, grad.k2, grad.c2)
-    residual.convolve_back(g2, 0, height + 2, width, net.k2, g1)
-    residual.fold_border(g1, width)
-    residual.rectify_back(t1, g1, 0, height, width)
-    residual.kernel_back(t0, g1, 0, height, width, grad.k1, grad.c1)
-    residual.convolve_back(g1, 0, height + 2, width, net.k1, g0)
-    residual.fold_border(g0, width)
+    kernels.repeat_border(t0, width)
+    kernels.convolve(t0, 0, height, width, net.k1, net.c1, True, t1)
+    kernels.repeat_border(t1, width)
+    kernels.convolve(t1, 0, height, width, net.k2, net.c2, False, t2)
+    error = kernels.squared_error(t2, target, 0, height, width, np.float32(1), g2)
+    kernels.kernel_back(t1, g2, 0, height, width, grad.k2, grad.c2)
+    kernels.convolve_back(g2, 0, height + 2, width, net.k2, g1)
+    kernels.fold_border(g1, width)
+    kernels.rectify_back(t1, g1, 0, height, width)
+    kernels.kernel_back(t0, g1, 0, height, width, grad.k1, grad.c1)
+    kernels.convolve_back(g1, 0, height + 2, width, net.k1, g0)
+    kernels.fold_border(g0, width)
     synthesis.pixels_back(features, 0, height, width, net, g0, grad, gfeatures)
 
     inputs, *weights = doubles((features[:, :, :width], *net))

@@ -31,9 +31,9 @@ def rounded(fit) -> tuple[np.ndarray, rounding.Steps]:
     return rounding.choose(fit.best.vector, fit.start, TABLES, partial(fitted._cost, fit))
 
 
-def improve(fit, vector, steps, told) -> None:
+def improve(fit, vector, steps, on_progress) -> None:
     gradient = partial(fit.passes.gradients, weight=fit.weight)
-    assert rdoq.improve(vector, steps, fit.start, TABLES, partial(fitted._cost, fit), gradient, told)
+    assert rdoq.improve(vector, steps, fit.start, TABLES, partial(fitted._cost, fit), gradient, on_progress)
 
 
 def all_bits(fit, vector, steps) -> float:
@@ -59,7 +59,7 @@ def test_moves_pay_and_are_written(fit):
     assert np.array_equal(rounding.decode(section, fit.start, TABLES), vector)
 
 
-@pytest.mark.parametrize(("where", "after"), [("cost", 60), ("told", 60), ("gradient", 2)])
+@pytest.mark.parametrize(("where", "after"), [("cost", 60), ("on_progress", 60), ("gradient", 2)])
 def test_an_interrupted_search_leaves_what_paid(fit, where, after):
     vector, steps = rounded(fit)
     before, calls = all_bits(fit, vector, steps), []
@@ -74,7 +74,7 @@ def test_an_interrupted_search_leaves_what_paid(fit, where, after):
         return called
 
     gradient = partial(fit.passes.gradients, weight=fit.weight)
-    asked = {"cost": partial(fitted._cost, fit), "gradient": gradient, "told": lambda share: None}
+    asked = {"cost": partial(fitted._cost, fit), "gradient": gradient, "on_progress": lambda share: None}
     asked[where] = until(asked[where])
     assert not rdoq.improve(vector, steps, fit.start, TABLES, **asked)
     assert len(calls) == after

@@ -8,7 +8,7 @@ from codec_lib.layers.bands import in_bands, needed
 from codec_lib.layers.convolution import conv, deconv
 from codec_lib.layers.gdn import GDN
 from codec_lib.models import MODELS, architecture
-from codec_lib.models.base import TransformCodec
+from codec_lib.models.transform import TransformCodec
 
 
 def is_conv(layer: nn.Module) -> bool:

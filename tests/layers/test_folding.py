@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from codec_lib.layers import folding
-from codec_lib.layers.block_transform import UNIT, analysis, synthesis
+from codec_lib.layers.affine import UNIT
+from codec_lib.layers.block_transform import analysis, synthesis
 from codec_lib.layers.dct import block_transform
 
 COUNT, WIDTH = 24, 48

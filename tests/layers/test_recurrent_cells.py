@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from codec_lib.layers.binarizer import SURE, Binarizer
+from codec_lib.layers.binarizer import SLOPE, Binarizer
 from codec_lib.layers.recurrent import CELLS, RESIDUAL_SHARE, ConvGRU, ConvLSTM, ResidualGRU
 
 
@@ -88,7 +88,7 @@ def trained_on_noise(is_drawn):
     binarizer.is_drawn = is_drawn
     x = torch.randn(1, 3, 200, 200).requires_grad_()
     e = binarizer.project(x)
-    return binarizer, x, torch.tanh(SURE * e / e.square().mean().sqrt())
+    return binarizer, x, torch.tanh(SLOPE * e / e.square().mean().sqrt())
 
 
 @pytest.mark.parametrize("is_drawn", [False, True])

@@ -1,5 +1,8 @@
 """Every model: what it codes is what its forward pass promised, for pictures of any size."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -106,3 +109,13 @@ def test_levels_are_the_rounded_floats(model):
     sections = model.compress(picture(37, 53), 4.0)
     floats = model.reconstruct(sections, 4.0, 37, 53)
     assert torch.equal(model.decompress(sections, 4.0, 37, 53), (255 * floats).round().to(torch.uint8))
+
+
+def test_a_decoder_loads_nothing_that_only_training_needs():
+    code = (
+        "import sys\nfrom codec_lib import decoding, models\n"
+        "for name in models.MODELS: models.architecture(name)()\n"
+        "print(*[name for name in sys.modules if name.startswith('codec_lib.training')])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == ""

@@ -108,7 +108,7 @@ def test_a_large_picture_is_coded_window_by_window(model, effort, monkeypatch):
     """With windows of three tiles nothing is left out, and nearly all bits are the same."""
     x = picture(100, 130)
     whole = model.read(model.compress(x, 3, effort), 3, 100, 130)
-    monkeypatch.setattr("codec_lib.models.iterative.WINDOW", 3)
+    monkeypatch.setattr("codec_lib.models.iterative.WINDOW_TILES", 3)
     sections = model.compress(x, 3, effort)
     parts = model.read(sections, 3, 100, 130)
     same = (parts["bits 1"] == whole["bits 1"]).float().mean()

@@ -41,7 +41,7 @@ def volume(prior, height=6, width=7, seed=0):
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (6, 1), (6, 7), (11, 12)])
 @pytest.mark.parametrize("block", [4, 128])
 def test_every_symbol_comes_back(prior, size, block, monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", block)
+    monkeypatch.setattr(module, "BLOCK_SIDE", block)
     symbols, sent, side = volume(prior, *size)
     data = prior.encode(symbols, sent, side)
     assert torch.equal(prior.decode(data, size, sent, side), symbols)

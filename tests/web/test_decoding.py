@@ -10,7 +10,7 @@ from PIL import Image
 
 import codec_lib as cl
 from codec_lib import container, weights
-from codec_lib.models.base import TransformCodec
+from codec_lib.models.transform import TransformCodec
 from tests import icc
 from tests.web.conftest import PICTURES
 from tests.web.page import Page, copied, turned

@@ -18,7 +18,7 @@
 //     residual.c     the residual, on slanted lines         codec_lib/priors/residual_coder.py
 //     near_lossless.c  streams -> y_hat, and its pixels     codec_lib/models/near_lossless.py
 //     fitted.c       streams -> parameters and grids        codec_lib/fitting/rounding.py, coder.py
-//     fitted_pixels.c  grids -> pixels                      codec_lib/fitting/upsampling.py, synthesis.py, residual.py
+//     fitted_pixels.c  grids -> pixels                      codec_lib/fitting/upsampling.py, synthesis.py, kernels.py
 //     encoder.c      pixels -> g_a -> y -> streams          the same, and codec_lib/quantize.py
 //
 // Letters are those of the book: y and z latents, psi what h_s says, mu the mean of a latent; N channels at an

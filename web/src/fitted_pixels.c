@@ -1,5 +1,5 @@
 // The codec for one picture, its pixels: grids are enlarged to planes, planes are mixed, and two small filters follow
-// (codec_lib/fitting/upsampling.py, synthesis.py and residual.py).
+// (codec_lib/fitting/upsampling.py, synthesis.py and kernels.py).
 //
 //     t0 = V2 relu(V1 f + d1) + S f + d2,      t1 = leaky(t0 + K1 * t0 + c1),      x_hat = t1 + K2 * t1 + c2
 //

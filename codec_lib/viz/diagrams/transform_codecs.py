@@ -7,17 +7,17 @@ from torch import nn
 
 from codec_lib.density.factorized import FactorizedDensity
 from codec_lib.density.shapes import NORMAL
-from codec_lib.models.base import TransformCodec
-from codec_lib.models.diagrams.lines import lines_of, outputs_of
-from codec_lib.models.diagrams.parts import Box, Coder, Level, Line, Step, Tensor, size
-from codec_lib.models.diagrams.register import levels_of
 from codec_lib.models.flagship import Flagship
 from codec_lib.models.near_lossless import NearLossless
+from codec_lib.models.transform import TransformCodec
 from codec_lib.models.tucodec import Fusion, Tucodec
 from codec_lib.priors.base import Prior
 from codec_lib.priors.channel import ChannelPrior
 from codec_lib.priors.context import ContextPrior
 from codec_lib.priors.hyper import HyperPrior
+from codec_lib.viz.diagrams.lines import lines_of, outputs_of
+from codec_lib.viz.diagrams.parts import Box, Coder, Level, Line, Step, Tensor, size
+from codec_lib.viz.diagrams.register import levels_of
 
 GAINS = "Gains $m$ and $m'$ belong to the quality: one network, every rate."
 SYMBOLS = "Q, AE"

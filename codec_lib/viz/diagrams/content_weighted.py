@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from codec_lib.models.conditional_probability import FRONT, ConditionalProbability
-from codec_lib.models.diagrams.lines import lines_of, outputs_of
-from codec_lib.models.diagrams.parts import Box, Coder, Level, Line, Step, Tensor, size
-from codec_lib.models.diagrams.register import levels_of
 from codec_lib.models.importance_map import ImportanceMap
 from codec_lib.models.pyramid import PLANES, Pyramid, Scale
 from codec_lib.priors.volume import VolumePrior
+from codec_lib.viz.diagrams.lines import lines_of, outputs_of
+from codec_lib.viz.diagrams.parts import Box, Coder, Level, Line, Step, Tensor, size
+from codec_lib.viz.diagrams.register import levels_of
 
 PICTURE = "3 × H × W"
 POWERS = "⁰¹²³"

@@ -7,10 +7,10 @@ from codec_lib.fitting.parameters import COUNT, GRIDS
 from codec_lib.fitting.synthesis import COLOURS, HIDDEN, INPUTS
 from codec_lib.fitting.upsampling import TAPS
 from codec_lib.models.codec_in_the_loop import CodecInTheLoop
-from codec_lib.models.diagrams.lines import lines_of
-from codec_lib.models.diagrams.parts import Box, Coder, Level, Line, Step, Tensor
-from codec_lib.models.diagrams.register import levels_of
 from codec_lib.models.fitted import Fitted
+from codec_lib.viz.diagrams.lines import lines_of
+from codec_lib.viz.diagrams.parts import Box, Coder, Level, Line, Step, Tensor
+from codec_lib.viz.diagrams.register import levels_of
 
 
 @levels_of.register

@@ -13,8 +13,8 @@ from codec_lib.layers.masked import MaskedConv2d, MaskedConv3d
 from codec_lib.layers.recurrent import CELLS, Cell
 from codec_lib.layers.residual import PartialResidualBlock
 from codec_lib.models.compressive_autoencoder import ResidualBlock
-from codec_lib.models.diagrams.parts import Line
 from codec_lib.models.tucodec import PostFilter
+from codec_lib.viz.diagrams.parts import Line
 
 ACTIVATIONS = {
     nn.ReLU: "ReLU",

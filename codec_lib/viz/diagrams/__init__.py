@@ -4,7 +4,7 @@ Each family of models has its file; a new model registers a function of its own 
 `codec_lib.viz.architecture` draws what comes out.
 """
 
-from codec_lib.models.diagrams import content_weighted, recurrent, single, transform_codecs  # noqa: F401
-from codec_lib.models.diagrams.register import levels_of
+from codec_lib.viz.diagrams import content_weighted, recurrent, single, transform_codecs  # noqa: F401
+from codec_lib.viz.diagrams.register import levels_of
 
 __all__ = ["levels_of"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import singledispatch
 
 from codec_lib.models.base import Model
-from codec_lib.models.diagrams.parts import Level
+from codec_lib.viz.diagrams.parts import Level
 
 
 @singledispatch

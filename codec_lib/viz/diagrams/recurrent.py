@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from torch import nn
 
 from codec_lib.layers.recurrent import Cell
-from codec_lib.models.diagrams.lines import lines_of, outputs_of
-from codec_lib.models.diagrams.parts import Box, Coder, Level, Line, Node, Step, Tensor, size
-from codec_lib.models.diagrams.register import levels_of
 from codec_lib.models.iterative import BITS, LAST, STRIDE, IterativeCodec
 from codec_lib.models.recurrent import Gain
+from codec_lib.viz.diagrams.lines import lines_of, outputs_of
+from codec_lib.viz.diagrams.parts import Box, Coder, Level, Line, Node, Step, Tensor, size
+from codec_lib.viz.diagrams.register import levels_of
 
 
 @levels_of.register
