@@ -102,6 +102,43 @@ def test_sums_are_those_of_unbounded_integers(slope, limit):
     assert np.array_equal(net(x)[0].numpy(), indexes)
 
 
+def worst_input(layer, limit: int, output: int) -> tuple[torch.Tensor, int]:
+    """3x3 inputs next to their clamp that add up at one place of an output, and the sum there."""
+    geometry, kernel, total = layer.geometry, layer.weight.shape[-1], int(layer.bias[output])
+    inputs = layer.weight.shape[0 if geometry.transposed else 1]
+    x = np.zeros((inputs, 3, 3))
+    for i, j in np.ndindex(3, 3):
+        if geometry.transposed:  # the place (stride, stride), which the input (1, 1) is the middle of
+            taps = [geometry.stride * (1 - at) + geometry.padding for at in (i, j)]
+        else:  # the place (0, 0)
+            taps = [i + geometry.padding, j + geometry.padding]
+        if not all(0 <= tap < kernel for tap in taps):
+            continue
+        w = layer.weight[:, output, *taps] if geometry.transposed else layer.weight[output, :, *taps]
+        x[:, i, j] = (limit - 1) * np.sign(w)
+        total += (limit - 1) * sum(abs(int(value)) for value in w)
+    return torch.from_numpy(x)[None], total
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [("hyperprior", "h_s"), ("flagship", "h_s"), ("flagship", "parameters"), ("near-lossless", "lossless")],
+)
+def test_sums_of_the_worst_inputs_are_exact(model, name):
+    """Ordinary files stay far below the bound: a machine that keeps too few bits would pass them all."""
+    net, largest = weights.load(model).model.frozen.network(name), 0
+    limit = net.limit
+    for layer in net.layers:
+        place = layer.geometry.stride if layer.geometry.transposed else 0
+        for output in range(0, len(layer.bias), 7):
+            x, expected = worst_input(layer, limit, output)
+            found = layer.on(torch.device("cpu")).sums(x)[0, output, place, place].item()
+            assert int(found) == expected
+            largest = max(largest, expected)
+        limit = fixed_point.ACTIVATION_LIMIT
+    assert largest > 2**32  # more than a float32 tells apart, many times over
+
+
 @pytest.mark.parametrize("slope", [None, 0.25])
 def test_it_is_the_float_network_but_for_rounding(slope):
     net, x = network(slope), integers(2, 3, 6, 7)
