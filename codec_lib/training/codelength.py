@@ -17,7 +17,6 @@ Source: Rippel and Bourdev, ICML 2017, section 3.4 (there 1 + is missing, and on
 """
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -25,9 +24,6 @@ from torch import Tensor, nn
 from codec_lib.layers.gain import QUALITIES, between
 from codec_lib.training.objectives import OneModelObjective, drawn_qualities, validated
 from codec_lib.training.targets import bpp_target, error_and_rate
-
-if TYPE_CHECKING:
-    pass
 
 START, RATE = 0.05, 0.01
 SHIFTS = ((0, 1), (1, 0), (1, 1), (-1, 1))

@@ -1,16 +1,11 @@
 """What near-lossless models are trained for: few bits, of a residual that is exact or within tau."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
 from codec_lib.models.output import Output
 from codec_lib.priors.residual import TRAINED_TAU
 from codec_lib.training.objectives import OneModelObjective, validation_pictures
-
-if TYPE_CHECKING:
-    pass
 
 
 class NearLosslessObjective(OneModelObjective):
