@@ -177,9 +177,8 @@ def test_tiles_change_every_latent_once(size, monkeypatch):
     monkeypatch.setattr(refinement, "descend", moved)
     hyper = torch.zeros(1, 1, h // 4, w // 4)
     monkeypatch.setattr(prior, "symbols", lambda self, y: (hyper, torch.zeros_like(y)))
-    monkeypatch.setattr(prior, "price", lambda self, symbols, z_hat: (0.0, None))
     levels = torch.zeros(1, 3, *size, dtype=torch.uint8)
-    found, _ = refinement.refine(model, levels, torch.zeros(1, 2, h, w), QUALITY, 1)
+    _, found = refinement.refine(model, levels, torch.zeros(1, 2, h, w), QUALITY, 1)
     assert (found == 1).all()
 
 
