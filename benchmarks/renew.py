@@ -34,9 +34,9 @@ MINUTES = {  # about; quick ones first, and those before others that read their 
     "photographs_baselines": 30, "photographs_summary": 1,
 }  # fmt: skip
 TRAINING = {
-    "training": 15, "rate_of_symbols": 12, "variable_rate": 20, "codec_ablations": 60,
-    "codec_in_the_loop": 30, "recurrent_ablations": 45, "content_weighted_ablations": 60,
-    "near_lossless_ablations": 60,
+    "training": 15, "training_trials": 45, "rate_of_symbols": 12, "variable_rate": 20,
+    "codec_ablations": 60, "codec_in_the_loop": 30, "recurrent_ablations": 45,
+    "content_weighted_ablations": 60, "near_lossless_ablations": 60,
 }  # fmt: skip
 HOURS = round(sum(MINUTES.values()) / 60)
 RESULTS, RUNS = Path("results"), Path("runs")

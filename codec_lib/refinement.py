@@ -37,7 +37,6 @@ from codec_lib.progress import Progress, report
 
 if TYPE_CHECKING:
     from codec_lib.models.transform import TransformCodec
-    from codec_lib.priors.base import Chosen
 
 STEPS = (0, 8, 16, 24, 40, 64, 100, 160, 250, 400)  # of each effort
 # This library's choices; more PROBES are less noisy and take longer.
@@ -73,8 +72,10 @@ class Pass:
     cost: float  # J
 
 
-def refine(codec: "TransformCodec", levels: Tensor, y: Tensor, quality: float, steps: int) -> "Chosen":
-    """Symbols that cost less than those that y gets, and the hyper-latents that they belong to.
+def refine(
+    codec: "TransformCodec", levels: Tensor, y: Tensor, quality: float, steps: int
+) -> tuple[Tensor | None, Tensor]:
+    """Hyper-latents, None where a prior has none, and symbols that cost less than those that y gets.
 
     levels uint8 (1, 3, H, W) with sides that divide by `codec.stride`; y (1, M, h, w), scaled. Memory is
     that of a training pass over TILE + 2 HALO pixels a side. Ctrl-C ends it, and what was gained remains.

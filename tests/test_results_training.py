@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from benchmarks import training_trials
 from benchmarks.training import RATES, SCHEDULES, SEEDS, best_rate
 from codec_lib import data
 
@@ -60,3 +61,32 @@ def test_a_muon_step_costs_less_than_a_third_more():
         for name in RATES
     }
     assert seconds["muon"] / seconds["adam"] < 4 / 3
+
+
+TRIALS = data.results("training_trials")
+
+
+def over(trial: str) -> np.ndarray:
+    """How much more of R + lambda D a trial leaves than the base of the same seed, for each seed."""
+    cost = {(row["trial"], row["seed"]): row["cost"] for row in TRIALS["rows"]}
+    return np.array([2 ** (cost[trial, seed] - cost["base", seed]) - 1 for seed in SEEDS])
+
+
+def test_every_change_was_tried_with_every_seed():
+    assert {(row["trial"], row["seed"]) for row in TRIALS["rows"]} == {
+        (trial, seed) for trial in training_trials.TRIALS for seed in training_trials.SEEDS
+    }
+    assert TRIALS["trials"] == training_trials.TRIALS
+
+
+@pytest.mark.parametrize("trial", ["noise", "soft", "symbols", "steady, average", "cosine"])
+def test_changes_that_are_worse_with_every_seed(trial: str):
+    assert (over(trial) > 0).all()
+
+
+def test_small_crops_first_help_with_every_seed():
+    assert (over("small first") < -0.005).all()
+
+
+def test_a_moving_average_adds_next_to_nothing_to_a_fall():
+    assert (abs(over("average")) < 0.002).all()
