@@ -51,7 +51,7 @@ def encode_all(source: Address, target: Address, run: Run, told: Told, /, **opti
     weights.check_readable(options.get("model", DEFAULT))
     source, target = at(source), at(target)
     found, others, closed = _below(source, target, opening.endings())
-    outputs = _outputs(list(found))
+    outputs = _outputs(list(found), CLC)
     budget = options.pop("target_bytes", None)
     each: dict[str, dict[str, Any]] = {path: {} for path in found}
     if budget is not None:
@@ -78,7 +78,8 @@ def decode_all(
     export.check_ending(ending)
     source, target = at(source), at(target)
     found, _, closed = _below(source, target, {CLC})
-    jobs = [_job("decode", source, path, target, _stem(path) + ending, options) for path in found]
+    outputs = _outputs(list(found), ending)
+    jobs = [_job("decode", source, path, target, outputs[path], options) for path in found]
     rows = _do(jobs, found, target, run, told, closed)
     _warn_of_strangers(source)
     return rows
@@ -181,13 +182,13 @@ def _job(
     return Job(kind, line.format(path), source, path, target, output, task, options)
 
 
-def _outputs(paths: list[str]) -> dict[str, str]:
-    """The file of each picture: another ending, or one more where that could be another picture's file."""
+def _outputs(paths: list[str], ending: str) -> dict[str, str]:
+    """The output of each file: another ending, or one more where that could be another file's output."""
     stems, names = Counter(_stem(path) for path in paths), set(paths)
 
     def own(path: str) -> str:
         stem = _stem(path)
-        return (stem if stems[stem] == 1 and stem not in names else path) + CLC
+        return (stem if stems[stem] == 1 and stem not in names else path) + ending
 
     return {path: own(path) for path in paths}
 

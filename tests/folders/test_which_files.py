@@ -4,6 +4,7 @@ import os
 import shutil
 
 import pytest
+from PIL import Image
 
 from codec_lib import data
 from codec_lib.errors import PictureWarning
@@ -14,7 +15,7 @@ from tests.folders.runs import GOOD, close, encode, one_by_one, quiet
 
 def test_no_two_pictures_get_one_file():
     paths = ["a.png", "a.jpg", "a.png.jpg", "b.png", "c/b.png", "d.png.webp"]
-    outputs = tree._outputs(paths)
+    outputs = tree._outputs(paths, ".clc")
     assert outputs["b.png"] == "b.clc"
     assert outputs["d.png.webp"] == "d.png.clc"
     assert len(set(outputs.values())) == len(paths)
@@ -103,3 +104,13 @@ def test_an_ending_in_capitals_is_replaced_too(source, target, tmp_path):
     (target / "grey.clc").rename(target / "LOUD.CLC")
     rows = tree.decode_all(target, tmp_path / "back", one_by_one, quiet)
     assert "LOUD.png" in {row["output"] for row in rows}
+
+
+def test_files_whose_endings_differ_in_capitals_alone_are_two_pictures(target, tmp_path):
+    other = (target / "deep/er/b.clc").read_bytes()
+    (target / "grey.CLC").write_bytes(other)
+    rows = tree.decode_all(target, tmp_path / "back", one_by_one, quiet)
+    outputs = [row["output"] for row in rows]
+    assert len(set(outputs)) == len(outputs) == len(GOOD) + 1
+    modes = [Image.open(tmp_path / "back" / f"grey.{ending}.png").mode for ending in ("clc", "CLC")]
+    assert modes == ["L", "RGB"]
