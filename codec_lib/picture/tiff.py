@@ -18,7 +18,7 @@ CLASSIC, HEAD = b"II*\0", 8  # how a file begins; and the bytes that stand befor
 WIDTH_OF_BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR = 258, 259, 262, 277, 284
 EXTRA, FORMAT, STRIPS, STRIP_SIZES, TILES, TILE_SIZES = 338, 339, 273, 279, 324, 325
 WHITE_IS_ZERO, YCBCR, JPEG, SIGNED, SEPARATE, ASSOCIATED = 0, 6, 7, 2, 2, 1
-COLOUR_MAP = 320
+COLOUR_MAP, SUBFILE, REDUCED = 320, 254, 1
 BYTES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)  # of a value of each type
 BY_PLANES = ("RGB", "RGBA", "CMYK", "LAB")  # the modes whose planes of 8 bits Pillow puts where they belong
 
@@ -43,6 +43,10 @@ def check(image: Image.Image, data: bytes = b"") -> tuple[str, ...]:
         raise ValueError(f"signed samples of {bits} bits; allowed are unsigned ones")
     _refuse_missing(image, tags, data)
     changes = []
+    if (
+        values(tags, SUBFILE, 0)[0] & REDUCED
+    ):  # as first in camera raws; the picture is in a directory below
+        changes.append("a reduced copy of another picture, which is left out")
     if image.mode == "RGB" and _photometric(tags) == YCBCR:
         if tags.get(COMPRESSION) != JPEG or tags.get(PLANAR) == SEPARATE:
             changes.append("YCbCr became RGB")

@@ -121,6 +121,26 @@ def test_planes_that_mean_nothing_are_left_out_with_a_note(samples):
     assert "1 of 2 samples a pixel left out" in picture.take(data).notes
 
 
+def test_a_thumbnail_in_front_of_the_picture_is_noted():
+    """As camera raws have it: the first directory is a reduced copy, the picture is in one below."""
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as writer:
+        small = {"subfiletype": 1, "subifds": 1}
+        writer.write(EIGHT[::4, ::4, :3].copy(), photometric="rgb", metadata=None, **small)
+        writer.write(EIGHT[..., :3].copy(), photometric="rgb", metadata=None)
+    left_out = "a reduced copy of another picture, which is left out"
+    refused(buffer.getvalue(), left_out)
+    assert left_out in picture.take(buffer.getvalue()).notes
+
+
+def test_a_picture_in_front_of_its_thumbnails_is_whole():
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as writer:
+        writer.write(EIGHT[..., :3].copy(), photometric="rgb", metadata=None, subifds=1)
+        writer.write(EIGHT[::4, ::4, :3].copy(), photometric="rgb", metadata=None, subfiletype=1)
+    assert np.array_equal(picture.take(buffer.getvalue(), exact=True).samples(), EIGHT[..., :3])
+
+
 @pytest.mark.parametrize("compression", PACKED)
 def test_ycbcr_is_converted_with_a_note(compression):
     data = tiff(EIGHT[..., :3], "ycbcr", compression=compression)
