@@ -18,6 +18,7 @@ import copy
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -150,20 +151,26 @@ def load(name: str | os.PathLike, device: str = "cpu") -> Trained:
 
 
 def of_file(name: str, digest: str, device: str = "cpu") -> Trained:
-    """The weights that a file of pictures names: those of this name, or earlier ones, by their digest.
+    """The weights that a file of pictures names: those of this name, or any others, by their digest.
 
-    Raises BitstreamError for a name nobody knows, and where no weights have the digest.
+    Raises BitstreamError where no weights have the digest; it says what is wrong with those of the name.
     """
-    if name not in paths():  # `load` would also take a path
-        raise BitstreamError(f"model: {name!r}; there are {', '.join(paths())}")
-    here = load(name, device)
-    if here.digest == digest:
-        return here
+    reason = f"model: {name!r}; there are {', '.join(paths())}"
+    if name in paths():  # `load` would also take a path
+        try:
+            here = load(name, device)
+        except BitstreamError as error:
+            reason = str(error)
+        else:
+            if here.digest == digest:
+                return here
+            reason = f"weights: file needs {name} {digest}, here is {here.digest}"
     for folder in folders():
         for path in sorted(folder.glob("*.safetensors")):
             if _stated_digest(path) == digest:
-                return load(path, device)
-    raise BitstreamError(f"weights: file needs {name} {digest}, here is {here.digest}")
+                with suppress(BitstreamError):  # a card says what its file should be
+                    return load(path, device)
+    raise BitstreamError(reason)
 
 
 @lru_cache(maxsize=8)
@@ -171,7 +178,7 @@ def _load(path: Path, changed: int, device: str) -> Trained:
     digest, metadata, arrays = read_tensors(path, "weights")
     try:
         # Whatever an application has made the default:
-        with reproducible("cpu"), torch.inference_mode(False):
+        with reproducible("cpu"), torch.inference_mode(False), torch.random.fork_rng(devices=[]):
             model = _rebuild(metadata, arrays)
     except (LookupError, AttributeError, TypeError, ValueError, RuntimeError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from unittest.mock import Mock
 
 import numpy as np
@@ -111,6 +112,43 @@ def test_files_of_weights_that_were_replaced_are_read_with_the_old_ones(tmp_path
     (tmp_path / "mine of last year.safetensors").unlink()
     with pytest.raises(BitstreamError, match="weights: file needs mine"):
         cl.decode(files[0])
+
+
+def test_kept_weights_are_found_when_nothing_has_their_name_any_more(tmp_path, monkeypatch):
+    photo, path = data.sample("astronaut").crop((100, 0, 164, 64)), tmp_path / "mine.safetensors"
+    monkeypatch.setenv("CODEC_LIB_WEIGHTS", str(tmp_path))
+    weights.save(architecture("hyperprior")(N=4, M=6), "hyperprior", path, {})
+    file = cl.encode(photo, "mine")
+    expected = cl.decode(file)
+    for kept in (path, path.with_suffix(".json")):
+        kept.rename(tmp_path / f"old{kept.suffix}")
+    assert cl.decode(file) == expected
+    (tmp_path / "old.safetensors").unlink()
+    with pytest.raises(BitstreamError, match="model: 'mine'; there are"):
+        cl.decode(file)
+
+
+@pytest.mark.parametrize("has_card", [True, False])
+def test_broken_weights_in_front_of_those_of_the_library_hide_nothing(tmp_path, monkeypatch, has_card):
+    photo = data.sample("astronaut").crop((100, 0, 164, 64))
+    file = cl.encode(photo, "hyperprior")
+    expected = cl.decode(file)
+    (tmp_path / "hyperprior.safetensors").write_bytes(b"no weights")
+    if has_card:  # which says what the file should be
+        shutil.copy(weights.SHIPPED / "hyperprior.json", tmp_path)
+    monkeypatch.setenv("CODEC_LIB_WEIGHTS", str(tmp_path))
+    assert cl.decode(file) == expected
+    with pytest.raises(BitstreamError, match=r"weights: hyperprior\.safetensors"):
+        cl.encode(photo, "hyperprior")
+
+
+def test_loading_draws_no_random_number_of_the_application():
+    torch.manual_seed(0)
+    expected = torch.rand(())
+    torch.manual_seed(0)
+    weights._load.cache_clear()
+    weights.load("hyperprior")
+    assert torch.rand(()) == expected
 
 
 @pytest.mark.parametrize(("own", "shipped"), [("a", "z"), ("z", "a")])
