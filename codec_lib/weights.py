@@ -153,8 +153,11 @@ def load(name: str | os.PathLike, device: str = "cpu") -> Trained:
 def of_file(name: str, digest: str, device: str = "cpu") -> Trained:
     """The weights that a file of pictures names: those of this name, or any others, by their digest.
 
+    Weights of a name that is gone are looked for in one's own folder only: those that are shipped keep theirs.
+
     Raises BitstreamError where no weights have the digest; it says what is wrong with those of the name.
     """
+    searched = folders()
     reason = f"model: {name!r}; there are {', '.join(paths())}"
     if name in paths():  # `load` would also take a path
         try:
@@ -165,7 +168,9 @@ def of_file(name: str, digest: str, device: str = "cpu") -> Trained:
             if here.digest == digest:
                 return here
             reason = f"weights: file needs {name} {digest}, here is {here.digest}"
-    for folder in folders():
+    else:
+        searched.remove(SHIPPED)
+    for folder in searched:
         for path in sorted(folder.glob("*.safetensors")):
             if _stated_digest(path) == digest:
                 with suppress(BitstreamError):  # a card says what its file should be
