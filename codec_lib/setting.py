@@ -17,6 +17,8 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+LONGEST = 42  # characters of a value in a message
+
 
 def is_number(value: Any) -> TypeGuard[float]:
     """Whether something is a real number, Python's or NumPy's, that a float can hold.
@@ -32,6 +34,16 @@ def is_number(value: Any) -> TypeGuard[float]:
         return float(value) == float(value)
     except OverflowError:
         return False
+
+
+def shown(value: Any) -> str:
+    r"""What a message says of a value that it refuses, whatever that is: one short line.
+
+    >>> shown(9.5), shown("a\nb"), shown([1] * 100)
+    ('9.5', "'a\\nb'", '[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1...')
+    """
+    text = " ".join((str if is_number(value) else repr)(value).split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,7 @@ class Setting:
         whole = self.step == round(self.step)
         if not is_number(value) or not low <= value <= high or (whole and value % self.step):
             steps = f" in steps of {self.step:g}" if whole else ""
-            raise ValueError(f"{self.name}: {value}; allowed is {low:g} to {high:g}{steps}")
+            raise ValueError(f"{self.name}: {shown(value)}; allowed is {low:g} to {high:g}{steps}")
         value = round(float(value) / self.step) * self.step
         return int(value) if whole else value
 

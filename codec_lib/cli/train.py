@@ -18,7 +18,7 @@ class OptionError(Exception):
 
 
 def parse(arguments: list[str]) -> Settings:
-    """The settings that some options stand for; OptionError for options that make none.
+    """The settings that some options stand for; OptionError for options that make none, or train nothing.
 
     Raises SystemExit with status 0 after printing the help, ImportError where tyro is missing.
     """
@@ -39,7 +39,12 @@ def parse(arguments: list[str]) -> Settings:
         if stop.code:
             raise OptionError(_first_complaint(said.getvalue())) from None
         raise
-    return Settings(**{field.name: getattr(parsed, field.name) for field in fields(Settings)})
+    settings = Settings(**{field.name: getattr(parsed, field.name) for field in fields(Settings)})
+    try:
+        settings.check()
+    except ValueError as error:
+        raise OptionError(f"train: {error}") from None
+    return settings
 
 
 def _first_complaint(text: str) -> str:

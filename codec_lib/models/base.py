@@ -34,11 +34,13 @@ class Model(nn.Module, ABC):
         widths: the arguments that build such a model again.
         frozen: the integers that choose probabilities, by name: empty until `freeze`, or until weights
             are loaded. Coding needs them, training does not.
+        stride: what the sides of the pictures that `forward` sees have to divide by.
         best_effort: 0, or how hard the encoder can try.
         default_effort: how hard it tries unless asked.
     """
 
     setting: Setting
+    stride: int = 1
     best_effort: int = 0
     default_effort: int = 0
 
@@ -105,7 +107,7 @@ class Model(nn.Module, ABC):
     def start_from(self, other: nn.Module) -> None:
         """Begin training with the parameters of a model of the same kind and widths.
 
-        Raises RuntimeError for one that does not fit.
+        Raises RuntimeError or AttributeError for one that does not fit.
         """
         self.load_state_dict(other.state_dict())
 

@@ -66,6 +66,7 @@ class CodecInTheLoop(Model):
     """Jiang 2017 with K channels in both networks, D blocks in the second, around one of `CODECS`."""
 
     setting = QUALITY
+    stride = 2
     past = "dropped"
     weighs_rate = True
     switch = 4.0  # qualities below it halve both sides
@@ -195,7 +196,7 @@ class CodecInTheLoop(Model):
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         if self.is_halved(setting):
             is_grey = bool((levels == levels[:, :1]).all())
-            levels = picture.round_to_levels(self.compact(samples(pad(levels, 2)), setting))
+            levels = picture.round_to_levels(self.compact(samples(pad(levels, self.stride)), setting))
             if is_grey:
                 levels = levels.float().mean(1, keepdim=True).round().to(torch.uint8).expand(-1, 3, -1, -1)
         return {self.codec: self.write(levels, setting)}
@@ -214,7 +215,7 @@ class CodecInTheLoop(Model):
     @torch.inference_mode()
     def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
         x = samples(self.read(sections, setting, height, width)[self.codec][None].to(torch.uint8))
-        x = enlarged(x) if self.is_halved(setting) else pad(x, 2)
+        x = enlarged(x) if self.is_halved(setting) else pad(x, self.stride)
         return crop(picture.round_to_levels(self.reconstruct(x, [setting])), height, width)
 
     def objective(self, settings: "Settings") -> "Objective":

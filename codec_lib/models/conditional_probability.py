@@ -55,6 +55,7 @@ class ConditionalProbability(Model):
     """Mentzer 2018 with N channels in the transforms, C of latents, L centres, K channels in P."""
 
     setting = QUALITY
+    stride = BLOCK
     is_prior_trained_jointly = True
     targets, gains = TARGETS, GAINS
 
@@ -112,7 +113,7 @@ class ConditionalProbability(Model):
     @torch.inference_mode()
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         quality = self.quality_tensor(setting)
-        symbols, _, _ = self.latents(pad(levels, BLOCK), quality)
+        symbols, _, _ = self.latents(pad(levels, self.stride), quality)
         return {"y": self.prior.encode(symbols[0])}
 
     @torch.inference_mode()

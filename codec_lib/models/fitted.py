@@ -17,7 +17,6 @@ neighbours in coarser grids are this library's.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -37,7 +36,7 @@ from codec_lib.layers.gain import rate_weight
 from codec_lib.models.base import Model
 from codec_lib.picture import psnr_of
 from codec_lib.priors.base import Sections
-from codec_lib.progress import Progress, report
+from codec_lib.progress import Progress, report, until_stopped
 from codec_lib.setting import QUALITY
 
 if TYPE_CHECKING:
@@ -102,11 +101,11 @@ class Fitted(Model):
 
         try:
             state = fit.run(iterations, on_fit)
-            try:
+            sections: Sections = {}
+            with until_stopped():
                 sections = self.write(fit, state, on_trials if trials and not fit.is_interrupted else None)
-            except KeyboardInterrupt:
-                sections = self.write(fit, state)
-            with suppress(KeyboardInterrupt):  # the file is there
+            sections = sections or self.write(fit, state)
+            with until_stopped():  # the file is there
                 on_fit(iterations + trials, *self._ends(fit, sections))
             return sections
         finally:

@@ -52,6 +52,7 @@ class ImportanceMap(Model):
     """
 
     setting = QUALITY
+    stride = BLOCK
     is_prior_trained_jointly = False
 
     def __init__(self, N: int = 128, n: int = 64, L: int = 16, K: int = 24):
@@ -103,7 +104,7 @@ class ImportanceMap(Model):
     @torch.inference_mode()
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         quality = self.quality_tensor(setting)
-        e, p = self.analyze(pad(levels, BLOCK), quality)
+        e, p = self.analyze(pad(levels, self.stride), quality)
         level = level_of(p, self.L)[0]
         sent = mask_of(level[None], self.n, self.L)[0]
         codes = (e[0] > 0.5).long() * sent

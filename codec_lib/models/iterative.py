@@ -99,6 +99,7 @@ class IterativeCodec(Model):
     """
 
     setting = ITERATIONS
+    stride = STRIDE
 
     def __init__(
         self,
@@ -175,7 +176,7 @@ class IterativeCodec(Model):
     @torch.inference_mode()
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         """With effort 1 a tile stops once it is as good as the picture would be after all iterations."""
-        x, iterations, enough = pad(levels, STRIDE), int(setting), None
+        x, iterations, enough = pad(levels, self.stride), int(setting), None
         h, w = x.shape[-2] // STRIDE, x.shape[-1] // STRIDE
         parts = windows(h, w, WINDOW_TILES, MARGIN_TILES)
         if effort:

@@ -51,11 +51,7 @@ class NearLossless(Model):
         self.lossy = ScaleHyperprior(N, M)
         self.frozen = self.lossy.frozen  # one for all parts
         self.prior = ResidualPrior(N, C, self.frozen)
-
-    @property
-    def stride(self) -> int:
-        """What the sides of a picture have to divide by in training."""
-        return self.lossy.stride
+        self.stride = self.lossy.stride
 
     def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
         return (*self.lossy.stages(LOSSY_QUALITY), (self.prior.section,))

@@ -83,6 +83,7 @@ class Pyramid(Model):
     """Rippel and Bourdev 2017 with C channels of y, N in the decoder, K in the prior of bits."""
 
     setting = QUALITY
+    stride = BLOCK
 
     def __init__(self, N: int = 128, C: int = 64, K: int = 64, scales: int = SCALES):
         super().__init__(N=N, C=C, K=K, scales=scales)
@@ -138,7 +139,7 @@ class Pyramid(Model):
     @torch.inference_mode()
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         gain, _ = self.gain(self.quality_tensor(setting))
-        x = pad(levels, BLOCK)
+        x = pad(levels, self.stride)
         h, w = x.shape[-2] // BLOCK, x.shape[-1] // BLOCK
         k = torch.empty(1, self.widths["C"], h, w, device=x.device)
         for part in windows(h, w, WINDOW, MARGIN):

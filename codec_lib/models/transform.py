@@ -45,12 +45,8 @@ class TransformCodec(Model):
         self.g_a, self.prior, self.g_s = g_a, prior, g_s
         self.gain = GainUnit(prior.M, initial_gain)
         self.frozen = prior.frozen
+        self.stride = self.downsampling * prior.reduction
         self.best_effort = len(STEPS) - 1 if prior.has_prices else 0
-
-    @property
-    def stride(self) -> int:
-        """What the sides of a picture have to divide by."""
-        return self.downsampling * self.prior.reduction
 
     def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
         return (self.prior.sections,)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import pickle
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import torch
 
-from codec_lib import files, weights
+from codec_lib import data, files, weights
 from codec_lib.models.base import Model
 from codec_lib.surroundings import name_of
 from codec_lib.training.objectives import Objective
@@ -31,6 +32,8 @@ class Logbook:
         self.checkpoint = self.folder / "last.ckpt"
         self.step, self.earlier, self.best = 0, 0.0, math.inf
         self.started = self.checked = time.monotonic()
+        if settings.validation:
+            data.pictures_in(settings.validation)  # raises now, not at the first check
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def minutes(self) -> float:
@@ -92,7 +95,7 @@ class Logbook:
         Raises ValueError where another kind of training was under way there.
         """
         own = self.checkpoint.read_bytes() if self.checkpoint.exists() else b""
-        step = torch.load(io.BytesIO(own), weights_only=True)["step"] if own else 0
+        step = self._step_of(own) if own else 0
         steps = fabric.all_gather(torch.tensor(step, device=fabric.device)).reshape(-1)
         if steps.max() > 0:
             newest = fabric.broadcast(own, src=int(steps.argmax()))
@@ -102,6 +105,12 @@ class Logbook:
             self._refuse_others(rest.get("settings", {}))
             self.step, self.earlier, self.best = rest["step"], rest["minutes"], rest["best"]
         return self.step
+
+    def _step_of(self, checkpoint: bytes) -> int:
+        try:
+            return int(torch.load(io.BytesIO(checkpoint), weights_only=True)["step"])
+        except (pickle.UnpicklingError, RuntimeError, LookupError, TypeError, ValueError, EOFError):
+            raise ValueError(f"out: {self.checkpoint} is no checkpoint of a training run") from None
 
     def _refuse_others(self, before: dict[str, Any]) -> None:
         for name, value in asdict(self.settings).items():

@@ -5,6 +5,7 @@ The learning rate falls linearly to zero over the time budget, after a short war
 
 import os
 from collections.abc import Callable
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tqdm.auto import tqdm
 from codec_lib import weights
 from codec_lib.models import architecture
 from codec_lib.models.base import Model
+from codec_lib.surroundings import pick_device
 from codec_lib.training.crops import Crops
 from codec_lib.training.logbook import Logbook
 from codec_lib.training.objectives import Player, refuse_unused
@@ -37,15 +39,19 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
     Returns:
         The path of the weights.
     Raises:
-        ValueError: unknown model or part of it, no pictures of sufficient size, a setting that this model's
-            training does not know, or another one than that of the checkpoint.
+        ValueError: unknown model or part of it, no pictures of sufficient size, a value out of range, a
+            setting that this model's training does not know, or another one than that of the checkpoint.
     """
+    settings.check()
     build = build or architecture(settings.model)
+    _check_widths(build, settings.widths)
     fabric = _fabric(settings)
     torch.manual_seed(settings.seed)
     model = build(**settings.widths)
+    if settings.crop % model.stride:
+        raise ValueError(f"crop: {settings.crop}; {settings.model} needs multiples of {model.stride}")
     if settings.start:
-        model.start_from(weights.load(settings.start).model)
+        _start_from(model, settings.start)
     _train_only(model, settings.only)
     objective = model.channels_last().objective(settings)
     refuse_unused(objective, settings)
@@ -92,7 +98,7 @@ def _fabric(settings: Settings) -> Any:
 
     processes, here = (int(os.environ.get(name, 1)) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     fabric = Fabric(
-        accelerator="auto" if settings.device == "auto" else settings.device.replace("cuda", "gpu"),
+        accelerator=pick_device(settings.device),
         devices=here,
         num_nodes=processes // here,
         strategy="ddp" if processes > 1 else "auto",
@@ -120,6 +126,29 @@ def _turn(
 def schedule(progress: float, step: int) -> float:
     """Factor on the learning rates: 100 steps of warm-up, then linearly down to zero."""
     return min(1.0, (step + 1) / 100) * max(0.0, 1 - progress)
+
+
+def _check_widths(build: Callable[..., Model], widths: dict[str, int]) -> None:
+    """Raise ValueError for widths that a model has not; none is 0 that is not 0 by itself."""
+    known = signature(build).parameters
+    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in known.values()):
+        return
+    for name, value in widths.items():
+        if name not in known:
+            raise ValueError(f"widths: {name}; there are {', '.join(known) or 'none'}")
+        if value == 0 and known[name].default:
+            raise ValueError(f"widths: {name} {value}; allowed is 1 or more")
+
+
+def _start_from(model: Model, start: str) -> None:
+    """Begin with the parameters of some weights; ValueError for those of a model that does not fit."""
+    trained = weights.load(start)
+    try:
+        model.start_from(trained.model)
+    except (RuntimeError, AttributeError):
+        raise ValueError(
+            f"start: {start}; its model ({trained.architecture} {trained.model.widths}) does not fit"
+        ) from None
 
 
 def _train_only(model: nn.Module, parts: list[str]) -> None:

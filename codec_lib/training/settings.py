@@ -1,6 +1,23 @@
 """Everything that a training run depends on, in one place: the command line is made from it."""
 
+import math
 from dataclasses import dataclass, field
+from typing import Any
+
+from codec_lib.setting import QUALITY, is_number, shown
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+AT_LEAST_ONE = ("steps", "batch", "crop")  # whole numbers
+RANGES = {  # smallest and largest value of every other number
+    "minutes": (1e-3, math.inf),
+    "lr": (0, math.inf),
+    "lr_other": (0, math.inf),
+    "enlarge": (0.5, 16),
+    "soft": (0, 1),
+    "seed": (0, 2**32),
+    "distortion": (0, math.inf),
+    "check_minutes": (0, math.inf),
+}
 
 
 @dataclass
@@ -57,3 +74,26 @@ class Settings:
     precision: str = "bf16-mixed"
     device: str = "auto"
     check_minutes: float = 5.0
+
+    def check(self) -> None:
+        """Raise ValueError, which names the option and what is allowed, for a value that trains nothing."""
+        for name in AT_LEAST_ONE:
+            value = getattr(self, name)
+            if not (name == "steps" and value is None) and not _is_count(value, 1):
+                raise ValueError(f"{name}: {shown(value)}; allowed is 1 or more")
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            if not is_number(value) or not low <= value <= high or math.isinf(value):
+                allowed = f"{low:g} to {high:g}" if high < math.inf else f"{low:g} or more"
+                raise ValueError(f"{name}: {shown(value)}; allowed is {allowed}")
+        if self.quality is not None:
+            QUALITY.check(self.quality)
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision: {self.precision!r}; allowed are {', '.join(PRECISIONS)}")
+        for name, value in self.widths.items():
+            if not _is_count(value, 0):
+                raise ValueError(f"widths: {name} {shown(value)}; allowed are whole numbers")
+
+
+def _is_count(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
