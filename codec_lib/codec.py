@@ -26,8 +26,9 @@ from codec_lib.errors import PictureWarning
 from codec_lib.header import MAX_PIXELS, Header
 from codec_lib.models import DEFAULT
 from codec_lib.picture import metadata
+from codec_lib.progress import stoppable
 from codec_lib.search import largest_within
-from codec_lib.setting import is_number
+from codec_lib.setting import is_number, shown
 from codec_lib.surroundings import pick_device, reproducible
 
 
@@ -95,8 +96,11 @@ def encode(
         return data
 
     with reproducible(device):
-        limit = target_bytes
-        data = write(value) if limit is None else largest_within(write, limit, codec.setting)
+        if target_bytes is None:
+            data = write(value)
+        else:
+            with stoppable() as stop:
+                data = largest_within(write, float(target_bytes), codec.setting, stop)
         if codec.promise(value) is None and guard.is_suspicious(levels):
             file = container.read(data)
             coded = {name: part for name, part in file.take().items() if name not in taken.sections}
@@ -235,7 +239,7 @@ def _effort(trained: weights.Trained, given: int | None) -> int:
     if given is None:
         return model.default_effort
     if not (is_number(given) and given in range(model.best_effort + 1)):
-        raise ValueError(f"effort: {given}; {trained.name} takes 0 to {model.best_effort}")
+        raise ValueError(f"effort: {shown(given)}; {trained.name} takes 0 to {model.best_effort}")
     return int(given)
 
 
@@ -244,16 +248,18 @@ def _value(trained: weights.Trained, given: dict[str, float], target_bytes: floa
     setting = trained.model.setting
     for name, value in given.items():
         if name != setting.name:
-            raise ValueError(f"{name}: {value}; {trained.name} takes {setting.name} instead")
+            raise ValueError(f"{name}: {shown(value)}; {trained.name} takes {setting.name} instead")
     if target_bytes is not None:
         if given:
             name, value = next(iter(given.items()))
-            raise ValueError(f"target: {target_bytes} bytes, and {name} {value}; only one can be given")
+            raise ValueError(
+                f"target: {shown(target_bytes)} bytes, and {name} {shown(value)}; only one can be given"
+            )
         _checked_target(target_bytes)
     return setting.check(given.get(setting.name))
 
 
 def _checked_target(target: float) -> float:
     if not (is_number(target) and 0 < target < float("inf")):
-        raise ValueError(f"target: {target!r} bytes; allowed is any number above 0")
-    return target
+        raise ValueError(f"target: {shown(target)} bytes; allowed is any number above 0")
+    return float(target)

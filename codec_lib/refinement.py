@@ -33,7 +33,7 @@ from torch.nn import functional as F
 from codec_lib import picture
 from codec_lib.layers.gain import rate_weight
 from codec_lib.layers.windows import windows
-from codec_lib.progress import Progress, report
+from codec_lib.progress import Progress, report, until_stopped
 
 if TYPE_CHECKING:
     from codec_lib.models.transform import TransformCodec
@@ -86,7 +86,7 @@ def refine(
     height, width = (side // stride for side in levels.shape[-2:])
     parts = windows(height, width, TILE // stride, HALO // stride)
     done, pixels, bits, error = 0, 0, 0.0, 0.0
-    try:
+    with until_stopped():
         for part in parts:
             inside = torch.zeros(symbols.shape[2:], dtype=torch.bool, device=y.device)
             part.put(inside, torch.ones_like(part.of(inside, reduction)), reduction)
@@ -105,8 +105,6 @@ def refine(
                 report(Progress(done, steps * len(parts), round((bits + last.bits) * share / 8), psnr))
             if last is not None:
                 pixels, bits, error = seen, bits + last.bits, error + last.error
-    except KeyboardInterrupt:
-        pass
     return z_hat, symbols
 
 

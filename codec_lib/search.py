@@ -17,25 +17,32 @@ Gersho, IEEE Transactions on Acoustics, Speech, and Signal Processing 1988.
 import math
 from collections.abc import Callable, Sequence
 
+from codec_lib.progress import Stop
 from codec_lib.setting import QUALITY, Setting
 
 EXACT = 1 << 14  # combinations up to which all that matter are tried
 CLOSE, AIM = 0.995, 0.9975  # of the target: near enough, and what is tried
 
 
-def largest_within(make: Callable[[float], bytes], target: float, setting: Setting = QUALITY) -> bytes:
+def largest_within(
+    make: Callable[[float], bytes], target: float, setting: Setting = QUALITY, stop: Stop | None = None
+) -> bytes:
     """The largest file found that is not longer than `target` bytes.
 
     `make` writes the file of a value of the setting. At most one step of it, or half a percent of the
-    target, is left unused, wherever sizes grow along the setting.
+    target, is left unused, wherever sizes grow along the setting, unless `stop` is asked for before.
 
     Raises:
         ValueError: not even the coarsest value gives such a small file.
+        KeyboardInterrupt: `stop` was asked for before any file was small enough.
 
     >>> len(largest_within(lambda quality: bytes(int(100 * 2**quality)), target=3000))
     2990
     """
+    stop = stop or Stop()
     best = make(setting.at(0))
+    if stop.is_asked:
+        return _within(best, target)
     if len(best) > target:
         raise ValueError(f"target: {target:.10g} bytes; the smallest file has {len(best)}")
     top = make(setting.at(setting.last))
@@ -43,7 +50,7 @@ def largest_within(make: Callable[[float], bytes], target: float, setting: Setti
         return top
     below, above = (0, len(best)), (setting.last, len(top))
     straight = True
-    while above[0] - below[0] > 1 and len(best) < CLOSE * target:
+    while above[0] - below[0] > 1 and len(best) < CLOSE * target and not stop.is_asked:
         middle = _on_the_line(below, above, AIM * target) if straight else (below[0] + above[0]) / 2
         position = min(max(round(middle), below[0] + 1), above[0] - 1)
         file = make(setting.at(position))
@@ -54,6 +61,12 @@ def largest_within(make: Callable[[float], bytes], target: float, setting: Setti
             above = (position, len(file))
         straight = above[0] - below[0] <= width / 2 + 1  # else bisect: one end does not move
     return best
+
+
+def _within(file: bytes, target: float) -> bytes:
+    if len(file) > target:
+        raise KeyboardInterrupt
+    return file
 
 
 Point = tuple[int, float]  # bytes and error

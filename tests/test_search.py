@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import codec_lib as cl
 from codec_lib import data, search
+from codec_lib.progress import Stop, listening
 from codec_lib.search import allocate, largest_within
 from codec_lib.setting import QUALITY, TAU
 
@@ -165,3 +166,42 @@ def test_a_step_that_does_not_fit_does_not_stop_the_other_pictures():
     points = [[(1, 1e6), (1002, 0.0)], [(1, 10.0), (991, 0.0)], *([[(1, 9.0), (11, 0.0)]] * 20)]
     chosen = allocate(points, 22 + 1000)
     assert chosen == [0, 0, *([1] * 20)]
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_a_search_that_is_stopped_gives_the_best_file_so_far(after):
+    stop, trials = Stop(), []
+
+    def make(quality):
+        trials.append(bytes(int(100 * 2**quality)))
+        stop.is_asked = len(trials) == after
+        return trials[-1]
+
+    best = largest_within(make, 3000, stop=stop)
+    assert len(trials) == after
+    assert best == max((file for file in trials if len(file) <= 3000), key=len)
+
+
+def test_a_search_that_is_stopped_before_anything_fits_ends_the_program():
+    with pytest.raises(KeyboardInterrupt):
+        largest_within(lambda quality: bytes(5000), 3000, stop=Stop(is_asked=True))
+
+
+@pytest.mark.parametrize(("model", "effort"), [("hyperprior", 1), ("fitted", 0)])
+def test_one_interruption_ends_a_search_with_effort(model, effort, monkeypatch):
+    """Every trial would go on with what it has found, and the next one would begin."""
+    from codec_lib.models import fitted
+
+    monkeypatch.setattr(fitted, "ITERATIONS", (40,) * len(fitted.ITERATIONS))
+    photo, reports = data.sample("astronaut").crop((150, 20, 214, 84)), []
+
+    def interrupt_once(state):
+        reports.append(state.total)
+        if len(reports) == 1:
+            raise KeyboardInterrupt
+
+    with listening(interrupt_once):
+        file = cl.encode(photo, model, target_bytes=3000, effort=effort)
+    assert len(file) <= 3000
+    assert cl.decode(file).size == photo.size
+    assert len(reports) <= 2

@@ -17,7 +17,6 @@ cheap: all grids of a picture cost as much as some fifty iterations of the fit.
 # The loops are compiled: their types are those of their first call.
 
 from collections.abc import Callable
-from contextlib import suppress
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from codec_lib.fitting.laplace import costs
 from codec_lib.fitting.parameters import GRIDS, parts
 from codec_lib.fitting.passes import Passes
 from codec_lib.fitting.vector import fast
+from codec_lib.progress import until_stopped
 
 CORE, WINDOW = 8, 16
 ROUNDS = (3, 3, 2, 2, 1, 1, 1)  # steps that are tried in each core, for each grid, the finest first
@@ -153,7 +153,7 @@ def descended(
     `on_progress` is called with the share that is done.
     """
     grids = [latent.astype(np.int32) for latent in descent.latents]
-    with suppress(KeyboardInterrupt):
+    with until_stopped():
         for turn in range(times):
             descent.run(random)
             grids = [latent.astype(np.int32) for latent in descent.latents]

@@ -23,6 +23,7 @@ from codec_lib.fitting.descent import Descent
 from codec_lib.fitting.parameters import COUNT, GRIDS, far, matrices
 from codec_lib.fitting.passes import Passes
 from codec_lib.fitting.soap import Soap
+from codec_lib.progress import until_stopped
 
 CHECK = 50  # iterations between two looks at the rounded grids
 GRID_RATE, NETWORK_RATE, LAST_RATE = 0.16, 0.01, 0.002  # of Adam, of SOAP, and of it while grids stay
@@ -71,7 +72,8 @@ class Fit:
         descents = DESCENTS if iterations >= DESCENT_FROM else 0
         last = round(iterations * LAST_SHARE / (1 + descents))
         done = iterations - last * (1 + descents)
-        try:
+        self.is_interrupted = True
+        with until_stopped():
             self.move(done, lambda count: self.check(report, count))
             for turn in range(1 + descents):
                 self.restore()
@@ -80,8 +82,7 @@ class Fit:
                     self.check(report, done)
                 self.settle(last, lambda count, done=done: self.check(report, done + count))
                 done += last
-        except KeyboardInterrupt:
-            self.is_interrupted = True
+            self.is_interrupted = False
         self.restore()
         return self.best
 

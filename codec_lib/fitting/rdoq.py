@@ -18,6 +18,7 @@ import numpy as np
 from codec_lib.entropy.pmf import Tables, surprise
 from codec_lib.fitting.parameters import CONTEXT, COUNT, groups
 from codec_lib.fitting.rounding import Cost, Steps, best_row, differences, most, multiples
+from codec_lib.progress import until_stopped
 
 ROUNDS = 6  # at most; most pictures need five until no move pays
 
@@ -55,7 +56,7 @@ def improve(
     """
     curvature = np.zeros(COUNT)  # 0 until a move was tried
     kept = rounded.copy()
-    try:
+    with until_stopped():
         for turn in range(ROUNDS):
             slope = gradient(rounded)
             costs: dict[bool, float] = {}  # of either half of the parameters
@@ -80,10 +81,9 @@ def improve(
                     on_progress((number + 1) / len(found))
             if not moved:
                 break
-    except KeyboardInterrupt:
-        rounded[:] = kept
-        return False
-    return True
+        return True
+    rounded[:] = kept
+    return False
 
 
 def _moves(
