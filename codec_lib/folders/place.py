@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+NO_FILE = "dead link or pipe"
 State = list[int]  # what changes when a file does: [bytes, time of its last change in ns]
 Add = Callable[[bytes], None]  # of a line, with its end
 
@@ -21,8 +22,8 @@ class Place(ABC):
     def files(self, closed: dict[str, str] | None = None) -> dict[str, State]:
         """All files below, sorted by their names; empty where there is nothing.
 
-        `closed` gets the names of what may not be looked at, folders too, each with the reason. A link to a
-        file is one, a link to a folder is not entered.
+        `closed` gets the names of what may not be looked at, folders too, each with the reason, which is
+        `NO_FILE` for what is neither. A link to a file is one, a link to a folder is not entered.
         """
 
     @abstractmethod

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from codec_lib import files
-from codec_lib.folders.place import Add, Place, State
+from codec_lib.folders.place import NO_FILE, Add, Place, State
 from codec_lib.folders.stores import Store
 
 DRAFT = re.compile(r"\.[0-9a-f]{16}")
@@ -34,6 +34,8 @@ class Folder(Place):
                 try:
                     if path.is_file():
                         found[self._name(path)] = _state(path)
+                    elif closed is not None:
+                        closed[self._name(path)] = NO_FILE
                 except OSError as error:
                     refused(error)
         return dict(sorted(found.items()))
@@ -60,7 +62,7 @@ class Folder(Place):
     @contextmanager
     def adding(self, name: str) -> Iterator[Add]:
         self._top.mkdir(parents=True, exist_ok=True)
-        with open(self.path(name), "ab+") as file:
+        with _named(self.path(name)), open(self.path(name), "ab+") as file:
             _lock(file)
             if file.tell():
                 file.seek(-1, os.SEEK_END)
@@ -125,6 +127,17 @@ def at(address: str | os.PathLike | Place) -> Place:
 def sha256(data: bytes) -> str:
     """In hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Errors of the system that name no file, as that of a full disk, name this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename or not error.strerror:
+            raise
+        raise type(error)(f"output: {path}: {error.strerror}") from error
 
 
 def _lock(file: BinaryIO, alone: bool = False) -> bool:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 
 from codec_lib.folders.manifest import Row
 from codec_lib.folders.work import Job, do
@@ -41,7 +42,8 @@ def _run(waiting: deque[Job], processes: int, suspects: list[Job], work: Work) -
     try:
         while waiting or running:
             while waiting and len(running) < AHEAD * processes:
-                running[pool.submit(work, waiting[0])] = waiting[0]
+                with _without_interruptions():
+                    running[pool.submit(work, waiting[0])] = waiting[0]
                 waiting.popleft()  # not before: a broken pool takes nothing
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 row = future.result()
@@ -59,6 +61,19 @@ def _run(waiting: deque[Job], processes: int, suspects: list[Job], work: Work) -
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _without_interruptions() -> Iterator[None]:
+    """Processes that begin meanwhile never see Ctrl-C, not even while they import; this one does later."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def lost(job: Job) -> Row:

@@ -18,7 +18,7 @@ from codec_lib import search
 from codec_lib.errors import PictureWarning
 from codec_lib.folders import manifest
 from codec_lib.folders.manifest import Row
-from codec_lib.folders.place import Place, State
+from codec_lib.folders.place import NO_FILE, Place, State
 from codec_lib.folders.places import at
 from codec_lib.folders.work import CLC, Job
 from codec_lib.models import DEFAULT
@@ -173,7 +173,7 @@ def _job(
     """A job whose task names all that its result depends on: other weights are another task."""
     from codec_lib import decoders, weights
 
-    asked = {key: str(value) for key, value in sorted(options.items()) if key != "device"}
+    asked = {key: _named(value) for key, value in sorted(options.items()) if key != "device"}
     if kind != "decode":
         asked["weights"] = weights.load(options.get("model", DEFAULT)).digest
     if path_of := decoders.paths().get(options.get("decoder") or ""):
@@ -182,13 +182,20 @@ def _job(
     return Job(kind, line.format(path), source, path, target, output, task, options)
 
 
+def _named(value: Any) -> str:
+    """An option as a task has it: that of a set is the same in every process."""
+    return str(sorted(value) if isinstance(value, set | frozenset) else value)
+
+
 def _outputs(paths: list[str], ending: str) -> dict[str, str]:
-    """The output of each file: another ending, or one more where that could be another file's output."""
+    """The output of each file: another ending, or one more where that is, or could be, something else's."""
     stems, names = Counter(_stem(path) for path in paths), set(paths)
+    folders = {str(folder) for path in paths for folder in PurePosixPath(path).parents}
 
     def own(path: str) -> str:
         stem = _stem(path)
-        return (stem if stems[stem] == 1 and stem not in names else path) + ending
+        is_free = stems[stem] == 1 and stem not in names and stem + ending not in folders
+        return (stem if is_free else path) + ending
 
     return {path: own(path) for path in paths}
 
@@ -212,10 +219,15 @@ def _below(
     }
     found = {name: state for name, state in states.items() if _ending(name) in endings}
     others = Counter(_ending(name) or "without ending" for name in states if name not in found)
-    if not (found or closed):
+    others += Counter(why for name, why in closed.items() if why == NO_FILE and _ending(name) in endings)
+    lines = [
+        {"path": name, "task": "list", "error": f"listing: {why}"}
+        for name, why in closed.items()
+        if why != NO_FILE
+    ]
+    if not (found or lines):
         kind = f"{CLC} files" if endings == {CLC} else "pictures"
         raise ValueError(f"input: no {kind} in {source.address}")
-    lines = [{"path": name, "task": "list", "error": f"listing: {why}"} for name, why in closed.items()]
     return found, others, lines
 
 

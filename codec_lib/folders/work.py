@@ -4,11 +4,11 @@ No picture can end the run. What is wrong with one is the `error` of its line.
 """
 
 import math
-import os
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 from codec_lib.folders.manifest import Row
@@ -72,7 +72,7 @@ def decode(job: Job) -> Row:
 
     data = job.source.read(job.name)
     decoded = decoding.decode(data, **job.options)
-    image, ending = decoded.image, os.path.splitext(job.output)[1]
+    image, ending = decoded.image, PurePosixPath(job.output).suffix
     lossless = decoded.promise == 0
     content, notes = export.to_bytes(image, ending, lossless=lossless, info=decoded.info)
     for note in notes:

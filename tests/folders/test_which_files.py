@@ -21,6 +21,42 @@ def test_no_two_pictures_get_one_file():
     assert len(set(outputs.values())) == len(paths)
 
 
+def test_no_file_gets_the_name_of_a_folder(tmp_path):
+    assert tree._outputs(["x.png", "x.clc/y.png"], ".clc") == {
+        "x.png": "x.png.clc",
+        "x.clc/y.png": "x.clc/y.clc",
+    }
+    photo, source = data.sample("astronaut").crop((0, 0, 16, 16)), tmp_path / "source"
+    (source / "x.clc").mkdir(parents=True)
+    for name in ("x.png", "x.clc/y.png", "..png"):
+        photo.save(source / name, format="PNG")
+    rows = tree.encode_all(source, tmp_path / "out", one_by_one, quiet, model="factorized")
+    assert not [row for row in rows if "error" in row]
+    back = tree.decode_all(tmp_path / "out", tmp_path / "back", one_by_one, quiet)
+    assert {row.get("output") for row in back} == {"x.png.png", "x.clc/y.png", "..png"}
+
+
+def test_a_set_of_what_is_kept_is_the_same_task_in_every_process(source, tmp_path):
+    one, other = {"icc", "exif", "xmp"}, {"xmp", "icc", "exif"}
+    keeps = [tree._named(keep) for keep in (one, other, frozenset(one))]
+    assert keeps == [str(sorted(one))] * 3
+    assert tree._named(("icc",)) == "('icc',)"
+
+
+def test_a_manifest_on_a_full_disk_is_named(tmp_path):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
+    try:
+        with (
+            pytest.raises(OSError, match=rf"^output: .*{manifest.NAME}: File too large$"),
+            manifest.writing(at(tmp_path)) as writer,
+        ):
+            writer.add({"path": "a" * 100})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 def test_every_kind_of_picture_is_taken_and_the_others_are_counted(tmp_path):
     source = tmp_path / "source"
     source.mkdir()
@@ -71,7 +107,8 @@ def test_names_that_are_no_text_and_folders_with_endings_are_no_trouble(tmp_path
     data.sample("astronaut").crop((0, 0, 16, 16)).save(source / name, format="PNG")
     (source / "folder.png").mkdir()
     (source / "dead.png").symlink_to(source / "nowhere")
-    assert set(encode(source, target)) == {name}
+    with pytest.warns(PictureWarning, match=r"other kinds, left out: 1 \(1 dead link or pipe\)"):
+        assert set(encode(source, target)) == {name}
     assert "skipped" in encode(source, target)[name]
     assert not any("error" in row for row in tree.verify_all(target, pool.run, quiet))
 
