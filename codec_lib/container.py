@@ -20,10 +20,12 @@ all that is wrong with it.
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 from codec_lib.errors import BitstreamError, SectionError
 from codec_lib.header import MAX_PIXELS, Header, Parsed, pack, parse
+from codec_lib.setting import shown
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,9 @@ def read(data: bytes, max_pixels: int = MAX_PIXELS) -> File:
     declares more than `max_pixels`; TypeError for something else than bytes; ValueError for a limit out
     of range.
     """
-    if isinstance(max_pixels, bool) or not (isinstance(max_pixels, int) and 1 <= max_pixels <= MAX_PIXELS):
-        raise ValueError(f"max_pixels: {max_pixels}; allowed is 1 to {MAX_PIXELS}")
+    is_whole = isinstance(max_pixels, Integral) and not isinstance(max_pixels, bool)
+    if not (is_whole and 1 <= max_pixels <= MAX_PIXELS):
+        raise ValueError(f"max_pixels: {shown(max_pixels)}; allowed is 1 to {MAX_PIXELS}")
     data = _as_bytes(data)
     parsed = parse(data, max_pixels)
     for problem in parsed.problems:

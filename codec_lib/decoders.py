@@ -34,15 +34,22 @@ def load(name: str, trained: weights.Trained) -> Model:
     Raises ValueError for a name nobody knows, or a decoder for other weights; BitstreamError for a file
     that is no decoder.
     """
-    if name not in paths():
+    if not isinstance(name, str) or name not in paths():
         raise ValueError(f"decoder: {name!r}; there are {', '.join(paths()) or 'none'}")
     path = paths()[name]
     return _load(path, path.stat().st_mtime_ns, trained)
 
 
 def complaint(name: str, value: float) -> str | None:
-    """What is to be said when a decoder shows a file of some setting; None where it was trained for it."""
-    low, high = weights.card_of(paths()[name]).get("range", (value, value))
+    """What is to be said when a decoder shows a file of some setting; None where it was trained for it.
+
+    Raises BitstreamError where its card does not tell.
+    """
+    match weights.card_of(paths()[name]).get("range", [value, value]):
+        case [int() | float() as low, int() | float() as high]:
+            pass
+        case odd:
+            raise BitstreamError(f"decoder: {name}.json has the range {odd!r}; expected are two numbers")
     if min(low, high) <= value <= max(low, high):
         return None
     return f"decoder: {name} was trained for {low:g} to {high:g}, the file has {value:g}; expect faults"

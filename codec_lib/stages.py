@@ -11,7 +11,7 @@ from codec_lib import container, picture, weights
 from codec_lib.container import File
 from codec_lib.errors import BitstreamError, SectionError
 from codec_lib.header import MAX_PIXELS, Header
-from codec_lib.setting import is_number
+from codec_lib.setting import is_number, shown
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Staged:
         if stages is None:
             return count
         if not (is_number(stages) and stages in range(1, count + 1)):
-            raise ValueError(f"stages: {stages}; the file has {count}")
+            raise ValueError(f"stages: {shown(stages)}; the file has {count}")
         return int(stages)
 
 

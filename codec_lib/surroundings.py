@@ -10,6 +10,7 @@ has no such limit.
 
 import os
 import platform
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -41,6 +42,10 @@ def name_of(device: str) -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+# PyTorch, and oneDNN, which has no better words for it:
+OUT_OF_MEMORY = re.compile("can't allocate memory|could not (create|execute) a (primitive|memory)")
+
+
 @contextmanager
 def reproducible(device: str) -> Iterator[None]:
     """Full float32, no autotuning, no autocast: the same bytes and pixels on every run.
@@ -57,7 +62,7 @@ def reproducible(device: str) -> Iterator[None]:
         try:
             yield
         except RuntimeError as error:  # PyTorch has no type of its own for this on a CPU
-            if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            if isinstance(error, torch.OutOfMemoryError) or OUT_OF_MEMORY.search(str(error)):
                 raise MemoryError("out of memory") from None
             raise
 

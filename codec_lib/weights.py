@@ -67,15 +67,16 @@ def paths(subfolder: str = "") -> dict[str, Path]:
     """Name -> file of all weights that can be loaded, or of those in a subfolder, sorted by name."""
     found = {}
     for folder in reversed(folders()):  # so that of one name the first match stays
-        here = (folder / subfolder).glob("*.safetensors")
-        found |= {path.stem: path for path in here if path.is_file()}
+        with suppress(PermissionError):
+            here = (folder / subfolder).glob("*.safetensors")
+            found |= {path.stem: path for path in here if path.is_file()}
     return dict(sorted(found.items()))
 
 
-def available() -> dict[str, dict]:
-    """Name -> model card of all weights that can be loaded, sorted by name; empty where there is none."""
+def available(subfolder: str = "") -> dict[str, dict]:
+    """Name -> card of all weights that can be loaded, as `paths` has them; empty where there is none."""
     cards = {}
-    for name, path in paths().items():
+    for name, path in paths(subfolder).items():
         try:
             cards[name] = card_of(path)
         except BitstreamError as error:
@@ -153,7 +154,7 @@ def load(name: str | os.PathLike, device: str = "cpu") -> Trained:
 def of_file(name: str, digest: str, device: str = "cpu") -> Trained:
     """The weights that a file of pictures names: those of this name, or any others, by their digest.
 
-    Weights of a name that is gone are looked for in one's own folder only: those that are shipped keep theirs.
+    Where nobody has the name, the shipped ones are not looked at: they keep theirs.
 
     Raises BitstreamError where no weights have the digest; it says what is wrong with those of the name.
     """

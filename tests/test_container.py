@@ -4,6 +4,7 @@ import pickle
 import struct
 import zlib
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,6 +120,7 @@ def test_a_section_that_claims_more_bytes_than_there_are_is_truncated():
 
 def test_the_limit_on_pixels_is_the_callers():
     read(FILE, max_pixels=37 * 53)
+    read(FILE, max_pixels=np.int64(37 * 53))
     with pytest.raises(BitstreamError, match="37 x 53"):
         read(FILE, max_pixels=37 * 53 - 1)
 

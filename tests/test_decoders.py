@@ -57,6 +57,27 @@ def test_a_decoder_warns_of_settings_that_it_was_not_trained_for(folder, photo):
         cl.decode(cl.encode(photo, "base", quality=6), decoder="bright")
 
 
+@pytest.mark.parametrize("odd", [[1, "x"], "abc", [1], None, {"1": 2}])
+def test_a_range_that_is_none_is_refused_in_one_line(folder, photo, odd):
+    card = folder / "decoders" / "bright.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"range": odd}))
+    with pytest.raises(cl.BitstreamError, match=r"bright\.json has the range .*; expected are two numbers"):
+        cl.decode(cl.encode(photo, "base", quality=5), decoder="bright")
+
+
+def test_a_broken_card_does_not_hide_the_others(folder, capsys):
+    (folder / "decoders" / "bright.json").write_text("{")
+    assert main(["models"]) == 0
+    listed = capsys.readouterr().out
+    assert "decoder bright\n  problem: weights: bright.json is no model card" in listed
+    assert {"base", "other"} <= set(listed.splitlines())
+
+
+def test_a_decoder_is_a_name(folder, photo):
+    with pytest.raises(ValueError, match=r"decoder: \[\]; there are bright"):
+        cl.decode(cl.encode(photo, "base"), decoder=[])
+
+
 def test_evaluation_takes_a_decoder(folder, photo):
     path = folder / "photo.png"
     photo.save(path)

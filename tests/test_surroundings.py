@@ -182,6 +182,10 @@ def test_switches_are_put_back_by_the_last_one_and_after_an_error():
 def test_memory_that_pytorch_lacks_is_a_memory_error():
     with pytest.raises(MemoryError, match="out of memory"), surroundings.reproducible("cpu"):
         torch.empty(1 << 50)
+    with pytest.raises(MemoryError), surroundings.reproducible("cpu"):
+        raise RuntimeError("could not create a primitive")  # oneDNN's words
+    with pytest.raises(RuntimeError, match="another"), surroundings.reproducible("cpu"):
+        raise RuntimeError("another")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -77,7 +77,7 @@ def _models(options: argparse.Namespace) -> None:
     from codec_lib import decoders, weights
 
     cards = weights.available()
-    cards |= {f"decoder {name}": weights.card_of(path) for name, path in decoders.paths().items()}
+    cards |= {f"decoder {name}": card for name, card in weights.available(decoders.FOLDER).items()}
     for name, card in cards.items():
         print(name)
         for key, value in card.items():

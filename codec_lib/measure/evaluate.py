@@ -45,7 +45,7 @@ def evaluate(
     rows = []
     with tqdm(total=len(paths) * len(values), desc=title or "evaluating", unit="file") as bar:
         for path in paths:
-            original = picture.load(path).convert("RGB")
+            original = _taken(path)
             for value in values:
                 row = {"picture": path.name, setting: value}
                 rows.append(row | _measure(original, lambda x, v=value: encode(x, v), decode))
@@ -55,6 +55,15 @@ def evaluate(
         same = [row for row in rows if row[setting] == value]
         means.append({setting: value} | {key: _mean(same, key) for key in MEANS})
     return {"rows": rows, "means": means}
+
+
+def _taken(path: Path) -> Image.Image:
+    """A picture in 8-bit RGB; ValueError, which names it, for what is none."""
+    try:
+        return picture.load(path).convert("RGB")
+    except ValueError as error:
+        reason = str(error)
+        raise ValueError(reason if str(path) in reason else f"{path}: {reason}") from None
 
 
 def evaluate_model(
