@@ -12,6 +12,7 @@ process, for want of memory above all, happens to the one that the actor works w
 import json
 import logging
 import pickle
+import socket
 from collections.abc import Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from codec_lib.folders.work import Job, do
 
 BLOCK = 8  # jobs that travel together, where that leaves SHARES blocks for each actor
 SHARES = 4
+REACH_SECONDS = 10.0
 
 
 def run(
@@ -82,6 +84,18 @@ class _Actor:
             return lost(job)
 
 
+def _check_reachable(address: str) -> None:
+    """Raise ConnectionError where nobody listens at HOST:PORT or ray://HOST:PORT: Ray would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdecimal()):  # "auto", "local"
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConnectionError(f"--ray: nobody answers at {address} ({reason})") from None
+
+
 @contextmanager
 def _connected(address: str, processes: int | None) -> Iterator[Any]:
     """Ray, connected to a cluster; to the one that this process is connected to already, if any."""
@@ -93,6 +107,7 @@ def _connected(address: str, processes: int | None) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    _check_reachable(address)
     told = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == "local":
         ray.init(num_cpus=processes, include_dashboard=False, **told)

@@ -1,6 +1,7 @@
 """A real Ray of two nodes, and a real object store over HTTP: the files are those of one machine."""
 
 import os
+import re
 import time
 from functools import partial
 from pathlib import Path
@@ -129,3 +130,16 @@ def test_an_object_store_gets_the_same_files_and_gives_them_back(bucket, made, t
     assert [row["output"] for row in again if "skipped" not in row] == [name]
     tree.decode_all(target, tmp_path / "back", pool.run, quiet)
     assert len(list((tmp_path / "back").rglob("*.png"))) == PICTURES
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nowhere.invalid:6379", "[::1]:1", "a:99999"]
+)
+def test_a_cluster_that_does_not_answer_is_not_waited_for(address):
+    from codec_lib.folders import cluster
+
+    began = time.monotonic()
+    with pytest.raises(ConnectionError, match=re.escape(f"--ray: nobody answers at {address} (")):
+        cluster._check_reachable(address)
+    assert time.monotonic() - began < 30
+    assert cluster._check_reachable("auto") is None
