@@ -85,7 +85,7 @@ class _Actor:
 
 
 def _check_reachable(address: str) -> None:
-    """Raise ConnectionError where nobody listens at HOST:PORT or ray://HOST:PORT: Ray would try for minutes."""
+    """Raise ConnectionError where nobody listens at [ray://]HOST:PORT: Ray itself would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not (host and port.isdecimal()):  # "auto", "local"
         return
