@@ -13,6 +13,8 @@ import struct
 from PIL import Image
 from PIL.Image import Transpose
 
+from codec_lib.picture import libtiff
+
 HEAD = b"Exif\0\0"  # of EXIF in a JPEG; elsewhere it may stand or not
 RAW_PROFILE = "Raw profile type exif"  # of a PNG: a text of hexadecimal digits behind three lines
 XMP = {"xmp": bytes, "XML:com.adobe.xmp": str}  # where Pillow looks for an orientation, too
@@ -38,7 +40,7 @@ def upright(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
 
     The copy's `info` has EXIF under "exif": the bytes of the file, or an `Image.Exif` where there are none.
     """
-    image.load()  # an error of the samples is none of EXIF
+    libtiff.load(image)  # an error of the samples is none of EXIF
     tags, stored, notes = None, None, ()
     try:
         tags = _tags(image)

@@ -4,6 +4,7 @@ Pillow's plugins raise whatever they run into. Here every failure becomes a Valu
 """
 
 import io
+import logging
 import os
 import stat
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ FileSource = bytes | bytearray | memoryview | BinaryIO | str | os.PathLike
 SOURCES = "a path, bytes, a file opened as binary, a PIL image, an array and a tensor"
 ALLOWED_SIZE = f"allowed are sides to {MAX_SIDE} and 1 to {MAX_PIXELS} pixels"
 NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF"}  # which Pillow opens, and others read
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # or it prints, beside what it raises
 GREY_STEPS = {"L;2": 85, "L;4": 17}  # what Pillow scales the samples by, but not the transparent one
 
 
