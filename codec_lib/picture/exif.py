@@ -28,7 +28,7 @@ TURNS = {
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
-WHOLE = {1: "B", 3: "H", 4: "I"}  # types of whole numbers, by their number in a TIFF
+SHORT = 3  # the type of an orientation: a whole number of two bytes
 SAMPLES_OF_TIFF = {  # tags that say how a TIFF stores its samples, or that have a section of their own
     *range(254, 260), 262, 266, 273, *range(277, 280), 284, 317, *range(320, 326), 330, 332, 338, 339,
     347, *range(512, 522), 529, 530, 531, 532, 700, 34675,
@@ -63,7 +63,7 @@ def upright(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
 
 
 def upright_bytes(exif: bytes | Image.Exif) -> bytes:
-    """EXIF with orientation 1, if it has one; ValueError if it cannot be read or written."""
+    """EXIF with orientation 1, if it has one that turns; ValueError if it cannot be read or written."""
     try:
         data = exif.tobytes() if isinstance(exif, Image.Exif) else exif
         start = 0
@@ -72,11 +72,12 @@ def upright_bytes(exif: bytes | Image.Exif) -> bytes:
         order = {b"II": "<", b"MM": ">"}[data[start : start + 2]]
         (first,) = struct.unpack_from(f"{order}I", data, start + 4)
         (count,) = struct.unpack_from(f"{order}H", data, start + first)
+        turns = TURNS.get(read(data).get(ORIENTATION)) is not None
         for entry in range(start + first + 2, start + first + 2 + 12 * count, 12):
-            tag, kind, length = struct.unpack_from(f"{order}HHI", data, entry)
-            if tag == ORIENTATION and kind in WHOLE and length == 1:
-                one = struct.pack(order + WHOLE[kind], 1)
-                data = data[: entry + 8] + one + data[entry + 8 + len(one) :]
+            (tag,) = struct.unpack_from(f"{order}H", data, entry)
+            if turns and tag == ORIENTATION:  # of whatever type it is, and however many numbers it has
+                one = struct.pack(f"{order}HIHH", SHORT, 1, 1, 0)
+                data = data[: entry + 2] + one + data[entry + 12 :]
         return data
     except Exception as error:  # Pillow raises what its writer runs into
         raise ValueError(f"exif: cannot be read ({error})") from None
@@ -101,8 +102,8 @@ def about_the_picture(tags: Image.Exif) -> Image.Exif:
 
 
 def upright_xmp(xmp: bytes) -> bytes:
-    """XMP without an orientation other than 1."""
-    return re.sub(rb'tiff:Orientation="[02-9]"|<tiff:Orientation>[02-9]</tiff:Orientation>', b"", xmp)
+    """XMP with orientation 1, if it has one that turns."""
+    return re.sub(rb'(tiff:Orientation(?:="|>))[2-8]', rb"\g<1>1", xmp)  # what Pillow looks for
 
 
 def _tags(image: Image.Image) -> Image.Exif:

@@ -36,7 +36,7 @@ SRGB_GAMMA = 0.45455  # what PNG files of sRGB give as their exponent
 def collect(info: dict, mode: str, keep: Collection[str]) -> tuple[dict[str, bytes], list[str]]:
     """The sections of those kinds in `keep` that Pillow's `info` has, and notes on what is left out.
 
-    `mode` is the picture's, as coded. EXIF and XMP lose their orientation, which has been applied.
+    `mode` is the picture's, as coded. The orientation in EXIF and XMP, which has been applied, is 1 then.
     """
     sections, notes = {}, []
     for name in OPTIONAL:

@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from codec_lib import picture
 from codec_lib.picture import exif, metadata
@@ -66,6 +66,41 @@ def test_every_byte_but_the_orientation_is_kept(order, way, kind):
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_the_orientation_is_changed_in_place(head, order):
     assert exif.upright_bytes(head + by_hand(order, 8)) == head + by_hand(order, 1)
+
+
+def shown(parts: picture.Parts) -> np.ndarray:
+    """What a viewer makes of the picture that comes back: it turns it as EXIF or XMP say."""
+    return np.asarray(ImageOps.exif_transpose(picture.restore(parts.levels, parts.mode, parts.sections)))
+
+
+SIX = {  # in all types of numbers of a TIFF that Pillow turns for, and twice as SHORT
+    3: "H", 4: "I", 5: "II", 6: "b", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d", 13: "I", 16: "Q",
+    (3, 2): "HH",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.filterwarnings("ignore:Metadata Warning")  # of Pillow: there are two of it
+@pytest.mark.parametrize("kind", SIX, ids=str)
+def test_an_orientation_of_any_type_turns_once(kind, order):
+    form = SIX[kind]
+    kind, count = kind if isinstance(kind, tuple) else (kind, 1)
+    value = struct.pack(order + form, *([6, 1] if kind in (5, 10) else [6] * count))
+    place = value if len(value) <= 4 else struct.pack(f"{order}I", 26)
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HIH", 42, 8, 1)
+    data = head + entry(order, 0x0112, kind, place, count) + bytes(4) + value
+    parts = picture.take(file_of("PNG", exif=data), keep=("exif",))
+    assert np.array_equal(parts.samples(), np.rot90(SAMPLES, -1))
+    assert np.array_equal(shown(parts), parts.samples())
+
+
+@pytest.mark.parametrize("value", ["6", "6 ", "6\n", "60", "06", " 6", "1", "0"])
+@pytest.mark.parametrize("form", ['<x tiff:Orientation="{}"/>', "<tiff:Orientation>{}</tiff:Orientation>"])
+def test_an_orientation_in_xmp_turns_once_with_whatever_behind_it(form, value):
+    parts = picture.take(file_of("WEBP", xmp=form.format(value).encode(), lossless=True), keep=("xmp",))
+    is_turned = value.startswith("6")
+    assert np.array_equal(parts.samples(), np.rot90(SAMPLES, -1) if is_turned else SAMPLES)
+    assert np.array_equal(shown(parts), parts.samples())
 
 
 @pytest.mark.parametrize("data", [b"text", b"II*\0", b"II*\0\xff\0\0\0", by_hand("<", 6)[:20]])
