@@ -12,8 +12,8 @@ are eight modes: L, LA, RGB, RGBA, and the same with 16 bits a sample, written L
     RGBX                       RGB                kept: X is padding, except in a TIFF
     I;16, I;16B, I;16L, I;16N  L;16               kept
     I from 0 to 65535          L;16               kept: how Pillow opens some 16-bit files
-    16-bit colour of PNG,      LA;16, RGB;16,     kept: read as in `depth.py`; Pillow opens no TIFF
-      TIFF, SGI, binary PPM      RGBA;16            of grey with alpha
+    16-bit colour of PNG,      LA;16, RGB;16,     kept: read as in `depth.py`
+      TIFF, SGI, binary PPM      RGBA;16
     La, RGBa                   LA, RGBA           refused: alpha has to be divided out
     CMYK                       RGB                refused: converted through its profile, if any, to sRGB
     YCbCr, HSV, LAB            RGB                refused: converted

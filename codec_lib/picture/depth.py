@@ -56,6 +56,8 @@ def read(
         return upright.transpose(1, 2, 0).astype(np.uint16), None
     if tiff.deep_white_is_zero(image):
         return tiff.inverted(np.asarray(load(data, raw))), None
+    if isinstance(image, tiff.DeepGreyAlpha):
+        return image.samples(load(data, raw)), None
     if raw == "LA;16B":  # four bytes a pixel: RGBA takes them all
         return np.array(load(data, "RGBA")).view(">u2").astype(np.uint16), None
     if raw == "I;12":

@@ -72,7 +72,7 @@ def upright_bytes(exif: bytes | Image.Exif) -> bytes:
         order = {b"II": "<", b"MM": ">"}[data[start : start + 2]]
         (first,) = struct.unpack_from(f"{order}I", data, start + 4)
         (count,) = struct.unpack_from(f"{order}H", data, start + first)
-        turns = TURNS.get(read(data).get(ORIENTATION)) is not None
+        turns = TURNS.get(read(data).get(ORIENTATION, 1)) is not None
         for entry in range(start + first + 2, start + first + 2 + 12 * count, 12):
             (tag,) = struct.unpack_from(f"{order}H", data, entry)
             if turns and tag == ORIENTATION:  # of whatever type it is, and however many numbers it has

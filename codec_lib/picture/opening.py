@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from codec_lib.header import MAX_PIXELS, MAX_SIDE
 from codec_lib.picture import changes, colour_info, depth, exif, tiff
@@ -70,7 +70,7 @@ def open_picture(source: Image.Image | FileSource) -> Opened:
 def _from_file(source: FileSource) -> Opened:
     data, name = _contents(source)
     with _one_line(name), own_limits():
-        image = Image.open(io.BytesIO(data))
+        image = _open(data)
     with image:
         check_size(*image.size)
         with _one_line(name), own_limits():
@@ -125,9 +125,21 @@ def _contents(source: FileSource) -> tuple[bytes, str]:
     return data, f"a file of {len(data)} bytes"
 
 
+def _open(data: bytes) -> ImageFile.ImageFile:
+    """An image not yet loaded, also of the kind of TIFF that Pillow has no mode for."""
+    try:
+        return Image.open(io.BytesIO(data))
+    except UnidentifiedImageError:
+        try:
+            return tiff.DeepGreyAlpha(io.BytesIO(data))
+        except SyntaxError:
+            pass
+        raise
+
+
 def _load(data: bytes, raw: str) -> Image.Image:
     """The file once more, loaded in another raw mode, upright."""
-    with Image.open(io.BytesIO(data)) as image:
+    with _open(data) as image:
         tiles = []
         for tile in image.tile:
             others = tile.args[1:] if isinstance(tile.args, tuple) else None

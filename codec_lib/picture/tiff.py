@@ -6,18 +6,21 @@ compared with the mode here, in one place: what means nothing is refused, what w
 
 import io
 import struct
+import sys
 from typing import Any
 
 import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2 as Directory
+from PIL.TiffImagePlugin import TiffImageFile
 
 from codec_lib.picture import exif
 
 CLASSIC, HEAD = b"II*\0", 8  # how a file begins; and the bytes that stand before its directory
 WIDTH_OF_BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR = 258, 259, 262, 277, 284
 EXTRA, FORMAT, STRIPS, STRIP_SIZES, TILES, TILE_SIZES = 338, 339, 273, 279, 324, 325
-WHITE_IS_ZERO, YCBCR, JPEG, SIGNED, SEPARATE, ASSOCIATED = 0, 6, 7, 2, 2, 1
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, YCBCR = 0, 1, 2, 6
+JPEG, UNSIGNED, SIGNED, SEPARATE, ASSOCIATED, UNASSOCIATED = 7, 1, 2, 2, 1, 2
 COLOUR_MAP, SUBFILE, REDUCED = 320, 254, 1
 BYTES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)  # of a value of each type
 BY_PLANES = ("RGB", "RGBA", "CMYK", "LAB")  # the modes whose planes of 8 bits Pillow puts where they belong
@@ -69,6 +72,35 @@ def deep_white_is_zero(image: Image.Image) -> bool:
 def inverted(samples: np.ndarray) -> np.ndarray:
     """uint16 (H, W, 1) of grey (H, W), with white where 0 was."""
     return (65535 - samples.astype(np.uint16))[:, :, None]
+
+
+class DeepGreyAlpha(TiffImageFile):
+    """A TIFF of grey and alpha, 16 bits each, for which Pillow has no mode: RGBA, whose bytes are theirs.
+
+    Raises SyntaxError for any other file.
+    """
+
+    def _setup(self) -> None:
+        tags: Any = self.tag_v2
+        bits, formats = values(tags, WIDTH_OF_BITS, 1), values(tags, FORMAT, UNSIGNED)
+        if not (
+            (tags.get(SAMPLES), _photometric(tags)) == (2, BLACK_IS_ZERO)
+            and (set(bits), set(formats), values(tags, EXTRA)) == ({16}, {UNSIGNED}, (UNASSOCIATED,))
+        ):
+            raise SyntaxError("another kind of TIFF")
+        disguise = {SAMPLES: 4, PHOTOMETRIC: RGB, WIDTH_OF_BITS: (8, 8, 8, 8)}
+        stored = {tag: tags[tag] for tag in disguise}
+        tags.update(disguise)
+        try:
+            super()._setup()
+        finally:
+            tags.update(stored)
+
+    def samples(self, loaded: Image.Image) -> np.ndarray:
+        """uint16 (H, W, 2) of this file, loaded as RGBA."""
+        is_as_stored = self.tile[0][0] == "raw"  # libtiff gives the bytes in the machine's order
+        is_big = self.tag_v2.prefix == b"MM" if is_as_stored else sys.byteorder == "big"
+        return np.array(loaded).view(">u2" if is_big else "<u2").astype(np.uint16)
 
 
 def with_exif(data: bytes, stored: bytes) -> bytes:

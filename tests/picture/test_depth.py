@@ -10,6 +10,7 @@ from PIL import Image, features
 
 from codec_lib import picture
 from codec_lib.picture import depth
+from tests import icc
 
 RANDOM = np.random.default_rng(0)
 DEEP = {
@@ -100,7 +101,7 @@ def test_a_deep_picture_is_turned_upright(mode):
     assert np.array_equal(found.samples(), np.rot90(flat(DEEP[mode]), -1))
 
 
-@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize("mode", DEEP)
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("compression", [None, "lzw", "zlib"])
 @pytest.mark.parametrize("tile", [None, (16, 16)])
@@ -110,12 +111,38 @@ def test_a_tiff_of_sixteen_bits_is_kept(mode, order, compression, tile):
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer, flat(DEEP[mode]), byteorder=order, compression=compression, tile=tile,
-        predictor=True if compression else None, photometric="minisblack" if mode == "L" else "rgb",
-        extrasamples=["unassalpha"] if mode == "RGBA" else None,
+        predictor=True if compression else None, photometric="rgb" if "RGB" in mode else "minisblack",
+        extrasamples=["unassalpha"] if "A" in mode else None,
     )  # fmt: skip
     found = picture.take(buffer.getvalue(), exact=True)
     assert found.mode == f"{mode};16"
     assert np.array_equal(found.samples(), flat(DEEP[mode]))
+
+
+def grey_and_alpha(extra: str = "unassalpha", photometric: str | int = "minisblack", **options) -> bytes:
+    tifffile = pytest.importorskip("tifffile")
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, DEEP["LA"], photometric=photometric, extrasamples=[extra], **options)
+    return buffer.getvalue()
+
+
+def test_a_tiff_of_sixteen_bits_of_grey_and_alpha_is_turned_upright_and_keeps_its_profile():
+    data = grey_and_alpha(extratags=[(274, 3, 1, 6, True)], iccprofile=icc.grey())
+    found = picture.take(data, exact=True)
+    assert np.array_equal(found.samples(), np.rot90(DEEP["LA"], -1))
+    assert list(found.sections) == ["alpha", "low", "icc"]
+    assert picture.take(data).notes == ("16 bits a sample became 8",)
+
+
+@pytest.mark.parametrize("options", [{"extra": "assocalpha"}, {"extra": "unspecified"}, {"photometric": 0}])
+def test_a_tiff_of_sixteen_bits_of_grey_and_something_else_is_refused(options):
+    with pytest.raises(ValueError, match=r"^image: \d+ bytes is not a picture that Pillow reads$"):
+        picture.take(grey_and_alpha(**options))
+
+
+def test_a_tiff_of_sixteen_bits_of_grey_and_alpha_that_was_cut_is_refused():
+    with pytest.raises(ValueError, match=r"^image: \d+ bytes cannot be read \(image file is truncated"):
+        picture.take(grey_and_alpha(byteorder=">")[:-9])
 
 
 @pytest.mark.parametrize("exact", [False, True])

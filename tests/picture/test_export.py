@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from codec_lib import data
-from codec_lib.picture import export
+from codec_lib.picture import export, take
 
 Image.init()
 REGISTERED = sorted(Image.registered_extensions())
@@ -153,7 +153,7 @@ def test_a_transparent_colour_is_alpha_too():
 
 @pytest.mark.parametrize("channels", [(), (2,), (3,), (4,)])
 @pytest.mark.parametrize("ending", [".png", ".tif", ".TIFF"])
-def test_sixteen_bits_are_exact(ending, channels):
+def test_sixteen_bits_are_exact_and_can_be_coded_again(ending, channels):
     decoder = pytest.importorskip("imagecodecs" if ending == ".png" else "tifffile")
     samples = noise(21, 33, *channels, dtype=np.uint16)
     data, notes = export.to_bytes(samples, ending, lossless=True)
@@ -161,6 +161,7 @@ def test_sixteen_bits_are_exact(ending, channels):
     assert notes == ()
     assert decoded.dtype == np.uint16
     np.testing.assert_array_equal(decoded, samples)
+    np.testing.assert_array_equal(take(data, exact=True).samples(), samples)
 
 
 def test_sixteen_bits_of_grey_need_pillow_only(monkeypatch):
