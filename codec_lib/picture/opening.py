@@ -7,7 +7,7 @@ import io
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -25,6 +25,7 @@ SOURCES = "a path, bytes, a file opened as binary, a PIL image, an array and a t
 ALLOWED_SIZE = f"allowed are sides to {MAX_SIDE} and 1 to {MAX_PIXELS} pixels"
 NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF"}  # which Pillow opens, and others read
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # or it prints, beside what it raises
+ICONS = {"CUR", "ICNS", "ICO"}  # which have one picture in several sizes
 GREY_STEPS = {"L;2": 85, "L;4": 17}  # what Pillow scales the samples by, but not the transparent one
 
 
@@ -89,7 +90,7 @@ def _described(image: Image.Image, data: bytes) -> tuple[Image.Image, tuple[str,
     upright.info |= stated
     if isinstance(upright.info.get("transparency"), int):
         upright.info["transparency"] *= scale
-    return upright, notes + _frames(image)
+    return upright, notes + _others(image, data)
 
 
 def endings() -> set[str]:
@@ -163,14 +164,25 @@ def _behind(image: Image.Image) -> bytes:
     return data if isinstance(data, bytes) else b""
 
 
-def _frames(image: Image.Image) -> tuple[str, ...]:
+def _others(image: Image.Image, data: bytes) -> tuple[str, ...]:
     """A note on the frames or pages of which this is one, which is loaded: counting may lose the place."""
+    if image.format in ICONS:
+        count = _count_icons(image, data)
+        return (f"one of {count} pictures; the others are left out",) if count > 1 else ()
     try:
         count = int(getattr(image, "n_frames", 1))
         number = min(image.tell(), count - 1) + 1
     except Exception:  # its file is closed, or damaged behind this frame
         return ()
     return (f"frame {number} of {count}; the others are left out",) if count > 1 else ()
+
+
+def _count_icons(image: Image.Image, data: bytes) -> int:
+    """How many pictures an icon has; of one that is loaded, how many sizes."""
+    if data and image.format != "ICNS":
+        return int.from_bytes(data[4:6], "little")
+    sizes = image.info.get("sizes")
+    return len(sizes) if isinstance(sizes, Sized) else 1
 
 
 @contextmanager

@@ -265,33 +265,3 @@ def test_the_applications_image_is_left_as_it_is():
     before = image.size, image.mode, dict(image.info), image.tobytes()
     picture.take(image, keep=picture.OPTIONAL)
     assert (image.size, image.mode, dict(image.info), image.tobytes()) == before
-
-
-def animation(kind: str) -> bytes:
-    frames = [Image.fromarray(np.full((6, 8, 3), 40 * k, np.uint8)) for k in range(3)]
-    buffer = io.BytesIO()
-    options = {"lossless": True} if kind == "WEBP" else {}
-    frames[0].save(buffer, kind, save_all=True, append_images=frames[1:], **options)
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_of_several_frames_the_first_is_taken_with_a_note(kind):
-    parts = picture.take(animation(kind))
-    assert parts.notes == ("frame 1 of 3; the others are left out",)
-    assert not parts.samples()[..., :3].any()
-
-
-def test_of_the_applications_image_its_frame_is_taken():
-    image = Image.open(io.BytesIO(animation("GIF")))
-    image.seek(1)
-    parts = picture.take(image)
-    assert parts.notes == ("frame 2 of 3; the others are left out",)
-    assert (parts.samples() == 40).all()
-    assert image.tell() == 1
-
-
-def test_an_image_whose_file_is_closed_is_still_a_picture():
-    with Image.open(io.BytesIO(animation("GIF"))) as image:
-        image.load()
-    assert not picture.take(image).samples().any()
