@@ -205,9 +205,8 @@ def _samples(source: Source, exact: bool) -> tuple[np.ndarray, dict, tuple[str, 
             lost = f"float samples of {8 * source.element_size()} bits"
     else:
         opened = opening.open_picture(source)
-        samples, converted = colour.samples(opened.image, opened.deep)
-        lost, info, notes = opened.lost, dict(opened.image.info), opened.changed + opened.notes + converted
-        changed = opened.changed
+        samples, lost, changed = opened.samples, opened.lost, opened.changed
+        info, notes = dict(opened.image.info), changed + opened.notes
         if opened.mode in colour.CONVERTED:
             changed = (f"mode {opened.mode}", *changed)
         if opened.mode != opened.image.mode:  # converted by Pillow

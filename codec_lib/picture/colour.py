@@ -9,6 +9,7 @@ from PIL import Image, ImageCms
 KEPT = ("1", "L", "LA", "P", "PA", "RGB", "RGBX", "RGBA")
 CONVERTED = {"La": "LA", "RGBa": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "HSV": "RGB", "LAB": "RGB"}
 THROUGH_PROFILE = ("CMYK", "LAB")  # those that no profile of grey or RGB describes
+ENTRIES = 256  # of the largest palette
 ALLOWED = "grey or RGB of 8 or 16 bits, with or without alpha"
 
 
@@ -33,7 +34,7 @@ def samples(image: Image.Image, deep: np.ndarray | None = None) -> tuple[np.ndar
     elif image.mode == "I":
         samples = _sixteen(np.asarray(image))
     else:
-        raise ValueError(f"image: mode {image.mode}; allowed is {ALLOWED}")
+        raise ValueError(f"mode {image.mode}; allowed is {ALLOWED}")
     samples = samples[:, :, None] if samples.ndim == 2 else samples
     key = image.info.get("transparency")
     return (samples, ()) if key is None or samples.shape[2] in (2, 4) else _keyed(samples, key)
@@ -43,9 +44,13 @@ def _plain(image: Image.Image) -> Image.Image:
     """An image in one of the modes `KEPT` as L, LA, RGB or RGBA."""
     if image.mode not in ("P", "PA"):
         return image.convert({"1": "L", "RGBX": "RGB"}.get(image.mode, image.mode))
-    if not isinstance(image.info.get("transparency"), int | bytes | None):
-        image = image.copy()  # a colour is no entry of the palette
-        del image.info["transparency"]
+    key = image.info.get("transparency")
+    if isinstance(key, bytes):
+        image = image.copy()  # the application's own keeps its key
+        image.info["transparency"] = key[:ENTRIES]
+    elif "transparency" in image.info and not (isinstance(key, int) and key in range(ENTRIES)):
+        image = image.copy()
+        del image.info["transparency"]  # no entry of the palette
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
@@ -56,18 +61,22 @@ def _keyed(samples: np.ndarray, key: Any) -> tuple[np.ndarray, tuple[str, ...]]:
     except (ValueError, TypeError, OverflowError):  # a list of lists, or whatever an application put there
         colour = np.empty(0)
     if colour.dtype.kind not in "iu" or colour.shape != samples.shape[2:]:
-        named = " ".join(repr(key).split())[:60]
-        return samples, (f"transparency {named} is no colour of the picture; left out",)
+        return samples, (f"transparency {_named(key)} is no colour of the picture; left out",)
     opaque = (samples != colour).any(axis=2, keepdims=True)
     return np.concatenate([samples, opaque * samples.dtype.type(np.iinfo(samples.dtype).max)], axis=2), ()
+
+
+def _named(key: Any) -> str:
+    try:
+        return " ".join(repr(key).split())[:60]
+    except Exception:  # an application's own class, or a number of thousands of digits
+        return f"of type {type(key).__name__}"
 
 
 def _sixteen(samples: np.ndarray) -> np.ndarray:
     """32-bit integers that hold 16-bit samples, as Pillow opens some PNG, PGM and TIFF files."""
     if samples.min() < 0 or samples.max() > 65535:
-        raise ValueError(
-            f"image: mode I, samples from {samples.min()} to {samples.max()}; allowed is 0 to 65535"
-        )
+        raise ValueError(f"mode I, samples from {samples.min()} to {samples.max()}; allowed is 0 to 65535")
     return samples.astype(np.uint16)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from codec_lib.header import MAX_PIXELS, MAX_SIDE
-from codec_lib.picture import changes, colour_info, depth, exif, tiff
+from codec_lib.picture import changes, colour, colour_info, depth, exif, tiff
 from codec_lib.picture.limits import own_limits
 
 FileSource = bytes | bytearray | memoryview | BinaryIO | str | os.PathLike
@@ -33,15 +33,15 @@ GREY_STEPS = {"L;2": 85, "L;4": 17}  # what Pillow scales the samples by, but no
 class Opened:
     """A picture as Pillow loads it, upright.
 
-    `deep` holds the samples, uint16 (H, W, C), where Pillow's image has fewer bits of them. `lost` says
-    what the file has and neither holds, such as "10 bits a sample". `mode` is the image's, or RGBa where
-    Pillow divides alpha out of the colours while it loads them. Each of `changed` is one line about what
-    the image does not have as the file has it, and each of `notes` one about what is beside the samples.
+    `samples`, uint8 or uint16 (H, W, C), are of grey or RGB, with or without alpha. `lost` says what the
+    file has and they do not hold, such as "10 bits a sample". `mode` is the image's, or RGBa where Pillow
+    divides alpha out of the colours while it loads them. Each of `changed` is one line about what the
+    image does not have as the file has it, and each of `notes` one about what else was changed or left out.
     """
 
     image: Image.Image
     mode: str
-    deep: np.ndarray | None
+    samples: np.ndarray
     lost: str | None
     changed: tuple[str, ...]
     notes: tuple[str, ...]
@@ -65,7 +65,8 @@ def open_picture(source: Image.Image | FileSource) -> Opened:
         if tiff.deep_white_is_zero(source):
             raise ValueError("16 bits with 0 for white, which Pillow does not invert; allowed is the file")
         upright, notes = _described(source, data)
-    return Opened(upright, mode, None, lost, changed, notes)
+        samples, converted = colour.samples(upright)
+    return Opened(upright, mode, samples, lost, changed, notes + converted)
 
 
 def _from_file(source: FileSource) -> Opened:
@@ -79,7 +80,8 @@ def _from_file(source: FileSource) -> Opened:
             mode = depth.stored_mode(image)
             deep, lost = depth.read(image, data, _load)
             upright, notes = _described(image, data)
-    return Opened(upright, mode, deep, lost, changed, notes)
+            samples, converted = colour.samples(upright, deep)
+    return Opened(upright, mode, samples, lost, changed, notes + converted)
 
 
 def _described(image: Image.Image, data: bytes) -> tuple[Image.Image, tuple[str, ...]]:

@@ -159,6 +159,9 @@ KINDS = ["PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000"]
 KINDS += ["DDS", "ICO", "PCX", "TGA", "SGI", "PPM", "QOI", "ICNS"]
 Image.init()
 FILES = {kind: file_of(kind) for kind in KINDS if kind in Image.SAVE}  # AVIF and QOI are new in Pillow
+buffer = io.BytesIO()
+Image.fromarray(SAMPLES).convert("P").save(buffer, "PNG", transparency=bytes(range(256)))
+FILES["palette"] = buffer.getvalue()
 
 
 @given(st.sampled_from(sorted(FILES)), st.data())

@@ -152,3 +152,11 @@ def test_a_transparent_grey_of_few_bits_is_alpha(bits, key, found):
         samples = picture.take(source, exact=True).samples()
         assert samples[..., 0].tolist() == [found]
         assert samples[..., 1].tolist() == [[0] + [255] * (len(found) - 1)]
+
+
+@pytest.mark.parametrize("count", [256, 257, 300])
+def test_more_alpha_than_a_palette_may_have_is_of_no_pixel(count):
+    alpha = bytes(k % 251 for k in range(count))
+    stream = zlib.compress(bytes([0, 0, 7, 250, 255]))
+    data = file_of(stream, (4, 1), 3, 8, more=chunk(b"tRNS", alpha))
+    assert picture.take(data, exact=True).samples()[0, :, 3].tolist() == [0, 7, 250, 4]

@@ -41,13 +41,23 @@ def test_what_is_no_collection_of_names_is_refused_in_one_line(keep):
         picture.take(SAMPLES, keep=keep)
 
 
-@pytest.mark.parametrize("key", [[1, [2, 3]], np.zeros((40, 40)), object(), "two\nlines"])
-def test_a_transparent_colour_of_any_kind_makes_a_note_of_one_line(key):
-    image = Image.fromarray(SAMPLES)
+ODD_KEYS = [[1, [2, 3]], np.zeros((40, 40)), object(), "two\nlines", 256, -1, 2**40, 10**5000, np.int64(3)]
+
+
+@pytest.mark.parametrize("key", ODD_KEYS, ids=lambda key: type(key).__name__)
+@pytest.mark.parametrize("mode", ["P", "RGB"])
+def test_a_transparent_colour_of_any_kind_makes_a_note_of_one_line(mode, key):
+    image = Image.fromarray(SAMPLES).convert(mode)
     image.info["transparency"] = key
     (note,) = picture.take(image, exact=True).notes
     assert note.endswith("is no colour of the picture; left out")
     assert "\n" not in note
+
+
+def test_a_palette_with_no_transparent_entry_is_opaque():
+    image = Image.fromarray(SAMPLES).convert("P")
+    image.info["transparency"] = None
+    assert (picture.take(image).mode, picture.take(image).notes) == ("RGB", ())
 
 
 @pytest.mark.parametrize("exif", [5, b"Exif\0\0garbage", b"garbage"])
