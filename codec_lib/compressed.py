@@ -33,8 +33,8 @@ class Compressed(Dataset):
     Item k is the k-th picture, uint8 (3, H, W), grey repeated three times and without alpha; with `crop`, a
     random square of it with so many pixels a side, drawn from PyTorch's generator, which a DataLoader seeds
     differently in each worker. Pictures that are too small for the crop are left out, and so are files that
-    are damaged or none of ours, of which a PictureWarning tells. `transform` is applied to every item,
-    `device` is where pictures are decoded: a GPU only without workers.
+    are damaged, none of ours or not to be read, of which a PictureWarning tells. `transform` is applied to
+    every item, `device` is where pictures are decoded: a GPU only without workers.
 
     Raises ValueError where nothing is left; an item raises what `codec_lib.decode` does.
     """
@@ -49,7 +49,7 @@ class Compressed(Dataset):
         if crop is not None and crop < 1:
             raise ValueError(f"crop: {crop}; allowed is any side from 1 pixel up")
         self.crop, self.transform, self.device = crop, transform, device
-        paths = [path for path in sorted(Path(folder).rglob("*.clc")) if path.is_file()]
+        paths = [path for path in sorted(Path(folder).rglob("*.clc")) if _is_file(path)]
         sizes = {path: size_of(path) for path in paths}
         self.sizes = {path: size for path, size in sizes.items() if min(size) >= (crop or 1)}
         self.paths = list(self.sizes)
@@ -77,10 +77,21 @@ class Compressed(Dataset):
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Width and height, from the first bytes of a file; (0, 0) for one that is no intact .clc file."""
-    with open(path, "rb") as file:
-        header = parse(file.read(HEAD)).header
+    """Width and height, from the first bytes of a file; (0, 0) for one that cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            header = parse(file.read(HEAD)).header
+    except OSError:
+        return 0, 0
     return (header.width, header.height) if header else (0, 0)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is one; also where nobody may look, so that it is told of."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
 
 
 def colour(samples: np.ndarray) -> Tensor:

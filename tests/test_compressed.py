@@ -1,5 +1,7 @@
 """Training on compressed pictures: the samples are those of the files, in workers too, crops included."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -30,6 +32,23 @@ def folder(tmp_path_factory):
 def test_files_that_cannot_be_read_are_left_out_and_told_of(folder):
     with pytest.warns(PictureWarning, match=r"1 files cannot be read and are left out, .*broken\.clc"):
         assert len(Compressed(folder)) == len(SIZES)
+
+
+@pytest.mark.parametrize("where", ["builtins.open", "pathlib.Path.is_file"])
+def test_a_file_that_may_not_be_read_is_left_out_and_told_of(folder, monkeypatch, where):
+    allowed = {"builtins.open": open, "pathlib.Path.is_file": Path.is_file}[where]
+
+    def unless_closed(path, *rest):
+        if Path(path).name in ("broken.clc", "b.clc"):
+            raise PermissionError(13, "Permission denied", path)
+        return allowed(path, *rest)
+
+    monkeypatch.setattr(where, unless_closed)
+    with pytest.warns(
+        PictureWarning, match=r"files cannot be read and are left out, the first is .*broken\.clc"
+    ):
+        pictures = Compressed(folder)
+    assert (folder / "a.clc") in pictures.paths
 
 
 def decoded(path):
