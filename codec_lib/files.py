@@ -25,7 +25,7 @@ def read(path: AnyPath) -> bytes:
     """All bytes of a file, or of standard input for "-".
 
     Raises:
-        OSError, ValueError: no such file, a folder, not allowed; the message is one line.
+        OSError, ValueError: no such file, a folder, a device, not allowed; the message is one line.
     """
     if os.fspath(path) == "-":
         if sys.stdin is None:
@@ -34,10 +34,18 @@ def read(path: AnyPath) -> bytes:
     if os.path.isdir(path):
         raise ValueError(f"input: {path} is a folder, expected a file")
     try:
+        if not has_an_end(path):
+            raise ValueError(f"input: {path} is a device, expected a file")
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
         raise type(error)(f"input: {path}: {error.strerror}") from error
+
+
+def has_an_end(path: AnyPath) -> bool:
+    """Whether a path leads to a file or a pipe; a device, such as /dev/zero, may go on for ever."""
+    kind = os.stat(path).st_mode
+    return stat.S_ISREG(kind) or stat.S_ISFIFO(kind)
 
 
 def check_output(path: AnyPath, source: AnyPath | None = None) -> None:

@@ -294,7 +294,8 @@ def test_the_input_is_not_replaced(tmp_path, other):
 
 
 def test_what_cannot_be_read_is_said_in_one_line(tmp_path):
-    with pytest.raises(ValueError, match=r"^input: .* is a folder, expected a file$"):
-        files.read(tmp_path)
+    for path, kind in ((tmp_path, "folder"), ("/dev/null", "device")):
+        with pytest.raises(ValueError, match=rf"^input: .* is a {kind}, expected a file$"):
+            files.read(path)
     with pytest.raises(FileNotFoundError, match=r"^input: .*/gone: No such file or directory$"):
         files.read(tmp_path / "gone")

@@ -6,7 +6,6 @@ Pillow's plugins raise whatever they run into. Here every failure becomes a Valu
 import io
 import logging
 import os
-import stat
 from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from codec_lib import files
 from codec_lib.header import MAX_PIXELS, MAX_SIDE
 from codec_lib.picture import changes, colour, colour_info, depth, exif, tiff
 from codec_lib.picture.limits import own_limits
@@ -115,8 +115,7 @@ def _contents(source: FileSource) -> tuple[bytes, str]:
         return data, f"{len(data)} bytes"
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)
-        kind = os.stat(path).st_mode
-        if not (stat.S_ISREG(kind) or stat.S_ISFIFO(kind)):
+        if not files.has_an_end(path):
             raise ValueError(f"image: {path} is no file")
         with open(path, "rb") as file:
             return file.read(), f"{path}"
