@@ -86,10 +86,7 @@ def take(source: Source, *, exact: bool = False, keep: Collection[str] = ("icc",
             would change.
         OSError: a path that cannot be read.
     """
-    if isinstance(keep, str | bytes) or not isinstance(keep, Collection):
-        raise ValueError(f"keep: {keep!r}; allowed is a collection of {', '.join(OPTIONAL)}")
-    if unknown := {f"{name}" for name in keep} - set(OPTIONAL):
-        raise ValueError(f"keep: {', '.join(sorted(unknown))}; allowed are {', '.join(OPTIONAL)}")
+    metadata.check_names(keep)
     samples, info, notes = _samples(source, exact)
     mode = next(name for name, count in CHANNELS.items() if count == samples.shape[2])
     optional, left_out = metadata.collect(info, mode, keep)

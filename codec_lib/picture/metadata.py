@@ -13,8 +13,10 @@ True
 """
 
 import io
+import math
 import zlib
 from collections.abc import Collection
+from contextlib import suppress
 from functools import cache
 from numbers import Real
 from typing import Any
@@ -31,6 +33,19 @@ INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # the names that Pi
 MAX_BYTES = 4 << 20
 SRGB = b"\0"  # no zlib stream starts like this
 SRGB_GAMMA = 0.45455  # what PNG files of sRGB give as their exponent
+
+
+def check_names(keep: Any) -> None:
+    """ValueError for what is no collection of some of `OPTIONAL`."""
+    names = None
+    if isinstance(keep, Collection) and not isinstance(keep, str | bytes):
+        with suppress(TypeError):  # an array without dimensions has nothing to go through
+            names = list(keep)
+    if names is None:
+        shown = " ".join(f"{keep!r}".split())[:60]
+        raise ValueError(f"keep: {shown}; allowed is a collection of {', '.join(OPTIONAL)}")
+    if unknown := {" ".join(f"{name}".split())[:60] for name in names} - set(OPTIONAL):
+        raise ValueError(f"keep: {', '.join(sorted(unknown))}; allowed are {', '.join(OPTIONAL)}")
 
 
 def collect(info: dict, mode: str, keep: Collection[str]) -> tuple[dict[str, bytes], list[str]]:
@@ -59,23 +74,28 @@ def collect(info: dict, mode: str, keep: Collection[str]) -> tuple[dict[str, byt
 def _colours_left_out(info: dict, mode: str) -> list[str]:
     """Notes on what else says what the colours mean, where that is not sRGB."""
     notes = []
-    code, profile, places = map(info.get, ("cicp", "icc_profile", "chromaticity"))
-    gamma = info.get("gamma", SRGB_GAMMA)
-    if isinstance(code, tuple) and code:
-        notes.append(f"cICP: {' '.join(map(str, code))}, which is not sRGB; left out")
+    profile, places = info.get("icc_profile"), _numbers(info.get("chromaticity"))
+    code, gamma = _numbers(info.get("cicp")), _numbers((info.get("gamma"),))
+    if code:
+        notes.append(f"cICP: {' '.join(f'{number:g}' for number in code)}, which is not sRGB; left out")
     if "srgb" in info or (isinstance(profile, bytes) and profile):
         return notes
-    has_primaries = not mode.startswith("L") and _are_numbers(places, len(SRGB_PLACES))
-    if has_primaries and not np.allclose(np.array(places, float), SRGB_PLACES, 0, 0.002):
+    has_primaries = not mode.startswith("L") and len(places) == len(SRGB_PLACES)
+    if has_primaries and not np.allclose(places, SRGB_PLACES, 0, 0.002):
         notes.append("chromaticity: primaries that are not those of sRGB, and no profile; left out")
-    if isinstance(gamma, int | float) and abs(gamma - SRGB_GAMMA) > 0.01:  # a PNG may say no more than this
-        notes.append(f"gamma: {gamma:g}, and no profile; left out")
+    if gamma and not abs(gamma[0] - SRGB_GAMMA) <= 0.01:  # a PNG may say no more than this
+        notes.append(f"gamma: {gamma[0]:g}, and no profile; left out")
     return notes
 
 
-def _are_numbers(values: Any, count: int) -> bool:
-    """Whether these are what they should be; an application may have put anything there."""
-    return isinstance(values, tuple) and len(values) == count and all(isinstance(x, Real) for x in values)
+def _numbers(values: Any) -> list[float]:
+    """These, if all are numbers; an application may have put anything there."""
+    if not isinstance(values, tuple) or not all(isinstance(value, Real) for value in values):
+        return []
+    try:
+        return [float(value) for value in values]
+    except OverflowError:
+        return [math.inf] * len(values)
 
 
 def pack(name: str, data: bytes, mode: str = "RGB") -> bytes:

@@ -121,7 +121,10 @@ def _contents(source: FileSource) -> tuple[bytes, str]:
             return file.read(), f"{path}"
     if not callable(getattr(source, "read", None)):
         raise ValueError(f"image: {type(source).__name__}; allowed are {SOURCES}")
-    data = source.read()
+    try:
+        data = source.read()
+    except UnicodeDecodeError:
+        data = ""
     if not isinstance(data, bytes):
         raise ValueError(f"image: a file that gives {type(data).__name__}; allowed is one opened as binary")
     return data, f"a file of {len(data)} bytes"

@@ -131,6 +131,9 @@ def test_an_srgb_chunk_needs_no_section():
     [
         ({"gamma": 1.0}, ("gamma: 1, and no profile; left out",)),
         ({"gamma": 0.45455}, ()),
+        ({"gamma": 10**400}, ("gamma: inf, and no profile; left out",)),
+        ({"gamma": 10**5000}, ("gamma: inf, and no profile; left out",)),
+        ({"gamma": "1"}, ()),
         ({"gamma": 1.0, "srgb": 0}, ()),
         ({"gamma": 1.0, "icc_profile": P3}, ()),
     ],

@@ -35,7 +35,10 @@ def test_a_mask_is_not_lost_without_a_word():
     assert np.array_equal(picture.take(np.ma.masked_array(SAMPLES)).samples(), SAMPLES)
 
 
-@pytest.mark.parametrize("keep", [None, True, 3, b"3", "icc", [3], [["icc"]], [b"icc"]])
+KEEP = [None, True, 3, b"3", "icc", [3], [["icc"]], [b"icc"], np.array(4.0), ["a\nb"], np.zeros((3, 3))]
+
+
+@pytest.mark.parametrize("keep", KEEP, ids=lambda keep: f"{type(keep).__name__}")
 def test_what_is_no_collection_of_names_is_refused_in_one_line(keep):
     with pytest.raises(ValueError, match=r"^keep: [^\n]*; allowed [^\n]* icc, exif, xmp$"):
         picture.take(SAMPLES, keep=keep)
@@ -58,6 +61,14 @@ def test_a_palette_with_no_transparent_entry_is_opaque():
     image = Image.fromarray(SAMPLES).convert("P")
     image.info["transparency"] = None
     assert (picture.take(image).mode, picture.take(image).notes) == ("RGB", ())
+
+
+def test_a_file_opened_as_text_is_refused_in_one_line(tmp_path):
+    path = tmp_path / "photo.png"
+    Image.fromarray(SAMPLES).save(path)
+    line = r"^image: a file that gives str; allowed is one opened as binary$"
+    with path.open(encoding="utf-8") as file, pytest.raises(ValueError, match=line):
+        picture.take(file)
 
 
 @pytest.mark.parametrize("exif", [5, b"Exif\0\0garbage", b"garbage"])
