@@ -248,20 +248,17 @@ class ContextWalk:
         self.psi = frozen.network("h_s").in_bands(z_hat, PSI_ROWS)[0].flatten(1)
         self.canvas = Canvas(shape[0], shape[1:], margin=WINDOW // 2, device=z_hat.device)
         self.neighbours = self.canvas.distances(order.taps(WINDOW))
-        self.has_context = True
 
     def places(self) -> Iterator[Tensor]:
         """Positions in the raster, in the order in which they are coded, a batch at a time."""
-        height, width = self.canvas.size
-        for number, step in enumerate(self.order.steps(height, width)):
-            self.has_context = number > 0  # places of one step do not see each other
+        for step in self.order.steps(*self.canvas.size):
             yield from step.to(self.psi.device).split(CHUNK)
 
     @torch.inference_mode()
     def distribution(self, places: Tensor) -> tuple[Tensor, Tensor]:
         """mu, float64 multiples of 2^-12 as integers, and the table's index, uint8; (M, P) each."""
         h = self.psi[None, :, None, places].double()
-        if self.has_context:
+        if self._have_context(places):
             network = self.frozen.network("context")
             channels = network.inputs // len(self.neighbours)
             around = self.canvas.bases(places) + self.neighbours[:, None]
@@ -271,6 +268,11 @@ class ContextWalk:
         h = self.frozen.network("parameters")(h)
         mu, index = (self.frozen.network(name)(h)[0, :, 0] for name in ("mean", "index"))
         return mu.clamp_(-LATENT_LIMIT, LATENT_LIMIT), index
+
+    def _have_context(self, places: Tensor) -> bool:
+        """Whether any of them is of a later step than the first, which sees nothing."""
+        width = self.canvas.size[1]
+        return bool((self.order.step_of(places // width, places % width) > 0).any())
 
     def put(self, places: Tensor, symbol: Tensor, mu: Tensor) -> None:
         """Enter what is decoded at some places."""
