@@ -29,7 +29,7 @@ MINUTES = {  # about; quick ones first, and those before others that read their 
     "kodak_baselines": 25, "kodak": 45, "kodak_summary": 1, "noise_rates": 10, "scoreboard": 12,
     "encoder_decisions": 10, "context": 20, "determinism": 25, "progressive": 30, "content_weighted": 20,
     "near_lossless_baselines": 10, "near_lossless": 25, "near_lossless_contexts": 10,
-    "near_lossless_conditions": 10, "adaptive": 16, "perception": 12, "speed": 12, "effort": 25,
+    "near_lossless_conditions": 10, "adaptive": 20, "perception": 12, "speed": 12, "effort": 25,
     "graphics": 10, "fitted": 90, "fitted_ablations": 40, "photographs": 45,
     "photographs_baselines": 30, "photographs_summary": 1,
 }  # fmt: skip
