@@ -31,7 +31,7 @@ from torch.optim import Adam, Optimizer
 from benchmarks import results
 from codec_lib import data, picture
 from codec_lib.layers.convolution import start_small
-from codec_lib.layers.gain import rate_weight
+from codec_lib.layers.gain import lambda_of
 from codec_lib.layers.residual import PartialResidualBlock
 from codec_lib.models.flagship import Flagship
 from codec_lib.models.scale_hyperprior import ScaleHyperprior
@@ -106,7 +106,7 @@ def cost(model: nn.Module, x: Tensor) -> float:
     for quality in QUALITIES:
         out = model(x, torch.full((len(x),), quality))
         out.x_hat = out.x_hat.clamp(0, 1)
-        loss = out.bpp() + rate_weight(quality) * 255**2 * out.mse(x)
+        loss = out.bpp() + lambda_of(quality) * 255**2 * out.mse(x)
         total += loss.log2().mean().item() / len(QUALITIES)
     model.train()
     return total

@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 from benchmarks import results, unnamed
 from codec_lib import data, picture
-from codec_lib.layers.gain import GainUnit, between, rate_weight
+from codec_lib.layers.gain import GainUnit, between, lambda_of
 from codec_lib.models.flagship import INITIAL_GAIN, Flagship
 from codec_lib.training.objectives import validation_pictures
 from codec_lib.training.settings import Settings
@@ -117,7 +117,7 @@ def point(model: Flagship, pictures: Iterable[Tensor], quality: float) -> dict[s
         rates.append(out.bpp().item())
         errors.append(255**2 * out.mse(x).item())
     psnr = mean(10 * math.log10(255**2 / error) for error in errors)
-    cost = mean(rates) + rate_weight(quality).item() * mean(errors)
+    cost = mean(rates) + lambda_of(quality).item() * mean(errors)
     return {"pictures": len(rates), "bpp": mean(rates), "psnr": psnr, "mse": mean(errors), "cost": cost}
 
 

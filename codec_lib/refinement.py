@@ -31,7 +31,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from codec_lib import picture
-from codec_lib.layers.gain import rate_weight
+from codec_lib.layers.gain import lambda_of
 from codec_lib.layers.windows import windows
 from codec_lib.progress import Progress, report, until_stopped
 
@@ -202,7 +202,7 @@ def _shown(codec: "TransformCodec", y_hat: Tensor, quality: float) -> Tensor:
 
 def _weight(quality: float) -> float:
     """Bits that a squared error of 1 costs, all samples of a pixel together: lambda 255^2 / 3."""
-    return float(rate_weight(quality)) * 255**2 / 3
+    return float(lambda_of(quality)) * 255**2 / 3
 
 
 def _generator(seed: int) -> torch.Generator:

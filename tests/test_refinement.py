@@ -9,7 +9,7 @@ import torch
 
 import codec_lib as cl
 from codec_lib import data, refinement, weights
-from codec_lib.layers.gain import rate_weight
+from codec_lib.layers.gain import lambda_of
 from codec_lib.measure import metrics
 from codec_lib.models.base import pad
 from codec_lib.progress import listening
@@ -26,7 +26,7 @@ def cost(picture, file):
     """R + lambda 255^2 MSE of a real file, in bits a pixel."""
     pixels = picture.width * picture.height
     error = 10 ** (-metrics.psnr(picture, cl.decode(file)) / 10)
-    return 8 * len(file) / pixels + float(rate_weight(QUALITY)) * 255**2 * error
+    return 8 * len(file) / pixels + float(lambda_of(QUALITY)) * 255**2 * error
 
 
 def latents(name, picture):
@@ -103,7 +103,7 @@ def test_what_a_change_gains_is_what_was_expected(name):
         changed = symbols.clone()
         changed[place] += 1
         after = refinement.evaluate(model, tile, changed, QUALITY)
-        weight = float(rate_weight(QUALITY)) * 255**2 / 3
+        weight = float(lambda_of(QUALITY)) * 255**2 / 3
         seen.append(after.bits - now.bits + weight * (after.error - now.error))
         expected.append((now.up + now.gradient + h)[place].item())
     assert np.corrcoef(expected, seen)[0, 1] > 0.9

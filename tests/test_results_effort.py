@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from codec_lib import data, weights
-from codec_lib.layers.gain import rate_weight
+from codec_lib.layers.gain import lambda_of
 from codec_lib.measure import metrics
 from codec_lib.refinement import STEPS
 
@@ -42,7 +42,7 @@ def test_every_file_costs_less_than_without(name):
     """R + lambda D of the file itself, in bits."""
 
     def cost(row):
-        error = rate_weight(row["quality"]).item() * 255**2 * 10 ** (-row["psnr"] / 10)
+        error = lambda_of(row["quality"]).item() * 255**2 * 10 ** (-row["psnr"] / 10)
         return 8 * row["bytes"] / PIXELS + error
 
     rows = {(r["picture"], r["quality"], r["effort"]): r for r in CODECS[name]["rows"]}

@@ -7,7 +7,7 @@ import torch
 
 from benchmarks.variable_rate import QUALITIES, VARIANTS, OneGain
 from codec_lib import data
-from codec_lib.layers.gain import rate_weight
+from codec_lib.layers.gain import lambda_of
 
 MEASURED = data.results("variable_rate")
 SETS = ("validation", "kodak")
@@ -54,7 +54,7 @@ def test_all_variants_took_the_same_number_of_steps():
 @pytest.mark.parametrize("pictures", SETS)
 def test_cost_is_rate_and_weighted_error(pictures):
     for _, quality, point in points(pictures):
-        weight = rate_weight(float(quality)).item()
+        weight = lambda_of(float(quality)).item()
         assert point["cost"] == pytest.approx(point["bpp"] + weight * point["mse"])
 
 

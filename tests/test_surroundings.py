@@ -14,7 +14,7 @@ from PIL import Image
 
 import codec_lib as cl
 from codec_lib import data, surroundings, weights
-from codec_lib.bit_map import bit_map
+from codec_lib.measure.bit_map import bit_map
 
 PHOTO = data.sample("astronaut").crop((150, 20, 246, 100))
 MODELS = {

@@ -102,12 +102,12 @@ class FixedPointNetwork:
             return x
         return torch.bucketize(x.contiguous(), thresholds, right=True, out_int32=True).to(torch.uint8)
 
-    def in_bands(self, x: Tensor, band: int, finish: Callable[[Tensor], Tensor] = to_int32) -> Tensor:
-        """The same, `band` rows of the larger side at a time, each finished by itself: for large x."""
+    def in_bands(self, x: Tensor, band: int, after: Callable[[Tensor], Tensor] = to_int32) -> Tensor:
+        """The same, for large x: `band` rows of the larger side at a time, which go through `after`."""
         geometry = nn.Sequential(
             *(_without_weights(layer.geometry, layer.weight.shape) for layer in self.layers)
         )
-        return in_bands(geometry, x, lambda rows: finish(self(rows)), band)
+        return in_bands(geometry, x, lambda rows: after(self(rows)), band)
 
     @property
     def inputs(self) -> int:

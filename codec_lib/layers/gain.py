@@ -23,7 +23,7 @@ QUALITIES = int(QUALITY.finest - QUALITY.coarsest) + 1  # whole ones
 LAMBDA_MIN, LAMBDA_MAX = 0.0018, 0.18  # rate-distortion weights of quality 1 and 8
 
 
-def rate_weight(quality: Tensor | float) -> Tensor:
+def lambda_of(quality: Tensor | float) -> Tensor:
     """The lambda of R + lambda 255^2 MSE that a quality in [1, 8] is trained for, same shape."""
     return geometric(torch.as_tensor(quality, dtype=torch.float32), LAMBDA_MIN, LAMBDA_MAX)
 
@@ -42,7 +42,7 @@ class GainUnit(nn.Module):
 
     def __init__(self, channels: int, initial: float = 1.0):
         super().__init__()
-        weight = rate_weight(torch.arange(1, QUALITIES + 1))
+        weight = lambda_of(torch.arange(1, QUALITIES + 1))
         log_gain = 0.5 * (weight / weight[3]).log() + math.log(initial)
         self.log_gain = nn.Parameter(log_gain[:, None].repeat(1, channels))
         self.log_inverse = nn.Parameter(-log_gain[:, None].repeat(1, channels))

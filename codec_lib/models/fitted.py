@@ -32,7 +32,7 @@ from codec_lib.fitting.descent import Descent, descended
 from codec_lib.fitting.fit import Fit, State
 from codec_lib.fitting.parameters import CONTEXT, fresh, narrowed, parts, widened
 from codec_lib.fitting.passes import Passes
-from codec_lib.layers.gain import rate_weight
+from codec_lib.layers.gain import lambda_of
 from codec_lib.models.base import Model
 from codec_lib.picture import psnr_of
 from codec_lib.priors.base import Sections
@@ -114,7 +114,7 @@ class Fitted(Model):
     def begin(self, levels: Tensor, setting: float) -> Fit:
         """A fit that is about to begin, of a picture uint8 (1, 3, H, W)."""
         x = levels[0].cpu().numpy().astype(np.float32) / 255
-        weight = rate_weight(setting).item() * 255**2 / len(x)
+        weight = lambda_of(setting).item() * 255**2 / len(x)
         return Fit(x, weight, self.start_vector)
 
     def write(self, fit: Fit, state: State, on_progress: Callable[[float], None] | None = None) -> Sections:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from codec_lib.training.objectives import Objective
     from codec_lib.training.settings import Settings
 
-Finish = Callable[[Tensor], Tensor]
+After = Callable[[Tensor], Tensor]
 
 
 class TransformCodec(Model):
@@ -135,10 +135,10 @@ class TransformCodec(Model):
         inner = self.g_a[len(outer) :]
         return inner(in_bands(outer, x, lambda band: outer(samples(band)), self.band_rows))
 
-    def synthesize(self, y_hat: Tensor, finish: Finish | None = None) -> Tensor:
-        """x_hat (B, 3, H, W): g_s, its outer layers in bands, each of which is finished by itself."""
+    def synthesize(self, y_hat: Tensor, after: After | None = None) -> Tensor:
+        """x_hat (B, 3, H, W): g_s, its outer layers in bands, each of which goes through `after`."""
         count = len(self.g_s) if self.outer is None else self.outer
         inner, outer = self.g_s[:-count], self.g_s[-count:]
         return in_bands(
-            outer, inner(y_hat), lambda band: finish(outer(band)) if finish else outer(band), self.band_rows
+            outer, inner(y_hat), lambda band: after(outer(band)) if after else outer(band), self.band_rows
         )

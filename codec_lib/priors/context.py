@@ -251,7 +251,8 @@ class ContextWalk:
 
     def places(self) -> Iterator[Tensor]:
         """Positions in the raster, in the order in which they are coded, a batch at a time."""
-        for step in self.order.steps(*self.canvas.size):
+        height, width = self.canvas.size
+        for step in self.order.steps(height, width):
             yield from step.to(self.psi.device).split(CHUNK)
 
     @torch.inference_mode()

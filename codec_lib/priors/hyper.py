@@ -105,4 +105,4 @@ class HyperPrior(Prior):
 
     def _indexes(self, z_hat: Tensor) -> Tensor:
         """The table of each element of y, uint8 (1, M, h, w)."""
-        return self.frozen.network("h_s").in_bands(z_hat, INDEX_ROWS, finish=Tensor.byte)
+        return self.frozen.network("h_s").in_bands(z_hat, INDEX_ROWS, after=Tensor.byte)

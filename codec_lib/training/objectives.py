@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from codec_lib import data, picture
-from codec_lib.layers.gain import QUALITIES, rate_weight
+from codec_lib.layers.gain import QUALITIES, lambda_of
 from codec_lib.measure.metrics import MS_SSIM_SIDE
 from codec_lib.models.output import Output
 from codec_lib.training.optimizers import muon
@@ -123,7 +123,7 @@ class RateDistortionObjective(OneModelObjective):
         """Mean over pictures and qualities of log2(R + lambda D), and mean bpp / PSNR a quality."""
 
         def cost(out: Output, x: Tensor, quality: float) -> Tensor:
-            return (rate_weight(quality) * self.distortion(out, x) + out.bpp()).log2()
+            return (lambda_of(quality) * self.distortion(out, x) + out.bpp()).log2()
 
         return validated(self.model, folder, self.settings, cost)
 
@@ -168,7 +168,7 @@ def rate_distortion(
 ) -> tuple[Tensor, Output]:
     """The loss of one batch x (B, 3, H, W) at qualities (B,), a scalar, and the model's output."""
     out = model(x, quality)
-    weight = rate_weight(quality)
+    weight = lambda_of(quality)
     cost = weight * distortion(out, x) + out.bpp()
     return (cost * (weight / LAMBDA_REFERENCE) ** -RATE_EXPONENT).mean(), out
 

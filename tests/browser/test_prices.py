@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from codec_lib import container
-from codec_lib.bit_map import bit_map
+from codec_lib.measure.bit_map import bit_map
 from tests.browser.screens import DESK, PHONE
 
 pytestmark = pytest.mark.browser

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from codec_lib.layers.gain import GainUnit, rate_weight
+from codec_lib.layers.gain import GainUnit, lambda_of
 from codec_lib.layers.gdn import GDN
 from codec_lib.layers.lower_bound import lower_bound
 
@@ -75,9 +75,9 @@ def test_gain_covers_the_ends_of_the_range():
     torch.testing.assert_close(gain * inverse, torch.ones_like(gain))  # as initialised
 
 
-def test_rate_weight_runs_through_the_published_lambdas():
+def test_lambda_of_runs_through_the_published_lambdas():
     published = torch.tensor([0.0018, 0.0035, 0.0067, 0.013, 0.025, 0.0483, 0.0932, 0.18])
-    torch.testing.assert_close(rate_weight(torch.arange(1, 9)), published, rtol=0.02, atol=0)
+    torch.testing.assert_close(lambda_of(torch.arange(1, 9)), published, rtol=0.02, atol=0)
 
 
 @pytest.mark.parametrize("inverse", [False, True])

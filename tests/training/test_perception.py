@@ -5,7 +5,7 @@ import torch
 from pytorch_msssim import ms_ssim
 
 from codec_lib.layers.discriminators import PairDiscriminator, PatchDiscriminator
-from codec_lib.layers.gain import rate_weight
+from codec_lib.layers.gain import lambda_of
 from codec_lib.models.flagship import Flagship
 from codec_lib.training import objectives, perception
 from codec_lib.training.loop import train
@@ -124,7 +124,7 @@ def test_a_whole_codec_learns_for_ms_ssim(x):
     model.eval()
     loss, out = objectives.rate_distortion(model, x, qualities, objective.distortion)
     like = ms_ssim(x, out.x_hat, data_range=1.0, size_average=False)
-    weight = rate_weight(qualities)
+    weight = lambda_of(qualities)
     cost = objectives.MS_SSIM_SCALE * weight * (1 - like) + out.bpp()
     share = (weight / objectives.LAMBDA_REFERENCE) ** -objectives.RATE_EXPONENT
     assert loss.item() == pytest.approx((cost * share).mean().item(), rel=1e-3)

@@ -5,7 +5,7 @@ import pytest
 
 import codec_lib as cl
 from codec_lib import data
-from codec_lib.bit_map import bit_map
+from codec_lib.measure.bit_map import bit_map
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from codec_lib import blind
-from codec_lib.blind import blind_test
+from codec_lib.viz import blind
+from codec_lib.viz.blind import blind_test
 
 NAMES = "smooth <1>", "it's sharp"
 
