@@ -19,6 +19,7 @@ from typing import Any
 from codec_lib import weights
 from codec_lib.errors import BitstreamError
 from codec_lib.models.base import Model
+from codec_lib.setting import shown
 
 FOLDER = "decoders"
 
@@ -35,7 +36,7 @@ def load(name: str, trained: weights.Trained) -> Model:
     that is no decoder.
     """
     if not isinstance(name, str) or name not in paths():
-        raise ValueError(f"decoder: {name!r}; there are {', '.join(paths()) or 'none'}")
+        raise ValueError(f"decoder: {shown(name)}; there are {', '.join(paths()) or 'none'}")
     path = paths()[name]
     return _load(path, path.stat().st_mtime_ns, trained)
 

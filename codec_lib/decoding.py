@@ -11,6 +11,7 @@ from codec_lib import decoders, picture
 from codec_lib import stages as stages_of
 from codec_lib.errors import BitstreamError, PictureWarning
 from codec_lib.header import MAX_PIXELS, Header
+from codec_lib.setting import shown
 from codec_lib.surroundings import pick_device, reproducible
 
 
@@ -75,9 +76,9 @@ def _spans(window: tuple[int, int, int, int], header: Header) -> tuple[slice, sl
     try:
         left, top, right, bottom = map(index, window)
     except (TypeError, ValueError):
-        raise ValueError(f"window: {window!r}; expected left, top, right, bottom") from None
+        raise ValueError(f"window: {shown(window)}; expected left, top, right, bottom") from None
     if not (0 <= left < right <= header.width and 0 <= top < bottom <= header.height):
         raise ValueError(
-            f"window: {window}; allowed is what lies within (0, 0, {header.width}, {header.height})"
+            f"window: {shown(window)}; allowed is what lies within (0, 0, {header.width}, {header.height})"
         )
     return slice(top, bottom), slice(left, right)

@@ -30,7 +30,8 @@ def largest_within(
     """The largest file found that is not longer than `target` bytes.
 
     `make` writes the file of a value of the setting. At most one step of it, or half a percent of the
-    target, is left unused, wherever sizes grow along the setting, unless `stop` is asked for before.
+    target, is left unused, wherever sizes grow along the setting. Once `stop` is asked for, the file that
+    is being made counts only if it is the first.
 
     Raises:
         ValueError: not even the coarsest value gives such a small file.
@@ -46,7 +47,7 @@ def largest_within(
     if len(best) > target:
         raise ValueError(f"target: {target:.10g} bytes; the smallest file has {len(best)}")
     top = make(setting.at(setting.last))
-    if len(top) <= target:
+    if len(top) <= target and not stop.is_asked:
         return top
     below, above = (0, len(best)), (setting.last, len(top))
     straight = True
@@ -54,6 +55,8 @@ def largest_within(
         middle = _on_the_line(below, above, AIM * target) if straight else (below[0] + above[0]) / 2
         position = min(max(round(middle), below[0] + 1), above[0] - 1)
         file = make(setting.at(position))
+        if stop.is_asked:  # it was cut short, and may be worse than shorter ones
+            break
         width = above[0] - below[0]
         if len(file) <= target:
             below, best = (position, len(file)), max(best, file, key=len)

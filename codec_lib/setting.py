@@ -17,7 +17,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-LONGEST = 42  # characters of a value in a message
+LONGEST = 60  # characters of a value in a message
 
 
 def is_number(value: Any) -> TypeGuard[float]:
@@ -40,9 +40,12 @@ def shown(value: Any) -> str:
     r"""What a message says of a value that it refuses, whatever that is: one short line.
 
     >>> shown(9.5), shown("a\nb"), shown([1] * 100)
-    ('9.5', "'a\\nb'", '[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1...')
+    ('9.5', "'a\\nb'", '[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1...')
     """
-    text = " ".join((str if is_number(value) else repr)(value).split())
+    try:
+        text = " ".join((str if is_number(value) else repr)(value).split())
+    except Exception:  # an application's own class, or a number of thousands of digits
+        text = f"something of type {type(value).__name__}"
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 

@@ -42,8 +42,10 @@ def name_of(device: str) -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-# PyTorch, and oneDNN, which has no better words for it:
-OUT_OF_MEMORY = re.compile("can't allocate memory|could not (create|execute) a (primitive|memory)")
+# PyTorch's words, and oneDNN's, which says of wrong shapes that there is no "primitive descriptor":
+OUT_OF_MEMORY = re.compile(
+    "can't allocate memory|could not (create|execute) a (primitive|memory object)(?! descriptor)"
+)
 
 
 @contextmanager

@@ -35,6 +35,7 @@ from codec_lib.exact.frozen import KINDS
 from codec_lib.models import MODELS
 from codec_lib.models import architecture as class_of
 from codec_lib.models.base import Model
+from codec_lib.setting import shown
 from codec_lib.surroundings import reproducible
 
 SHIPPED = Path(__file__).parent / "trained"
@@ -67,9 +68,10 @@ def paths(subfolder: str = "") -> dict[str, Path]:
     """Name -> file of all weights that can be loaded, or of those in a subfolder, sorted by name."""
     found = {}
     for folder in reversed(folders()):  # so that of one name the first match stays
-        with suppress(PermissionError):
-            here = (folder / subfolder).glob("*.safetensors")
-            found |= {path.stem: path for path in here if path.is_file()}
+        for path in (folder / subfolder).glob("*.safetensors"):
+            with suppress(PermissionError):
+                if path.is_file():
+                    found[path.stem] = path
     return dict(sorted(found.items()))
 
 
@@ -87,10 +89,12 @@ def available(subfolder: str = "") -> dict[str, dict]:
 def card_of(path: Path) -> dict[str, Any]:
     """The card beside a file of weights, empty where there is none; BitstreamError for what is no card."""
     path = path.with_suffix(".json")
-    if not path.exists():
-        return {}
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise BitstreamError(f"weights: {path.name} cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError):
         card = None
     if not isinstance(card, dict):
@@ -120,7 +124,7 @@ def minutes_of_training(card: dict[str, Any]) -> dict[str, float]:
 def find(name: str | os.PathLike) -> Path:
     """The file of some weights, by their name or by its path; ValueError names what there is."""
     if not isinstance(name, str | os.PathLike):
-        raise ValueError(f"model: {name!r}; allowed is a name or a path")
+        raise ValueError(f"model: {shown(name)}; allowed is a name or a path")
     name = os.fspath(name)
     if name.endswith(".safetensors") and Path(name).is_file():
         return Path(name)

@@ -1,13 +1,14 @@
 """Where a tree of files lies: a folder of this machine, or what fsspec has an address for, as s3://bucket/top."""
 
+import errno
 import hashlib
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from codec_lib import files
 from codec_lib.folders.place import NO_FILE, Add, Place, State
@@ -62,16 +63,20 @@ class Folder(Place):
     @contextmanager
     def adding(self, name: str) -> Iterator[Add]:
         self._top.mkdir(parents=True, exist_ok=True)
-        with _named(self.path(name)), open(self.path(name), "ab+") as file:
-            _lock(file)
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":  # cut by an interruption
-                    file.write(b"\n")
+        path = self.path(name)
+        with ExitStack() as stack:
+            with _naming(path):
+                file = stack.enter_context(open(path, "ab+", buffering=0))
+                _lock(file)
+                if file.tell():
+                    file.seek(-1, os.SEEK_END)
+                    if file.read(1) != b"\n":  # cut by an interruption
+                        file.write(b"\n")
 
             def add(line: bytes) -> None:
-                file.write(line)
-                file.flush()  # to the disk's cache: a killed process loses none
+                with _naming(path):  # to the disk's cache: a killed process loses none
+                    if file.write(line) != len(line):
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
             yield add
 
@@ -130,7 +135,7 @@ def sha256(data: bytes) -> str:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def _naming(path: Path) -> Iterator[None]:
     """Errors of the system that name no file, as that of a full disk, name this one."""
     try:
         yield
@@ -140,7 +145,7 @@ def _named(path: Path) -> Iterator[None]:
         raise type(error)(f"output: {path}: {error.strerror}") from error
 
 
-def _lock(file: BinaryIO, alone: bool = False) -> bool:
+def _lock(file: IO[bytes], alone: bool = False) -> bool:
     """Lock a file until it is closed, together with others or `alone`; False where that cannot be."""
     with suppress(ImportError, OSError):  # Windows has none of it, nor has every disk
         import fcntl

@@ -77,10 +77,12 @@ def decode_all(
 
     export.check_ending(ending)
     source, target = at(source), at(target)
-    found, _, closed = _below(source, target, {CLC})
+    found, others, closed = _below(source, target, {CLC})
     outputs = _outputs(list(found), ending)
     jobs = [_job("decode", source, path, target, outputs[path], options) for path in found]
     rows = _do(jobs, found, target, run, told, closed)
+    if others[NO_FILE]:
+        _warn(f"{CLC} names that are no files, left out: {others[NO_FILE]} ({NO_FILE})")
     _warn_of_strangers(source)
     return rows
 
@@ -173,7 +175,7 @@ def _job(
     """A job whose task names all that its result depends on: other weights are another task."""
     from codec_lib import decoders, weights
 
-    asked = {key: _named(value) for key, value in sorted(options.items()) if key != "device"}
+    asked = {key: _as_text(value) for key, value in sorted(options.items()) if key != "device"}
     if kind != "decode":
         asked["weights"] = weights.load(options.get("model", DEFAULT)).digest
     if path_of := decoders.paths().get(options.get("decoder") or ""):
@@ -182,7 +184,7 @@ def _job(
     return Job(kind, line.format(path), source, path, target, output, task, options)
 
 
-def _named(value: Any) -> str:
+def _as_text(value: Any) -> str:
     """An option as a task has it: that of a set is the same in every process."""
     return str(sorted(value) if isinstance(value, set | frozenset) else value)
 
@@ -195,7 +197,10 @@ def _outputs(paths: list[str], ending: str) -> dict[str, str]:
     def own(path: str) -> str:
         stem = _stem(path)
         is_free = stems[stem] == 1 and stem not in names and stem + ending not in folders
-        return (stem if is_free else path) + ending
+        name = (stem if is_free else path) + ending
+        while name in folders:
+            name += ending
+        return name
 
     return {path: own(path) for path in paths}
 
@@ -212,11 +217,11 @@ def _below(
         raise ValueError(f"output: {target.address} is the input, expected another folder")
     inner = source.beginning_of(target)
     closed: dict[str, str] = {}
-    states = {
-        name: state
-        for name, state in source.files(closed).items()
-        if not (inner and name.startswith(inner))
-    }
+    states = source.files(closed)
+    if inner:
+        for part in (states, closed):
+            for name in [name for name in part if name.startswith(inner)]:
+                del part[name]
     found = {name: state for name, state in states.items() if _ending(name) in endings}
     others = Counter(_ending(name) or "without ending" for name in states if name not in found)
     others += Counter(why for name, why in closed.items() if why == NO_FILE and _ending(name) in endings)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
+from codec_lib.setting import shown
+
 KEPT = ("1", "L", "LA", "P", "PA", "RGB", "RGBX", "RGBA")
 CONVERTED = {"La": "LA", "RGBa": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "HSV": "RGB", "LAB": "RGB"}
 THROUGH_PROFILE = ("CMYK", "LAB")  # those that no profile of grey or RGB describes
@@ -61,16 +63,9 @@ def _keyed(samples: np.ndarray, key: Any) -> tuple[np.ndarray, tuple[str, ...]]:
     except (ValueError, TypeError, OverflowError):  # a list of lists, or whatever an application put there
         colour = np.empty(0)
     if colour.dtype.kind not in "iu" or colour.shape != samples.shape[2:]:
-        return samples, (f"transparency {_named(key)} is no colour of the picture; left out",)
+        return samples, (f"transparency {shown(key)} is no colour of the picture; left out",)
     opaque = (samples != colour).any(axis=2, keepdims=True)
     return np.concatenate([samples, opaque * samples.dtype.type(np.iinfo(samples.dtype).max)], axis=2), ()
-
-
-def _named(key: Any) -> str:
-    try:
-        return " ".join(repr(key).split())[:60]
-    except Exception:  # an application's own class, or a number of thousands of digits
-        return f"of type {type(key).__name__}"
 
 
 def _sixteen(samples: np.ndarray) -> np.ndarray:

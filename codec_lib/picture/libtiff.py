@@ -7,6 +7,7 @@ and prints.
 """
 
 import ctypes
+import sys
 import threading
 from functools import cache
 from typing import Any
@@ -28,17 +29,28 @@ def load(image: Image.Image) -> None:
     if messages is None:
         image.load()
         return
-    _HEARD.here = []
+    _HEARD.here, _HEARD.is_interrupted = [], False
+    switches = [Switch(messages, "handler", (messages.own,)), Switch(sys, "unraisablehook", (_keep,))]
     try:
-        with _HELD.held([Switch(messages, "handler", (messages.own,))]):
+        with _HELD.held(switches):
             image.load()
     except Exception as error:
         if isinstance(error, MemoryError) or not _HEARD.here:
             raise
     finally:
         heard, _HEARD.here = _HEARD.here, None
+    if _HEARD.is_interrupted:
+        raise KeyboardInterrupt
     if heard:
         raise ValueError(heard[0])
+
+
+def _keep(error: Any) -> None:
+    """Keep a Ctrl-C that came while libtiff was speaking: from there nothing can be raised."""
+    if error.exc_type is KeyboardInterrupt:
+        _HEARD.is_interrupted = True
+    else:
+        sys.__unraisablehook__(error)
 
 
 class _Messages:
@@ -62,8 +74,9 @@ class _Messages:
     @property
     def handler(self) -> int | None:
         """The address of the function that gets them; None for none."""
-        stands = self._replace(None)
-        self._replace(stands)
+        stands = self._replace(self.own)  # never None: another thread may be loading
+        if stands != self.own:
+            self._replace(stands)
         return stands
 
     @handler.setter

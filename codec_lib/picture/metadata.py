@@ -27,6 +27,7 @@ from PIL import Image, ImageCms
 from codec_lib.errors import SectionError
 from codec_lib.picture import exif
 from codec_lib.picture.colour_info import SRGB_PLACES
+from codec_lib.setting import shown
 
 OPTIONAL = ("icc", "exif", "xmp")
 INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # the names that Pillow gives them
@@ -42,10 +43,10 @@ def check_names(keep: Any) -> None:
         with suppress(TypeError):  # an array without dimensions has nothing to go through
             names = list(keep)
     if names is None:
-        shown = " ".join(f"{keep!r}".split())[:60]
-        raise ValueError(f"keep: {shown}; allowed is a collection of {', '.join(OPTIONAL)}")
-    if unknown := {" ".join(f"{name}".split())[:60] for name in names} - set(OPTIONAL):
-        raise ValueError(f"keep: {', '.join(sorted(unknown))}; allowed are {', '.join(OPTIONAL)}")
+        raise ValueError(f"keep: {shown(keep)}; allowed is a collection of {', '.join(OPTIONAL)}")
+    if unknown := [name for name in names if not (isinstance(name, str) and name in OPTIONAL)]:
+        asked = ", ".join(shown(name).strip("'") for name in unknown)
+        raise ValueError(f"keep: {asked}; allowed are {', '.join(OPTIONAL)}")
 
 
 def collect(info: dict, mode: str, keep: Collection[str]) -> tuple[dict[str, bytes], list[str]]:

@@ -24,9 +24,10 @@ FileSource = bytes | bytearray | memoryview | BinaryIO | str | os.PathLike
 SOURCES = "a path, bytes, a file opened as binary, a PIL image, an array and a tensor"
 ALLOWED_SIZE = f"allowed are sides to {MAX_SIDE} and 1 to {MAX_PIXELS} pixels"
 NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF"}  # which Pillow opens, and others read
-logging.getLogger("PIL").addHandler(logging.NullHandler())  # or it prints, beside what it raises
 ICONS = {"CUR", "ICNS", "ICO"}  # which have one picture in several sizes
 GREY_STEPS = {"L;2": 85, "L;4": 17}  # what Pillow scales the samples by, but not the transparent one
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # or it prints, beside what it raises
 
 
 @dataclass(frozen=True)
@@ -176,8 +177,9 @@ def _others(image: Image.Image, data: bytes) -> tuple[str, ...]:
     try:
         count = int(getattr(image, "n_frames", 1))
         number = min(image.tell(), count - 1) + 1
-    except Exception:  # its file is closed, or damaged behind this frame
-        return ()
+    except Exception:  # its file is closed, or damaged behind this frame, or of pages of several kinds
+        known = getattr(image, "_frame_pos", ())  # directories of a TIFF that were found on the way
+        return ("a frame of several; the others are left out",) if len(known) > 1 else ()
     return (f"frame {number} of {count}; the others are left out",) if count > 1 else ()
 
 

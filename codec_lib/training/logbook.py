@@ -4,8 +4,9 @@ import csv
 import io
 import json
 import math
-import pickle
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,8 @@ class Logbook:
         self.checkpoint = self.folder / "last.ckpt"
         self.step, self.earlier, self.best = 0, 0.0, math.inf
         self.started = self.checked = time.monotonic()
-        if settings.validation:
-            data.pictures_in(settings.validation)  # raises now, not at the first check
+        for folder in (*settings.data, *filter(None, [settings.validation])):
+            data.pictures_in(folder)  # raises now, before anything is written
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def minutes(self) -> float:
@@ -95,22 +96,32 @@ class Logbook:
         Raises ValueError where another kind of training was under way there.
         """
         own = self.checkpoint.read_bytes() if self.checkpoint.exists() else b""
-        step = self._step_of(own) if own else 0
+        step = self._read(own)["step"] if own else 0
         steps = fabric.all_gather(torch.tensor(step, device=fabric.device)).reshape(-1)
         if steps.max() > 0:
             newest = fabric.broadcast(own, src=int(steps.argmax()))
             if newest != own:
                 files.write(self.checkpoint, newest)
-            rest = fabric.load(self.checkpoint, _state(players))
-            self._refuse_others(rest.get("settings", {}))
-            self.step, self.earlier, self.best = rest["step"], rest["minutes"], rest["best"]
+            self._refuse_others(self._read(newest)["settings"])
+            with self._reading():
+                rest = fabric.load(self.checkpoint, _state(players))
+                self.step, self.earlier, self.best = rest["step"], rest["minutes"], rest["best"]
         return self.step
 
-    def _step_of(self, checkpoint: bytes) -> int:
+    def _read(self, checkpoint: bytes) -> dict[str, Any]:
+        with self._reading():
+            state = torch.load(io.BytesIO(checkpoint), weights_only=True)
+            return {"step": int(state["step"]), "settings": dict(state.get("settings", {}))}
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Whatever reading the checkpoint raises, and that is much, is a ValueError that names it."""
         try:
-            return int(torch.load(io.BytesIO(checkpoint), weights_only=True)["step"])
-        except (pickle.UnpicklingError, RuntimeError, LookupError, TypeError, ValueError, EOFError):
-            raise ValueError(f"out: {self.checkpoint} is no checkpoint of a training run") from None
+            yield
+        except MemoryError:
+            raise
+        except Exception:
+            raise ValueError(f"out: {self.checkpoint} is no checkpoint of such a run") from None
 
     def _refuse_others(self, before: dict[str, Any]) -> None:
         for name, value in asdict(self.settings).items():

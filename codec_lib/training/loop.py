@@ -102,7 +102,7 @@ def _fabric(settings: Settings) -> Any:
         devices=here,
         num_nodes=processes // here,
         strategy="ddp" if processes > 1 else "auto",
-        precision=settings.precision,  # type: ignore[arg-type]  # Fabric refuses what it does not know
+        precision=settings.precision,  # type: ignore[arg-type]  # `check` knows them
     )
     fabric.launch()
     return fabric

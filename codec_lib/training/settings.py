@@ -2,19 +2,20 @@
 
 import math
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 from codec_lib.setting import QUALITY, is_number, shown
 
+MOST = 2**32
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
-AT_LEAST_ONE = ("steps", "batch", "crop")  # whole numbers
+LEAST = {"steps": 1, "batch": 1, "crop": 1, "seed": 0}  # of what is a whole number
 RANGES = {  # smallest and largest value of every other number
     "minutes": (1e-3, math.inf),
     "lr": (0, math.inf),
     "lr_other": (0, math.inf),
     "enlarge": (0.5, 16),
     "soft": (0, 1),
-    "seed": (0, 2**32),
     "distortion": (0, math.inf),
     "check_minutes": (0, math.inf),
 }
@@ -77,10 +78,10 @@ class Settings:
 
     def check(self) -> None:
         """Raise ValueError, which names the option and what is allowed, for a value that trains nothing."""
-        for name in AT_LEAST_ONE:
+        for name, least in LEAST.items():
             value = getattr(self, name)
-            if not (name == "steps" and value is None) and not _is_count(value, 1):
-                raise ValueError(f"{name}: {shown(value)}; allowed is 1 or more")
+            if not (name == "steps" and value is None) and not _is_count(value, least):
+                raise ValueError(f"{name}: {shown(value)}; allowed is {least} to {MOST}")
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if not is_number(value) or not low <= value <= high or math.isinf(value):
@@ -96,4 +97,4 @@ class Settings:
 
 
 def _is_count(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+    return isinstance(value, Integral) and not isinstance(value, bool) and least <= int(value) <= MOST

@@ -26,6 +26,7 @@ def test_no_file_gets_the_name_of_a_folder(tmp_path):
         "x.png": "x.png.clc",
         "x.clc/y.png": "x.clc/y.clc",
     }
+    assert tree._outputs(["x.png", "x.clc/y", "x.png.clc/z"], ".clc")["x.png"] == "x.png.clc.clc"
     photo, source = data.sample("astronaut").crop((0, 0, 16, 16)), tmp_path / "source"
     (source / "x.clc").mkdir(parents=True)
     for name in ("x.png", "x.clc/y.png", "..png"):
@@ -38,9 +39,29 @@ def test_no_file_gets_the_name_of_a_folder(tmp_path):
 
 def test_a_set_of_what_is_kept_is_the_same_task_in_every_process(source, tmp_path):
     one, other = {"icc", "exif", "xmp"}, {"xmp", "icc", "exif"}
-    keeps = [tree._named(keep) for keep in (one, other, frozenset(one))]
+    keeps = [tree._as_text(keep) for keep in (one, other, frozenset(one))]
     assert keeps == [str(sorted(one))] * 3
-    assert tree._named(("icc",)) == "('icc',)"
+    assert tree._as_text(("icc",)) == "('icc',)"
+
+
+def test_what_goes_wrong_beside_a_manifest_is_not_blamed_on_it(tmp_path):
+    with pytest.raises(BrokenPipeError) as error, manifest.writing(at(tmp_path)):
+        raise BrokenPipeError(32, "Broken pipe")
+    assert error.value.errno == 32
+    assert manifest.NAME not in str(error.value)
+
+
+def test_dead_links_among_files_are_told_of_and_those_of_a_target_inside_are_not(target, tmp_path):
+    (target / "dead.clc").symlink_to(target / "nowhere")
+    with pytest.warns(PictureWarning, match=r"no files, left out: 1 \(dead link or pipe\)"):
+        tree.decode_all(target, tmp_path / "back", one_by_one, quiet)
+    inner = target / "inner"
+    inner.mkdir()
+    (inner / "old.png").symlink_to(target / "nowhere")
+    data.sample("astronaut").crop((0, 0, 16, 16)).save(target / "new.png")
+    with pytest.warns(PictureWarning) as told:
+        tree.encode_all(target, inner, one_by_one, quiet)
+    assert not [note for note in told if "dead link" in str(note.message)]
 
 
 def test_a_manifest_on_a_full_disk_is_named(tmp_path):
@@ -49,7 +70,9 @@ def test_a_manifest_on_a_full_disk_is_named(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
     try:
         with (
-            pytest.raises(OSError, match=rf"^output: .*{manifest.NAME}: File too large$"),
+            pytest.raises(
+                OSError, match=rf"^output: .*{manifest.NAME}: (File too large|No space left on device)$"
+            ),
             manifest.writing(at(tmp_path)) as writer,
         ):
             writer.add({"path": "a" * 100})

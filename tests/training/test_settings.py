@@ -1,5 +1,7 @@
 """Options that train nothing are refused before anything is written, by the library and the command."""
 
+import io
+
 import pytest
 import torch
 from PIL import Image
@@ -19,7 +21,7 @@ WRONG = [
     {"soft": 5.0}, {"soft": -0.1}, {"seed": -1}, {"seed": 2**70},
     {"quality": 99.0}, {"quality": float("nan")},
     {"distortion": -1.0}, {"check_minutes": -1.0}, {"precision": "8"}, {"widths": {"N": -3, "M": 6}},
-    {"widths": {"N": 2.5, "M": 6}},
+    {"widths": {"N": 2.5, "M": 6}}, {"seed": 1.5},
 ]  # fmt: skip
 
 
@@ -34,7 +36,7 @@ def pictures(tmp_path):
 
 def tiny(pictures, out, model="hyperprior", **options) -> Settings:
     defaults = {"steps": 1, "batch": 1, "crop": 64, "device": "cpu", "precision": "32-true"}
-    return Settings(model, [pictures], str(out), **{**defaults, **options})
+    return Settings(model, **{"data": [pictures], "out": str(out), **defaults, **options})
 
 
 @pytest.mark.parametrize("options", WRONG, ids=str)
@@ -59,6 +61,7 @@ def test_a_value_out_of_range_is_named(options):
         ({"start": "hyperprior", "model": "pyramid"}, "start: hyperprior; its model .* does not fit"),
         ({"device": "tpu"}, "device: 'tpu'; allowed are cpu, cuda and auto"),
         ({"validation": "nowhere"}, "no pictures in nowhere"),
+        ({"data": ["nowhere"]}, "no pictures in nowhere"),
     ],
     ids=str,
 )
@@ -75,10 +78,18 @@ def test_a_missing_gpu_is_named(pictures, tmp_path, monkeypatch):
         train(tiny(pictures, tmp_path / "run", device="cuda"))
 
 
-@pytest.mark.parametrize("content", [b"nothing", b"\x80\x02.", b"PK\x03\x04"])
+def saved(content) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content", [b"nothing", b"\x80\x02.", b"PK\x03\x04", saved({"step": 1}), saved([1])]
+)
 def test_a_checkpoint_that_is_none_is_named_and_kept(pictures, tmp_path, content):
     (tmp_path / "last.ckpt").write_bytes(content)
-    with pytest.raises(ValueError, match=r"out: .*last\.ckpt is no checkpoint of a training run"):
+    with pytest.raises(ValueError, match=r"out: .*last\.ckpt is no checkpoint of such a run"):
         train(tiny(pictures, tmp_path))
     assert (tmp_path / "last.ckpt").read_bytes() == content
 
