@@ -2,7 +2,9 @@
 
 import io
 import struct
+import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from codec_lib import picture
+from codec_lib.picture import libtiff
 from tests.command import assert_one_line, run
 
 SAMPLES = np.random.default_rng(0).integers(0, 256, (20, 21, 3), dtype=np.uint8)
@@ -70,3 +73,26 @@ def test_what_pillow_logs_is_not_printed(tmp_path):
     path.write_bytes(data.replace(struct.pack("<HHIH", 277, 3, 1, 3), struct.pack("<HHIH", 277, 3, 1, 7)))
     result = run("encode", path, tmp_path / "seven.clc")
     assert_one_line(result, 1)
+
+
+def test_ctrl_c_while_libtiff_speaks_is_raised_behind_it(monkeypatch):
+    """It arrives in a function that libtiff has called: what is raised there, Python can only report."""
+    good = opened(GOOD)
+    reported = SimpleNamespace(exc_type=KeyboardInterrupt)
+    monkeypatch.setattr(good, "load", lambda: sys.unraisablehook(reported))
+    before = sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt):
+        libtiff.load(good)
+    assert sys.unraisablehook is before
+
+
+def test_a_look_at_who_listens_leaves_nobody_unheard(monkeypatch):
+    """Another thread may be loading a damaged file."""
+    messages = libtiff._Messages.of_pillow()
+    if messages is None:
+        pytest.skip("libtiff cannot be reached")
+    asked, replace = [], messages._replace
+    monkeypatch.setattr(messages, "_replace", lambda address: asked.append(address) or replace(address))
+    before = messages.handler
+    assert asked[0] == messages.own
+    assert messages.handler == before
