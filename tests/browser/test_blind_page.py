@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.screens import PHONE
-from tests.test_blind import NAMES, markup
+from tests.test_viz_blind import NAMES, markup
 
 pytestmark = pytest.mark.browser
 

@@ -26,7 +26,7 @@ def test_a_tall_latent_s_tables_are_found_in_bands_and_are_the_same(monkeypatch)
     sections = prior.encode(y, 4, (z, y))
     assert len(heights) >= ROWS // ENOUGH
     assert max(heights) <= ENOUGH
-    monkeypatch.setattr(FixedPointNetwork, "in_bands", lambda _, x, band, finish: apply(network, x))
+    monkeypatch.setattr(FixedPointNetwork, "in_bands", lambda _, x, band, after: apply(network, x))
     assert prior.encode(y, 4, (z, y)) == sections
     decoded = prior.decode(sections, 4, (4 * ROWS, 4))
     assert torch.equal(decoded["y"].float(), y)
