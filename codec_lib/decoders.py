@@ -50,7 +50,9 @@ def complaint(name: str, value: float) -> str | None:
         case [int() | float() as low, int() | float() as high]:
             pass
         case odd:
-            raise BitstreamError(f"decoder: {name}.json has the range {odd!r}; expected are two numbers")
+            raise BitstreamError(
+                f"decoder: {name}.json has the range {shown(odd)}; expected are two numbers"
+            )
     if min(low, high) <= value <= max(low, high):
         return None
     return f"decoder: {name} was trained for {low:g} to {high:g}, the file has {value:g}; expect faults"
