@@ -1,6 +1,7 @@
-"""Tensors of symbols to streams of bytes and back, on the device where they are."""
+"""Tensors of symbols to streams of bytes and back, on the device where they are if it has a coder."""
 
-from importlib.util import find_spec
+from functools import cache
+from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -9,7 +10,20 @@ from codec_lib.entropy import rans
 from codec_lib.entropy.pmf import Tables
 from codec_lib.errors import section
 
-GPU_CODER = find_spec("triton") is not None  # PyTorch for CUDA brings Triton along, but not everywhere
+
+@cache
+def gpu_coder(device: torch.device) -> ModuleType | None:
+    """The coder for latents on a GPU; None where it does not work: they are coded on the CPU then.
+
+    Triton comes with PyTorch for CUDA, but not everywhere, and compiles when it is first called: without a
+    C compiler, without a driver that it finds, or on a GPU that it does not know, it raises this or that.
+    """
+    try:
+        from codec_lib.entropy import rans_triton
+
+        return rans_triton if rans_triton.agrees_on(device) else None
+    except Exception:
+        return None
 
 
 def channel_indexes(shape: tuple[int, ...], device: torch.device) -> Tensor:
@@ -20,13 +34,12 @@ def channel_indexes(shape: tuple[int, ...], device: torch.device) -> Tensor:
 def write_symbols(symbols: Tensor, indexes: Tensor, tables: Tables) -> bytes:
     """A stream of integers, in channel, row, column order, each with a row of the tables.
 
-    symbols and indexes have the same number of elements; where they are on a GPU they are coded there.
+    symbols and indexes have the same number of elements; where they are on a GPU they are coded there, if
+    that works.
     """
     symbols, indexes = symbols.flatten().to(torch.int32), indexes.flatten()
-    if symbols.is_cuda and GPU_CODER:
-        from codec_lib.entropy import rans_triton
-
-        return rans_triton.encode(symbols[None], indexes[None], tables)[0]
+    if symbols.is_cuda and (coder := gpu_coder(symbols.device)):
+        return coder.encode(symbols[None], indexes[None], tables)[0]
     return rans.encode(symbols.cpu().numpy(), indexes.cpu().numpy(), tables)
 
 
@@ -37,10 +50,8 @@ def read_symbols(name: str, sections: dict[str, bytes], indexes: Tensor, tables:
     """
     flat = indexes.flatten()
     with section(name):
-        if flat.is_cuda and GPU_CODER:
-            from codec_lib.entropy import rans_triton
-
-            symbols = rans_triton.decode([sections[name]], flat[None], tables)
+        if flat.is_cuda and (coder := gpu_coder(flat.device)):
+            symbols = coder.decode([sections[name]], flat[None], tables)
         else:
             decoded = rans.decode(sections[name], flat.cpu().numpy(), tables)
             symbols = torch.from_numpy(decoded).to(flat.device)

@@ -57,6 +57,13 @@ def test_any_message_with_any_tables_gives_the_same_bytes(message, lanes):
     assert decoded[0].tolist() == symbols.tolist()
 
 
+def test_kernels_are_trusted_once_they_agreed_with_the_cpu(monkeypatch):
+    device = torch.device(DEVICE)
+    assert rans_triton.agrees_on(device)
+    monkeypatch.setattr(rans, "encode", lambda *_, **__: b"another stream")
+    assert not rans_triton.agrees_on(device)
+
+
 def test_streams_of_different_lanes_are_decoded_together():
     symbols, indexes = batch(200, rows=3)
     streams = [
