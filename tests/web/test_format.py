@@ -1,5 +1,7 @@
 """The page on the file format tells the truth: its tables are taken from it and compared with the code."""
 
+import hashlib
+import json
 import re
 import struct
 from math import prod
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
+import codec_lib as cl
 from codec_lib import container, header, picture, setting, weights
 from codec_lib.entropy import escape, rans
 from codec_lib.entropy.pmf import Tables
@@ -186,3 +189,23 @@ def test_the_arrays_and_neighbours_of_a_fitted_file_are_those_of_the_library():
     seen = TEXT.split("A place sees 24")[1].split("With x these values")[0]
     told = [(int(row), int(column)) for row, column in re.findall(r"\((-?\d), (-?\d)\)", seen)]
     assert told == [(row, column) for _, row, column in NEIGHBOURS]
+
+
+def test_the_answers_for_a_golden_file_are_those_of_the_library(repository):
+    folder = repository / "tests" / "golden" / "files"
+    answers = dict(table("of `flagship-1.clc`", "value"))
+    data = (folder / "flagship-1.clc").read_bytes()
+    file = container.read(data)
+    header, model = file.header, weights.load(file.header.model).model
+    integers = model.read(file.take(), header.value, header.height, header.width)
+    assert answers["bytes"] == str(len(data))
+    for name in "zy":
+        told = [int(number) for number in answers[f"{name} begins"].split(",")]
+        assert integers[name].flatten()[: len(told)].tolist() == told
+    state = hashlib.sha256()
+    for name in "yz":
+        state.update(integers[name].numpy().astype("<i4").tobytes())
+    known = json.loads((folder / "symbols.json").read_text())["symbols"]["flagship-1.clc"]
+    assert answers["SHA-256 of y and z"] == state.hexdigest() == known
+    level = [int(sample) for sample in answers["row 100, column 128"].split(",")]
+    assert np.abs(np.int64(cl.decode(data))[100, 128] - level).max() <= 1
