@@ -58,7 +58,7 @@ def _(model: Fitted) -> tuple[str, Sequence[Level]]:
 @levels_of.register
 def _(model: CodecInTheLoop) -> tuple[str, Sequence[Level]]:
     name = {"jpeg": "JPEG", "webp": "WebP", "jpeg2k": "JPEG 2000"}[model.codec]
-    said = f"Any program opens the file. From quality {model.switch:g} on nothing is halved, nor compacted."
+    said = f"In the file is a legal {name}. From quality {model.switch:g} on nothing is halved, nor compacted."
     return said, [
         Level(
             down=[
