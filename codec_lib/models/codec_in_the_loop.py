@@ -1,4 +1,4 @@
-r"""A network before a standard codec, and one after it: the file is that of the codec.
+r"""A network before a standard codec, and one after it: in the file is one of that codec.
 
     x --> bicubic / 2 --(+)--> x_m --> JPEG --> bicubic * 2 --(+)--> x_hat
     '---> Compaction ----^                          '-> Reconstruction -^
@@ -6,8 +6,8 @@ r"""A network before a standard codec, and one after it: the file is that of the
 Half as many pixels each way cost so few bits that JPEG can keep them well, where it would otherwise keep
 next to nothing of each block. What is lost is the detail of the larger picture, so this pays at low rates.
 From quality `switch` on, pictures go through the codec at their own size, and only the second network acts.
-Any program opens the file, and shows the picture that the codec has: the smaller one, without the second
-network.
+Any program opens the file that `extract` takes out, and shows the picture that the codec has: the smaller
+one, without the second network.
 
 The codec has no gradient. The first network learns from one of
 
