@@ -5,30 +5,33 @@
 
 Every variant has N = 8 and M = 192, less than the models' defaults, sees the same crops in the same order,
 and takes the same number of steps. The figures are means over Kodak-24, without files: PSNR and MS-SSIM
-after each iteration, and the processor's seconds for a training step. The training is short: compare the
-variants with each other only. Rows that the JSON file has are not made again.
+after each iteration, SSIMULACRA2 after the last. The training is short: compare the variants with each
+other only. Rows that the file has are not made again.
 
     base          convolutional GRU, "stepped", no priming, |x - x_hat|, tanh after both first layers
     cells         LSTM, residual GRU                    schemes     additive, one-shot, scaled
     priming       k = 1 and 3; diffusion with k = 1     loss        weighted by SSIM; iteration 8 alone
     bits          drawn in training, not decided
-    gdn           GDN, inverse GDN, both, or neither (and no tanh), from two seeds each
+    memory        states that are empty in every iteration, from two seeds, as the base
+    gdn           GDN, inverse GDN, both, neither (and no tanh), or both with a diagonal gamma, which bends
+                  each channel by itself; from two seeds each
 """
 
 import argparse
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from benchmarks import results, unnamed
+from benchmarks import machine, results, unnamed
 from codec_lib import data, picture
 from codec_lib.layers.binarizer import Binarizer
+from codec_lib.layers.gdn import GDN
 from codec_lib.layers.recurrent import CELLS
 from codec_lib.measure import metrics
 from codec_lib.models.iterative import SCHEMES, IterativeCodec
@@ -59,10 +62,35 @@ def drawn() -> IterativeCodec:
     return model
 
 
+def forgetful() -> IterativeCodec:
+    """The base, of as many parameters, whose cells find empty states in every iteration."""
+    model = codec()
+    for network in (model.encoder, model.decoder):
+        network.register_forward_pre_hook(lambda _, given: (given[0], [None] * len(given[1]), given[2]))
+    return model
+
+
 def normalized(gdn: int, igdn: int) -> IterativeCodec:
     """The codec with GDN, in the base's scheme."""
     model = RecurrentGDN(N, M, K, gdn, igdn)
     model.scheme, model.gain = "stepped", StepGain()
+    return model
+
+
+class DiagonalGDN(GDN):
+    """Of one channel at a time: it bends and does not compare."""
+
+    @property
+    def gamma(self) -> Tensor:
+        full = super().gamma
+        return full * torch.eye(len(full), device=full.device)
+
+
+def bent() -> IterativeCodec:
+    """The codec with GDN at both ends, whose channels do not see each other."""
+    model = normalized(1, 1)
+    model.encoder.activation = DiagonalGDN(N)
+    model.decoder.activation = DiagonalGDN(M, inverse=True)
     return model
 
 
@@ -90,7 +118,6 @@ class LastIteration(Recurrent):
 
 Build = Callable[[], IterativeCodec]
 VARIANTS: dict[str, Build] = {
-    "base": codec,
     "lstm": lambda: codec("lstm"),
     "residual-gru": lambda: codec("residual-gru"),
     "additive": lambda: codec(scheme="additive"),
@@ -103,14 +130,17 @@ VARIANTS: dict[str, Build] = {
     "ssim": structured,
     "last": lambda: LastIteration(N, M, K, SCHEMES.index("stepped")),
 }
-GDN: dict[str, Build] = {
+TWICE: dict[str, Build] = {  # from every seed
+    "base": codec,
+    "forgetful": forgetful,
     "neither": lambda: normalized(0, 0),
     "gdn": lambda: normalized(1, 0),
     "igdn": lambda: normalized(0, 1),
     "both": lambda: normalized(1, 1),
+    "diagonal": bent,
 }
-RUNS = [(name, build, SEEDS[0]) for name, build in VARIANTS.items()]
-RUNS += [(name, build, seed) for seed in SEEDS for name, build in GDN.items()]
+RUNS = [(name, build, seed) for seed in SEEDS for name, build in TWICE.items()]
+RUNS += [(name, build, SEEDS[0]) for name, build in VARIANTS.items()]
 
 
 def main() -> None:
@@ -120,31 +150,33 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
-    report = results.begin(options.json, {"N": N, "M": M, "steps": options.steps})
+    report = results.begin(options.json, {"N": N, "M": M, "steps": options.steps, **machine.here()})
     rows = report.setdefault("rows", [])
     done = {(row["variant"], row["seed"]) for row in rows}
     for name, build, seed in RUNS:
         if (name, seed) in done:
             continue
         folder = options.out / f"{name.replace(' ', '')}-{seed}"
-        settings = Settings(
-            "recurrent", options.data, str(folder),
-            steps=options.steps, seed=seed, batch=4, crop=64, lr=0.0015, check_minutes=20,
-        )  # fmt: skip
-        started = time.process_time()
-        path = unnamed.train(settings, lambda build=build: build())
-        seconds = (time.process_time() - started) / options.steps
-        row = {"variant": name, "seed": seed, "step_s": round(seconds, 3)} | measure(build(), path)
-        rows.append(row)
+        path = train(build, seed, options.steps, options.data, folder)
+        rows.append({"variant": name, "seed": seed} | measure(build(), path))
         results.write(options.json, report)
-        print(row, flush=True)
+        print(rows[-1], flush=True)
+
+
+def train(build: Build, seed: int, steps: int, folders: list[str], out: Path) -> Path:
+    """The weights of a variant after some steps."""
+    settings = Settings(
+        "recurrent", folders, str(out),
+        steps=steps, seed=seed, batch=4, crop=64, lr=0.0015, check_minutes=20,
+    )  # fmt: skip
+    return unnamed.train(settings, lambda: build())
 
 
 @torch.no_grad()
-def measure(model: IterativeCodec, trained: Path) -> dict[str, list[float]]:
-    """PSNR and MS-SSIM after each iteration, means over all Kodak pictures."""
+def measure(model: IterativeCodec, trained: Path) -> dict[str, Any]:
+    """PSNR and MS-SSIM after each iteration, SSIMULACRA2 after the last, means over Kodak; parameters."""
     unnamed.with_parameters(model, trained).eval()
-    rows = []
+    rows, last = [], []
     for path in tqdm(data.kodak(), leave=False):
         original = picture.load(path)
         x = picture.to_tensor(original)
@@ -152,8 +184,14 @@ def measure(model: IterativeCodec, trained: Path) -> dict[str, list[float]]:
             picture.round_to_levels(x_hat)[0].permute(1, 2, 0).numpy() for x_hat in model(x, ITERATIONS)[0]
         ]
         rows.append([(metrics.psnr(original, d), metrics.ms_ssim(original, d)) for d in decoded])
+        last.append(metrics.ssimulacra2(original, decoded[-1]))
     psnr, ms_ssim = ([mean(row[t][k] for row in rows) for t in range(ITERATIONS)] for k in (0, 1))
-    return {"psnr": [round(v, 3) for v in psnr], "ms_ssim": [round(v, 5) for v in ms_ssim]}
+    return {
+        "psnr": [round(v, 3) for v in psnr],
+        "ms_ssim": [round(v, 5) for v in ms_ssim],
+        "ssimulacra2": round(mean(last), 2),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+    }
 
 
 if __name__ == "__main__":
