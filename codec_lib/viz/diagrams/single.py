@@ -58,7 +58,8 @@ def _(model: Fitted) -> tuple[str, Sequence[Level]]:
 @levels_of.register
 def _(model: CodecInTheLoop) -> tuple[str, Sequence[Level]]:
     name = {"jpeg": "JPEG", "webp": "WebP", "jpeg2k": "JPEG 2000"}[model.codec]
-    said = f"In the file is a legal {name}. From quality {model.switch:g} on nothing is halved, nor compacted."
+    first = f"In the file is a legal {name}."
+    said = f"{first} From quality {model.switch:g} on nothing is halved, nor compacted."
     return said, [
         Level(
             down=[
