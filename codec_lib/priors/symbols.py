@@ -1,7 +1,7 @@
 """Tensors of symbols to streams of bytes and back, on the device where they are if it has a coder."""
 
 from functools import cache
-from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,8 +12,8 @@ from codec_lib.errors import section
 
 
 @cache
-def gpu_coder(device: torch.device) -> ModuleType | None:
-    """The coder for latents on a GPU; None where it does not work: they are coded on the CPU then.
+def gpu_coder(device: torch.device) -> Any:
+    """The coder for latents on a GPU, a module; None where it does not work: the CPU codes them then.
 
     Triton comes with PyTorch for CUDA, but not everywhere, and compiles when it is first called: without a
     C compiler, without a driver that it finds, or on a GPU that it does not know, it raises this or that.
