@@ -169,7 +169,7 @@ def train(build: Build, seed: int, steps: int, folders: list[str], out: Path) ->
         "recurrent", folders, str(out),
         steps=steps, seed=seed, batch=4, crop=64, lr=0.0015, check_minutes=20,
     )  # fmt: skip
-    return unnamed.train(settings, lambda: build())
+    return unnamed.train(settings, build)
 
 
 @torch.no_grad()

@@ -104,6 +104,7 @@ def _run(function: Any, args: tuple, kwargs: dict) -> Any:
 @contextmanager
 def pretended_gpu() -> Iterator[None]:
     """PyTorch finds a GPU. It is changed for good: only for processes that have not seen codec_lib yet."""
+    sys.modules["triton"] = None  # type: ignore[assignment]  # kernels on a real GPU would see no such tensor
     torch._C._ensureCUDADeviceGuardSet()
     torch.__future__.set_overwrite_module_params_on_conversion(True)
     torch.cuda.is_available = lambda: True
