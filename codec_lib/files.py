@@ -15,31 +15,45 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import BinaryIO
 
 AnyPath = str | os.PathLike
 
 STANDARD_OUTPUT = ("-", "/dev/stdout")
+LONGEST = 1 << 31  # bytes of an input; the largest picture, in 16 bits with alpha, has half of it
+PIECE = 1 << 20  # bytes that are read of a stream at once
 
 
 def read(path: AnyPath) -> bytes:
     """All bytes of a file, or of standard input for "-".
 
     Raises:
-        OSError, ValueError: no such file, a folder, a device, not allowed; the message is one line.
+        OSError, ValueError: no such file, a folder, a device, not allowed, more than LONGEST bytes, as of a
+            pipe without an end; the message is one line.
     """
     if os.fspath(path) == "-":
         if sys.stdin is None:
             raise OSError("input: there is no standard input")
-        return sys.stdin.buffer.read()
+        return _all_of(sys.stdin.buffer, path)
     if os.path.isdir(path):
         raise ValueError(f"input: {path} is a folder, expected a file")
     try:
         if not has_an_end(path):
             raise ValueError(f"input: {path} is a device, expected a file")
         with open(path, "rb") as file:
-            return file.read()
+            return _all_of(file, path)
     except OSError as error:
         raise type(error)(f"input: {path}: {error.strerror}") from error
+
+
+def _all_of(file: BinaryIO, path: AnyPath) -> bytes:
+    """All bytes of a file or stream, of which no more than LONGEST are ever in memory."""
+    data = bytearray()
+    while piece := file.read(PIECE):
+        data += piece
+        if len(data) > LONGEST:
+            raise ValueError(f"input: {path} has more than {LONGEST} bytes")
+    return bytes(data)
 
 
 def has_an_end(path: AnyPath) -> bool:

@@ -40,6 +40,15 @@ except OSError as error:
 """
 
 
+READ_A_LITTLE = """
+files.LONGEST = 3_000_000
+try:
+    files.read("-")
+except ValueError as error:
+    sys.exit(str(error))
+"""
+
+
 NO_STREAMS = """
 sys.stdin = sys.stdout = None
 for use in (lambda: files.read("-"), lambda: files.write("-", b"")):
@@ -299,3 +308,15 @@ def test_what_cannot_be_read_is_said_in_one_line(tmp_path):
             files.read(path)
     with pytest.raises(FileNotFoundError, match=r"^input: .*/gone: No such file or directory$"):
         files.read(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("count", [0, 1, files.PIECE, 3 * files.PIECE + 1])
+def test_all_bytes_of_a_file_are_read(tmp_path, count):
+    (tmp_path / "a").write_bytes(data := os.urandom(count))
+    assert files.read(tmp_path / "a") == data
+
+
+def test_an_input_without_an_end_is_refused_once_it_is_too_long(tmp_path):
+    with open("/dev/zero", "rb") as endless:
+        done = run(READ_A_LITTLE, stdin=endless)
+    assert done.stderr == b"input: - has more than 3000000 bytes\n"
