@@ -20,7 +20,7 @@ from typing import BinaryIO
 AnyPath = str | os.PathLike
 
 STANDARD_OUTPUT = ("-", "/dev/stdout")
-LONGEST = 1 << 31  # bytes of an input; the largest picture, in 16 bits with alpha, has half of it
+LONGEST = 1 << 31  # bytes of a stream; the largest picture, in 16 bits with alpha, has half of it
 PIECE = 1 << 20  # bytes that are read of a stream at once
 
 
@@ -28,8 +28,8 @@ def read(path: AnyPath) -> bytes:
     """All bytes of a file, or of standard input for "-".
 
     Raises:
-        OSError, ValueError: no such file, a folder, a device, not allowed, more than LONGEST bytes, as of a
-            pipe without an end; the message is one line.
+        OSError, ValueError: no such file, a folder, a device, not allowed, a stream that goes on after
+            LONGEST bytes; the message is one line.
     """
     if os.fspath(path) == "-":
         if sys.stdin is None:
@@ -41,13 +41,13 @@ def read(path: AnyPath) -> bytes:
         if not has_an_end(path):
             raise ValueError(f"input: {path} is a device, expected a file")
         with open(path, "rb") as file:
-            return _all_of(file, path)
+            return file.read() if os.path.isfile(path) else _all_of(file, path)
     except OSError as error:
         raise type(error)(f"input: {path}: {error.strerror}") from error
 
 
 def _all_of(file: BinaryIO, path: AnyPath) -> bytes:
-    """All bytes of a file or stream, of which no more than LONGEST are ever in memory."""
+    """All bytes of a stream, which may have no end: it is read no further than just beyond LONGEST."""
     data = bytearray()
     while piece := file.read(PIECE):
         data += piece

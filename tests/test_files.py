@@ -4,13 +4,13 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 
 from codec_lib import files
+from tests.process import run
 
 OLD, NEW = b"old", b"new" * 50_000
 
@@ -19,32 +19,10 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def run(code: str, *arguments, **options) -> subprocess.CompletedProcess:
-    """Run some lines in a process of its own, where `files` is imported and `arguments` are strings."""
-    program = [
-        sys.executable,
-        "-c",
-        "import sys\nfrom codec_lib import files\n" + code,
-        *map(str, arguments),
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
-    options = {"stdout": subprocess.PIPE, **options}
-    return subprocess.run(program, stderr=subprocess.PIPE, env=environment, **options)
-
-
 PRINT = """
 try:
     files.write("-", b"x" * 1_000_000)
 except OSError as error:
-    sys.exit(str(error))
-"""
-
-
-READ_A_LITTLE = """
-files.LONGEST = 3_000_000
-try:
-    files.read("-")
-except ValueError as error:
     sys.exit(str(error))
 """
 
@@ -158,10 +136,6 @@ def test_standard_output_into_a_file_keeps_what_is_there(tmp_path):
         os.write(file.fileno(), OLD)
         run("files.write('/dev/stdout', b'new')", stdout=file, check=True)
     assert (tmp_path / "a").read_bytes() == b"oldnew"
-
-
-def test_standard_input_is_read():
-    assert run("files.write('-', files.read('-'))", input=NEW).stdout == NEW
 
 
 def test_a_reader_that_is_gone_is_one_line():
@@ -300,23 +274,3 @@ def test_the_input_is_not_replaced(tmp_path, other):
     files.check_output(path)
     files.check_output(path, "-")
     files.check_output(path, tmp_path / "gone")
-
-
-def test_what_cannot_be_read_is_said_in_one_line(tmp_path):
-    for path, kind in ((tmp_path, "folder"), ("/dev/null", "device")):
-        with pytest.raises(ValueError, match=rf"^input: .* is a {kind}, expected a file$"):
-            files.read(path)
-    with pytest.raises(FileNotFoundError, match=r"^input: .*/gone: No such file or directory$"):
-        files.read(tmp_path / "gone")
-
-
-@pytest.mark.parametrize("count", [0, 1, files.PIECE, 3 * files.PIECE + 1])
-def test_all_bytes_of_a_file_are_read(tmp_path, count):
-    (tmp_path / "a").write_bytes(data := os.urandom(count))
-    assert files.read(tmp_path / "a") == data
-
-
-def test_an_input_without_an_end_is_refused_once_it_is_too_long(tmp_path):
-    with open("/dev/zero", "rb") as endless:
-        done = run(READ_A_LITTLE, stdin=endless)
-    assert done.stderr == b"input: - has more than 3000000 bytes\n"
