@@ -11,7 +11,8 @@ architecture live side by side, and a file of pictures names the weights that wr
 Nothing is unpickled. Weights are looked for in the folder that the environment variable CODEC_LIB_WEIGHTS
 names, then among those that come with the library. A file of pictures also has the SHA-256 of its weights,
 so a decoder with others refuses instead of guessing; one that has them under another name takes them. That
-is how files stay readable when weights are replaced: keep the old ones in a folder of your own.
+is how files stay readable when weights are replaced: keep the old ones in a folder of your own. Small ones
+that were replaced still come with the library, in a subfolder, and are looked for by their digest only.
 """
 
 import copy
@@ -39,6 +40,7 @@ from codec_lib.setting import shown
 from codec_lib.surroundings import reproducible
 
 SHIPPED = Path(__file__).parent / "trained"
+EARLIER = "earlier"  # subfolder of weights that were replaced
 FROZEN = "frozen."  # what the names of frozen arrays start with, in a file of weights
 
 
@@ -176,7 +178,10 @@ def of_file(name: str, digest: str, device: str = "cpu") -> Trained:
     else:
         searched.remove(SHIPPED)
     for folder in searched:
-        for path in sorted(folder.glob("*.safetensors")):
+        for path in (
+            *sorted(folder.glob("*.safetensors")),
+            *sorted(folder.glob(f"{EARLIER}/*.safetensors")),
+        ):
             if _stated_digest(path) == digest:
                 with suppress(BitstreamError):  # a card says what its file should be
                     return load(path, device)

@@ -49,7 +49,7 @@ def test_files_from_before_the_coder_learned_decode_as_ever():
     assert symbols_of(earlier) == EXPECTED["near-lossless-2.clc"]
 
 
-def test_fits_from_before_they_looked_far_decode_as_ever():
+def test_fits_from_earlier_starting_points_and_from_before_they_looked_far_decode_as_ever():
     folder = FOLDER.parent / "earlier"
     for name, expected in json.loads((folder / "symbols.json").read_text()).items():
         assert symbols_of((folder / name).read_bytes()) == expected

@@ -114,6 +114,23 @@ def test_files_of_weights_that_were_replaced_are_read_with_the_old_ones(tmp_path
         cl.decode(files[0])
 
 
+def test_weights_that_were_replaced_decode_and_have_no_name(tmp_path, monkeypatch):
+    photo, path = data.sample("astronaut").crop((100, 0, 164, 64)), tmp_path / "mine.safetensors"
+    monkeypatch.setattr(weights, "SHIPPED", tmp_path)
+    files = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        weights.save(architecture("hyperprior")(N=4, M=6), "hyperprior", path, {})
+        files.append(cl.encode(photo, "mine"))
+        if seed == 0:
+            (tmp_path / weights.EARLIER).mkdir()
+            for old in (path, path.with_suffix(".json")):
+                old.rename(tmp_path / weights.EARLIER / old.name)
+    assert [cl.decode(file).size for file in files] == [photo.size, photo.size]
+    assert len({cl.inspect(file).header.weights for file in files}) == 2
+    assert list(weights.available()) == ["mine"]
+
+
 def test_kept_weights_are_found_when_nothing_has_their_name_any_more(tmp_path, monkeypatch):
     photo, path = data.sample("astronaut").crop((100, 0, 164, 64)), tmp_path / "mine.safetensors"
     monkeypatch.setenv("CODEC_LIB_WEIGHTS", str(tmp_path))

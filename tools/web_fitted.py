@@ -5,7 +5,7 @@ the number of parameters. `web/src/weights.c` reads it in the order of `decoder`
 """
 
 from codec_lib import weights
-from codec_lib.fitting.parameters import COUNT, widened
+from codec_lib.fitting.parameters import COUNT
 from tools.web_weights import Arrays, function, raw, whole
 
 NAME = "fitted"
@@ -14,7 +14,7 @@ NAME = "fitted"
 def decoder(arrays: Arrays) -> bytes:
     """All arrays, in the order of `load_fitted`."""
     functions = [function(arrays, f"y.{name}") for name in ("rate", "tail")]
-    return b"".join([arrays.tables("n"), raw(widened(arrays.arrays["start"]), "<f4"), *functions])
+    return b"".join([arrays.tables("n"), raw(weights.load(NAME).model.start_vector, "<f4"), *functions])
 
 
 def files() -> dict[str, bytes]:

@@ -1,7 +1,8 @@
 r"""The loop that fits grids and networks to one picture.
 
-What is minimized is bits + w sum (x_hat - x)^2, the file's length and its error in one currency. First both
-grids and networks move, while rounding gets harder (`grids.soften`); then the grids stay integers and the
+What is minimized is bits + w sum (x_hat - x)^2, the file's length and its error in one currency; parameters
+pay for moving away from where the fit began (`codec_lib.fitting.price`). First both grids and networks
+move, while rounding gets harder (`grids.soften`); then the grids stay integers and the
 networks get used to them. Every so often the loss of the really rounded grids is taken, and the best state
 so far is kept: it is what comes back, also from a fit that is interrupted. In the end single latents take
 steps that were tried (`codec_lib.fitting.descent`), and the networks get used to those.
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy import float32
 
-from codec_lib.fitting import grids
+from codec_lib.fitting import grids, price
 from codec_lib.fitting.descent import Descent
 from codec_lib.fitting.parameters import COUNT, GRIDS, far, matrices
 from codec_lib.fitting.passes import Passes
@@ -32,7 +33,7 @@ GRID_DECAY, NETWORK_DECAY = (0.8, 0.97), 0.95  # of both moments of Adam's, and 
 LAST_SHARE = 0.06  # of all iterations, with grids that stay
 DESCENTS = 2
 DESCENT_FROM = 500  # iterations: shorter fits gain more from iterations than from a descent of that time
-FAR_FROM = 1 << 17  # pixels: in a smaller picture neighbours that are far do not pay for their weights
+FAR_FROM = 1 << 17  # pixels: in a smaller picture new weights for neighbours that are far do not pay
 WARM = 100  # iterations until the networks move at full rate
 
 Report = Callable[[int, float, float], None]  # iterations done, bits, squared error
@@ -56,7 +57,7 @@ class Fit:
 
     def __init__(self, x: np.ndarray, weight: float, start: np.ndarray, seed: int = 0):
         self.passes, self.weight = Passes(x), weight
-        self.unseen = far() if x[0].size < FAR_FROM else np.empty(0, np.int64)  # parameters that stay 0
+        self.unseen = far() if x[0].size < FAR_FROM else np.empty(0, np.int64)  # parameters that stay
         self.start, self.vector = start, start.astype(np.float32)
         self.latents = [np.zeros(size, np.float32) for size in self.passes.sizes]
         self.moments = [[np.zeros_like(latent) for latent in self.latents] for _ in range(2)]
@@ -160,8 +161,9 @@ class Fit:
         self.passes.each(work, self.passes.pieces)
 
     def _move_networks(self, rate: float) -> None:
-        self.passes.gradient[self.unseen] = 0
-        step = self.soap.step(self.passes.gradient)
+        gradient = self.passes.gradient + price.gradient(self.vector - self.start)
+        gradient[self.unseen] = 0
+        step = self.soap.step(gradient)
         step[self.unseen] = 0
         self.vector -= rate * step
 

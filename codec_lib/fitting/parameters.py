@@ -27,6 +27,7 @@ CONTEXT = ("w1", "w2", "wo", "ws", "b1", "b2", "bo", FAR)  # groups of the proba
 EARLIER = (CONTEXT[:4], CONTEXT[4:7], ("taps",), ("v1", "v2", "s", "k1", "k2"), ("d1", "d2", "c1", "c2"))
 SIZES = {name: prod(shape) for name, shape in SHAPES.items()}
 COUNT = sum(SIZES.values())
+NEAR_COUNT = COUNT - (C + 2) * (SEEN - NEAR)  # without the weights of neighbours that are far
 
 
 class Parts(NamedTuple):

@@ -12,7 +12,8 @@ Section `n` of a file:
     then the stream of `codec_lib.entropy.rans`, of all groups that moved
 
 Earlier files begin with five larger groups, two bytes each: -log2 of the step, which is below LAYOUT, and
-the row. Their stream has the differences of all parameters but those of neighbours that are far.
+the row. Their stream has the differences of all parameters but those of neighbours that are far, which
+their starting point has not either.
 """
 
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from codec_lib.entropy import rans
 from codec_lib.entropy.pmf import Tables, surprise
 from codec_lib.errors import BitstreamError
 from codec_lib.fitting.coder import FRACTION, WEIGHT_LIMIT
-from codec_lib.fitting.parameters import COUNT, earlier_groups, groups
+from codec_lib.fitting.parameters import COUNT, earlier_groups, far, groups
 
 STEPS = range(3, FRACTION + 1)  # -log2 of those that a group may have
 FIRST = 9  # the one that the search begins with
@@ -121,7 +122,7 @@ def encode(vector: np.ndarray, steps: Steps, start: np.ndarray, tables: Tables) 
 
 def decode(data: bytes, start: np.ndarray, tables: Tables) -> np.ndarray:
     """The parameters, float32 (COUNT,); BitstreamError where the bytes are no such section."""
-    head, moved = _read_head(data, tables)
+    head, moved = _read_head(data, tables, start)
     whole, scale = multiples(start, FRACTION).astype(np.int64), np.full(COUNT, 2.0**-FRACTION)
     order = np.concatenate([np.empty(0, np.int64), *(part for part, _, _ in moved)])
     rows = np.concatenate([np.empty(0, np.uint8), *(np.full(p.size, r, np.uint8) for p, _, r in moved)])
@@ -134,11 +135,13 @@ def decode(data: bytes, start: np.ndarray, tables: Tables) -> np.ndarray:
     return values.astype(np.float32)
 
 
-def _read_head(data: bytes, tables: Tables) -> tuple[int, list[tuple[np.ndarray, int, int]]]:
+def _read_head(
+    data: bytes, tables: Tables, start: np.ndarray
+) -> tuple[int, list[tuple[np.ndarray, int, int]]]:
     """Bytes before the stream; where each group that moved lies in the vector, its step and its row."""
-    is_earlier = data[:1] < bytes([LAYOUT])
-    if not is_earlier and data[0] != LAYOUT:
-        raise BitstreamError(f"rans: layout {data[0]}, expected {LAYOUT} or less")
+    is_earlier = data[:1] < bytes([LAYOUT]) and not start[far()].any()
+    if not is_earlier and data[:1] != bytes([LAYOUT]):
+        raise BitstreamError(f"rans: layout {data[:1].hex() or 'missing'}, expected {LAYOUT:x}")
     parts = earlier_groups() if is_earlier else list(groups().values())
     head = 2 * len(parts) if is_earlier else 1 + len(parts)
     if len(data) < head:

@@ -30,7 +30,7 @@ from codec_lib.errors import SectionError, section
 from codec_lib.fitting import coder, rdoq, rounding
 from codec_lib.fitting.descent import Descent, descended
 from codec_lib.fitting.fit import Fit, State
-from codec_lib.fitting.parameters import CONTEXT, fresh, narrowed, parts, widened
+from codec_lib.fitting.parameters import CONTEXT, COUNT, NEAR_COUNT, fresh, narrowed, parts, widened
 from codec_lib.fitting.passes import Passes
 from codec_lib.layers.gain import lambda_of
 from codec_lib.models.base import Model
@@ -69,9 +69,13 @@ class Fitted(Model):
     best_effort = len(ITERATIONS) - 1
     default_effort = 5
 
-    def __init__(self):
-        super().__init__()
-        self.start = nn.Parameter(torch.from_numpy(narrowed(fresh())))
+    def __init__(self, parameters: int = NEAR_COUNT):
+        """A starting point of COUNT parameters, or, as earlier weights have it, of NEAR_COUNT."""
+        super().__init__(parameters=parameters)
+        if parameters not in (NEAR_COUNT, COUNT):
+            raise ValueError(f"parameters: {parameters}; allowed are {NEAR_COUNT} and {COUNT}")
+        start = fresh() if parameters == COUNT else narrowed(fresh())
+        self.start = nn.Parameter(torch.from_numpy(start))
 
     def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
         return (("n", "y"),)
@@ -175,7 +179,8 @@ class Fitted(Model):
     @property
     def start_vector(self) -> np.ndarray:
         """The starting point, float32 (COUNT,)."""
-        return widened(self.start.detach().cpu().numpy())
+        start = self.start.detach().cpu().numpy()
+        return start if start.size == COUNT else widened(start)
 
     def _read(self, sections: Sections, height: int, width: int) -> tuple[np.ndarray, list[np.ndarray]]:
         with section("n"):

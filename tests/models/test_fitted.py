@@ -7,8 +7,8 @@ import torch
 import codec_lib as cl
 from codec_lib import data, progress
 from codec_lib.errors import SectionError
-from codec_lib.fitting import coder, fit, grids, rounding
-from codec_lib.fitting.parameters import COUNT, GRIDS, far, fresh, grid_sizes, parts
+from codec_lib.fitting import coder, fit, grids, price, rounding
+from codec_lib.fitting.parameters import COUNT, GRIDS, NEAR_COUNT, far, fresh, grid_sizes, parts
 from codec_lib.fitting.passes import Passes
 from codec_lib.measure import metrics
 from codec_lib.models import fitted
@@ -130,11 +130,34 @@ def test_groups_are_all_parameters_once():
         assert np.array_equal(np.sort(np.concatenate(parts_of_vector)), np.arange(COUNT))
 
 
-def test_a_small_picture_does_not_look_far(model):
-    for side, is_wide in ((350, False), (400, True)):
+@pytest.mark.parametrize("parameters", [NEAR_COUNT, COUNT])
+def test_a_small_picture_pays_for_no_neighbours_that_are_far(parameters):
+    model = Fitted(parameters).freeze()
+    for side, is_moved in ((350, False), (400, True)):
         one = model.begin(levels(side, side), 4.0)
         one.move(3, lambda _: None)
-        assert one.vector[far()].any() == is_wide
+        assert (one.vector != model.start_vector)[far()].any() == is_moved
+
+
+def test_a_start_has_neighbours_that_are_far_or_none(model):
+    assert not model.start_vector[far()].any()
+    assert Fitted(COUNT).start_vector[far()].all()
+    with pytest.raises(ValueError, match="parameters: 1000"):
+        Fitted(1000)
+
+
+def test_a_fit_pays_for_its_parameters(model, monkeypatch):
+    """Without their price the same fit spends more on them, and more in all."""
+    x = levels(96, 96)
+    found = []
+    for gradient in (price.gradient, np.zeros_like):
+        monkeypatch.setattr(price, "gradient", gradient)
+        begun = model.begin(x, 4.0)
+        state = begun.run(400)
+        length = len(model.write(begun, state)["n"])
+        found.append((length, begun.cost(state) + 8 * length))
+    assert found[0][0] < 0.97 * found[1][0]
+    assert found[0][1] < found[1][1]
 
 
 @pytest.mark.filterwarnings("error")

@@ -59,17 +59,19 @@ def test_progress_grows_to_all(decoded):
         assert answer["shares"][-1] == 1
 
 
-def test_golden_files_and_earlier_ones_are_decoded(page):
-    paths = [
-        *(GOLDEN / "files").glob(f"{web_fitted.NAME}-*"),
-        *(GOLDEN / "earlier").glob(f"{web_fitted.NAME}-*"),
-    ]
-    contents = {f"{path.parent.name}-{path.name}": path.read_bytes() for path in paths}
-    assert len(contents) == 4
+def test_golden_files_are_decoded(page):
+    paths = (GOLDEN / "files").glob(f"{web_fitted.NAME}-*")
+    contents = {path.name: path.read_bytes() for path in paths}
+    assert len(contents) == 3
     page.decode(**contents)
     for name, content in contents.items():
         expected = cl.decode(content, device="cpu")
         assert differs(page.rgba(name, *expected.size), expected) <= 1
+
+
+def test_a_file_of_earlier_weights_is_refused_by_their_name(page):
+    (answer,) = page.decode(file=(GOLDEN / "earlier" / "fitted-8.clc").read_bytes())
+    assert answer["refused"].startswith("weights: the file needs ")
 
 
 def test_of_damaged_files_the_page_says_what_python_says(site, tmp_path):

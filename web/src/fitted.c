@@ -6,15 +6,14 @@
 // The network is integers in f64. What makes pixels of parameters and grids is in fitted_pixels.c.
 #include "codec.h"
 #define C 16     // hidden values
-#define SEEN 24  // values that a place sees, of which in earlier files and in small pictures
-#define NEAR 16  // so many have weights
+#define SEEN 24  // values that a place sees
+#define NEAR 16  // so many of them are near
 #define PLANES 3
 #define BORDER 4  // zeros around a plane
 #define LAYOUT 0x80
 #define UNMOVED 0xFF
 #define COARSEST_STEP 3
 #define GROUPS (TENSORS + 1)  // the last one: weights of what is far
-#define EARLIER_GROUPS 5
 #define HEAD (2 + 2 * GRIDS)
 #define CHUNK 16384        // places that one call decodes, about
 #define ONE 4096.0         // 2^12: parameters are multiples of 1 / ONE
@@ -28,7 +27,6 @@
 #define TAIL_PRECISION 30
 
 static const i32 SIZES[TENSORS] = {C * SEEN, C * C, 2 * C, 2 * SEEN, C, C, 2, 24, 224, 96, 21, 81, 81, 32, 3, 3, 3};
-static const u8 EARLIER[TENSORS] = {0, 0, 0, 0, 1, 1, 1, 2, 3, 3, 3, 3, 3, 4, 4, 4, 4};
 static const i8 SEES[SEEN][3] = {  // plane, rows down, columns right
     {0, 0, -1}, {0, -1, 0},  {0, -1, -1}, {0, -1, 1}, {0, 0, -2},  {0, -2, 0},  {0, -3, 0},  {0, 0, -3},
     {0, -1, -2}, {0, -2, 1}, {0, -2, -1}, {0, -1, 2}, {1, 0, 0},   {1, 0, 2},   {1, 2, 0},   {2, 0, 0},
@@ -56,25 +54,24 @@ SMALL static i32 begins_at(i32 i, i32 step) {
 }
 
 SMALL static i32 read_parameters(const u8 *data, u32 length) {
-  i32 is_earlier = length && data[0] < LAYOUT, groups = is_earlier ? EARLIER_GROUPS : GROUPS, moved = 0;
-  i32 step[GROUPS], table[GROUPS];
-  u32 head = is_earlier ? 2 * groups : 1 + groups;
+  i32 step[GROUPS], table[GROUPS], moved = 0;
+  u32 head = 1 + GROUPS;
   if (length < head) return TRUNCATED;
-  if (!is_earlier && data[0] != LAYOUT) return BAD_HEADER;
-  for (i32 g = 0; g < groups; g++) {
-    i32 code = is_earlier ? 0 : data[1 + g], rows = fitted.n.rows;
-    step[g] = is_earlier ? data[2 * g] : code == UNMOVED ? FRACTION_BITS : COARSEST_STEP + code / rows;
-    table[g] = is_earlier ? data[2 * g + 1] : code == UNMOVED ? -1 : code % rows;
-    if (step[g] > FRACTION_BITS || table[g] >= rows) return BAD_HEADER;
+  if (data[0] != LAYOUT) return BAD_HEADER;
+  for (i32 g = 0; g < GROUPS; g++) {
+    i32 code = data[1 + g], rows = fitted.n.rows;
+    step[g] = code == UNMOVED ? FRACTION_BITS : COARSEST_STEP + code / rows;
+    table[g] = code == UNMOVED ? -1 : code % rows;
+    if (step[g] > FRACTION_BITS) return BAD_HEADER;
     moved |= table[g] >= 0;
   }
   i32 error = moved ? rans_open(data + head, length - head) : length > head ? LEFT_OVER : OK;
-  for (i32 g = 0; g < groups && !error; g++)
+  for (i32 g = 0; g < GROUPS && !error; g++)
     for (i32 t = 0, first = 0; t < TENSORS; first += SIZES[t++])
       for (i32 i = 0; i < SIZES[t] && !error; i++) {
-        if ((is_earlier ? EARLIER[t] : is_far(t, i) ? TENSORS : t) != g) continue;
+        if ((is_far(t, i) ? TENSORS : t) != g) continue;
         i32 symbol = 0;
-        if (table[g] >= 0 && !(is_earlier && is_far(t, i))) error = rans_read(&fitted.n, table[g], &symbol);
+        if (table[g] >= 0) error = rans_read(&fitted.n, table[g], &symbol);
         double value = ((double)begins_at(first + i, step[g]) + symbol) * power(-step[g]);
         if (!(value < WEIGHT_LIMIT && value > -WEIGHT_LIMIT)) return BAD_SYMBOL;
         parameter[t][i] = (float)value;
