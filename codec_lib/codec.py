@@ -22,13 +22,12 @@ from PIL import Image
 from codec_lib import container, decoding, guard, picture, standard, weights
 from codec_lib import stages as stages_of
 from codec_lib.container import Inspection
-from codec_lib.errors import PictureWarning
+from codec_lib.errors import PictureWarning, is_number, shown
 from codec_lib.header import MAX_PIXELS, Header
 from codec_lib.models import DEFAULT
 from codec_lib.picture import metadata
 from codec_lib.progress import stoppable
 from codec_lib.search import largest_within
-from codec_lib.setting import is_number, shown
 from codec_lib.surroundings import pick_device, reproducible
 
 
@@ -190,18 +189,18 @@ class Extracted:
     data: bytes
 
 
-def extract(data: bytes) -> Extracted:
+def extract(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Extracted:
     """The file of a standard codec that is inside a file of ours: any program opens it.
 
     It shows what that codec knows of the picture, without the network behind it. The colour profile goes
-    along into a JPEG.
+    along into a JPEG. What declares more than `max_pixels` is refused.
 
     Raises:
         ValueError: the file's model writes no such file. BitstreamError: as `decode` does.
     Warns:
         PictureWarning: something that is beside the picture has no place in it.
     """
-    staged = stages_of.read(data)
+    staged = stages_of.read(data, max_pixels=max_pixels)
     sections = staged.take(staged.check(None))
     found = staged.trained.model.standard_file(sections)
     if found is None:
@@ -209,8 +208,7 @@ def extract(data: bytes) -> Extracted:
     codec, content = found
     header, beside = staged.header, set(staged.beside)
     coded = {name: data for name, data in sections.items() if name not in beside}
-    with reproducible("cpu"):  # refuses a file of another kind
-        staged.trained.model.decompress(coded, header.value, header.height, header.width)
+    staged.trained.model.read(coded, header.value, header.height, header.width)  # refuses another kind
     if "icc" in beside and codec == "jpeg":
         beside.remove("icc")
         profile = metadata.unpack("icc", sections["icc"], staged.header.mode)
@@ -218,14 +216,6 @@ def extract(data: bytes) -> Extracted:
     for name in sorted(beside):
         warnings.warn(f"{name}: left out", PictureWarning, stacklevel=2)
     return Extracted(standard.STANDARD[codec].ending, content)
-
-
-def promise(data: bytes) -> int | None:
-    """The largest error of any sample that a file promises; None for a lossy or a truncated one.
-
-    Raises BitstreamError as `decode` does.
-    """
-    return stages_of.read(data).promise
 
 
 def inspect(data: bytes) -> Inspection:

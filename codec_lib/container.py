@@ -23,9 +23,8 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
-from codec_lib.errors import BitstreamError, SectionError
+from codec_lib.errors import BitstreamError, SectionError, shown
 from codec_lib.header import MAX_PIXELS, Header, Parsed, pack, parse
-from codec_lib.setting import shown
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from codec_lib import weights
-from codec_lib.errors import BitstreamError
+from codec_lib.errors import BitstreamError, shown
 from codec_lib.models.base import Model
-from codec_lib.setting import shown
 
 FOLDER = "decoders"
 

@@ -9,9 +9,8 @@ from PIL import Image
 
 from codec_lib import decoders, picture
 from codec_lib import stages as stages_of
-from codec_lib.errors import BitstreamError, PictureWarning
+from codec_lib.errors import BitstreamError, PictureWarning, shown
 from codec_lib.header import MAX_PIXELS, Header
-from codec_lib.setting import shown
 from codec_lib.surroundings import pick_device, reproducible
 
 

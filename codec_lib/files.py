@@ -31,19 +31,26 @@ def read(path: AnyPath) -> bytes:
         OSError, ValueError: no such file, a folder, a device, not allowed, a stream that goes on after
             LONGEST bytes; the message is one line.
     """
-    if os.fspath(path) == "-":
-        if sys.stdin is None:
-            raise OSError("input: there is no standard input")
-        return _all_of(sys.stdin.buffer, path)
     if os.path.isdir(path):
         raise ValueError(f"input: {path} is a folder, expected a file")
     try:
+        if os.fspath(path) == "-":
+            if sys.stdin is None:
+                raise ValueError("there is no standard input")
+            return _all_of(sys.stdin.buffer, path)
         if not has_an_end(path):
-            raise ValueError(f"input: {path} is a device, expected a file")
-        with open(path, "rb") as file:
-            return file.read() if os.path.isfile(path) else _all_of(file, path)
+            raise ValueError(f"{path} is a device, expected a file")
+        return contents(path)
+    except ValueError as error:
+        raise ValueError(f"input: {error}") from None
     except OSError as error:
-        raise type(error)(f"input: {path}: {error.strerror}") from error
+        raise type(error)(f"input: {path}: {error.strerror or error}") from error
+
+
+def contents(path: AnyPath) -> bytes:
+    """All bytes of a file or a pipe; ValueError for a stream that goes on after LONGEST bytes."""
+    with open(path, "rb") as file:
+        return file.read() if os.path.isfile(path) else _all_of(file, path)
 
 
 def _all_of(file: BinaryIO, path: AnyPath) -> bytes:
@@ -52,7 +59,7 @@ def _all_of(file: BinaryIO, path: AnyPath) -> bytes:
     while piece := file.read(PIECE):
         data += piece
         if len(data) > LONGEST:
-            raise ValueError(f"input: {path} has more than {LONGEST} bytes")
+            raise ValueError(f"{path} has more than {LONGEST} bytes")
     return bytes(data)
 
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from codec_lib import container, picture, weights
 from codec_lib.container import File
-from codec_lib.errors import BitstreamError, SectionError
+from codec_lib.errors import BitstreamError, SectionError, is_number, shown
 from codec_lib.header import MAX_PIXELS, Header
-from codec_lib.setting import is_number, shown
 
 
 @dataclass(frozen=True)

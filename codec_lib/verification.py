@@ -8,6 +8,7 @@ from PIL import Image
 
 from codec_lib import picture, stages
 from codec_lib.decoding import decode
+from codec_lib.header import MAX_PIXELS
 from codec_lib.surroundings import pick_device, reproducible
 
 
@@ -39,19 +40,21 @@ class Verification:
         return self.promise is None or self.largest_error <= self.promise
 
 
-def verify(original: picture.Source, data: bytes, *, device: str = "auto") -> Verification:
+def verify(
+    original: picture.Source, data: bytes, *, device: str = "auto", max_pixels: int = MAX_PIXELS
+) -> Verification:
     """Decode a file and compare every sample, alpha included, with the original picture.
 
-    Raises BitstreamError as `decode` does, and ValueError for a picture of another size or mode.
+    Raises BitstreamError and warns as `decode` does; ValueError for a picture of another size or mode.
     """
-    staged = stages.read(data, pick_device(device))
+    staged = stages.read(data, pick_device(device), max_pixels)
     header, promise = staged.header, staged.promise
     expected = picture.take(original, exact=promise is not None)
     mode = header.mode if promise is not None else header.mode.removesuffix(";16")  # low bytes come last
     if (expected.size, expected.mode) != ((header.width, header.height), mode):
         held = f"{mode} {(header.width, header.height)}"
         raise ValueError(f"original: {expected.mode} {expected.size}; the file holds {held}")
-    image = decode(data, device=device).image
+    image = decode(data, device=device, max_pixels=max_pixels).image
     samples = expected.samples()
     errors = np.abs(samples.astype(np.int32) - np.asarray(image))
     peak = np.iinfo(samples.dtype).max

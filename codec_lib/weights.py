@@ -31,12 +31,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as save_tensors
 
 from codec_lib import files
-from codec_lib.errors import BitstreamError
+from codec_lib.errors import BitstreamError, shown
 from codec_lib.exact.frozen import KINDS
 from codec_lib.models import MODELS
 from codec_lib.models import architecture as class_of
 from codec_lib.models.base import Model
-from codec_lib.setting import shown
 from codec_lib.surroundings import reproducible
 
 SHIPPED = Path(__file__).parent / "trained"
@@ -130,9 +129,10 @@ def find(name: str | os.PathLike) -> Path:
     name = os.fspath(name)
     if name.endswith(".safetensors") and Path(name).is_file():
         return Path(name)
-    if name not in paths():
-        raise ValueError(f"model: {name!r}; there are {', '.join(paths()) or 'none'}")
-    return paths()[name]
+    known = paths()
+    if name not in known:
+        raise ValueError(f"model: {name!r}; there are {', '.join(known) or 'none'}")
+    return known[name]
 
 
 def check_readable(name: str | os.PathLike) -> None:

@@ -145,6 +145,8 @@ def test_the_limit_on_pixels_is_the_callers():
     assert cl.decode(FILE, max_pixels=96 * 80).size == (96, 80)
     with pytest.raises(cl.BitstreamError, match=r"size: 96 x 80; .* 1 to 7679 pixels"):
         cl.decode(FILE, max_pixels=96 * 80 - 1)
+    with pytest.raises(cl.BitstreamError, match="size"):
+        cl.verify(photo(), FILE, max_pixels=96 * 80 - 1)
 
 
 @pytest.mark.parametrize("kind", ["y", "z"])

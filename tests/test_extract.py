@@ -55,6 +55,14 @@ def test_the_bytes_are_those_in_the_file(around, photo, codec):
     assert extracted.data in file
 
 
+def test_the_network_is_not_run_and_a_size_can_be_refused(around, photo, monkeypatch):
+    file = cl.encode(photo, "around-jpeg", quality=5)
+    monkeypatch.setattr(CodecInTheLoop, "reconstruct", None)
+    assert cl.extract(file, max_pixels=photo.width * photo.height).ending == ".jpg"
+    with pytest.raises(cl.BitstreamError, match="size"):
+        cl.extract(file, max_pixels=photo.width * photo.height - 1)
+
+
 def test_the_profile_goes_along_and_what_cannot_is_said(around, photo):
     tagged = photo.copy()
     tagged.info["icc_profile"] = metadata.srgb()

@@ -1,10 +1,12 @@
 """Files and streams are read whole, and what has no end is refused."""
 
+import contextlib
 import os
 import threading
 
 import pytest
 
+import codec_lib as cl
 from codec_lib import files
 from tests.process import run
 
@@ -43,3 +45,20 @@ def test_what_cannot_be_read_is_said_in_one_line(tmp_path):
             files.read(path)
     with pytest.raises(FileNotFoundError, match=r"^input: .*/gone: No such file or directory$"):
         files.read(tmp_path / "gone")
+
+
+def test_a_picture_from_a_pipe_without_an_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LONGEST", 3_000_000)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    def endless() -> None:
+        with contextlib.suppress(BrokenPipeError), open(pipe, "wb") as file:
+            while True:
+                file.write(bytes(files.PIECE))
+
+    writer = threading.Thread(target=endless)
+    writer.start()
+    with pytest.raises(ValueError, match=r"^image: .* has more than 3000000 bytes$"):
+        cl.encode(pipe, "hyperprior")
+    writer.join()

@@ -22,7 +22,6 @@ import torch
 from PIL import Image
 
 from codec_lib import data, weights
-from codec_lib.fitting import fit
 from codec_lib.fitting.parameters import COUNT
 from codec_lib.models.fitted import Fitted
 from tools.release import PHOTOGRAPHS
@@ -34,7 +33,6 @@ QUALITIES = 1.0, 7.0
 
 def fitted(paths: list[Path], start: np.ndarray, number: int) -> np.ndarray:
     """The parameters that one fit ends with, float32 (COUNT,); `number` chooses crop and quality."""
-    fit.FAR_FROM = 0  # a crop stands for a photograph, in which all neighbours pay
     random = np.random.default_rng(number)
     with Image.open(paths[random.integers(len(paths))]) as photograph:
         left, top = (random.integers(side - SIDE + 1) for side in photograph.size)
@@ -42,7 +40,8 @@ def fitted(paths: list[Path], start: np.ndarray, number: int) -> np.ndarray:
     model = Fitted(COUNT)
     model.start.data = torch.from_numpy(start)
     levels = torch.from_numpy(np.asarray(crop).copy()).permute(2, 0, 1)[None]
-    begun = model.begin(levels, random.uniform(*QUALITIES))
+    # A crop stands for a photograph, in which all neighbours pay.
+    begun = model.begin(levels, random.uniform(*QUALITIES), sees_far=True)
     try:
         return begun.run(ITERATIONS).vector
     finally:

@@ -52,17 +52,20 @@ class State:
 class Fit:
     """A fit in progress, of a picture float32 (3, H, W) in [0, 1], from a vector of parameters.
 
-    `weight` is how many bits a squared error of 1 is worth.
+    `weight` is how many bits a squared error of 1 is worth. `sees_far` is whether weights of neighbours
+    that are far move; unless given, they do where the picture is large enough to pay for them.
     """
 
-    def __init__(self, x: np.ndarray, weight: float, start: np.ndarray, seed: int = 0):
+    def __init__(self, x: np.ndarray, weight: float, start: np.ndarray, sees_far: bool | None = None):
         self.passes, self.weight = Passes(x), weight
-        self.unseen = far() if x[0].size < FAR_FROM else np.empty(0, np.int64)  # parameters that stay
+        if sees_far is None:
+            sees_far = x[0].size >= FAR_FROM
+        self.unseen = np.empty(0, np.int64) if sees_far else far()  # parameters that stay
         self.start, self.vector = start, start.astype(np.float32)
         self.latents = [np.zeros(size, np.float32) for size in self.passes.sizes]
         self.moments = [[np.zeros_like(latent) for latent in self.latents] for _ in range(2)]
         self.soap = Soap(COUNT, matrices(), NETWORK_DECAY)
-        self.random = np.random.default_rng(seed)
+        self.random = np.random.default_rng(0)
         count = self.latents[0].size
         self.noise = self.random.standard_normal(count + max(4096, count // 2), dtype=np.float32)
         self.steps, self.is_interrupted = 0, False

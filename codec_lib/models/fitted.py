@@ -115,11 +115,11 @@ class Fitted(Model):
         finally:
             fit.passes.close()
 
-    def begin(self, levels: Tensor, setting: float) -> Fit:
-        """A fit that is about to begin, of a picture uint8 (1, 3, H, W)."""
+    def begin(self, levels: Tensor, setting: float, sees_far: bool | None = None) -> Fit:
+        """A fit that is about to begin, of a picture uint8 (1, 3, H, W); `sees_far` as `Fit` has it."""
         x = levels[0].cpu().numpy().astype(np.float32) / 255
         weight = lambda_of(setting).item() * 255**2 / len(x)
-        return Fit(x, weight, self.start_vector)
+        return Fit(x, weight, self.start_vector, sees_far)
 
     def write(self, fit: Fit, state: State, on_progress: Callable[[float], None] | None = None) -> Sections:
         """The sections of a state that a fit has found, the last one or one on its way; it can go on.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
-from codec_lib.setting import shown
+from codec_lib.errors import shown
 
 KEPT = ("1", "L", "LA", "P", "PA", "RGB", "RGBX", "RGBA")
 CONVERTED = {"La": "LA", "RGBa": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "HSV": "RGB", "LAB": "RGB"}

@@ -24,10 +24,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
-from codec_lib.errors import SectionError
+from codec_lib.errors import SectionError, shown
 from codec_lib.picture import exif
 from codec_lib.picture.colour_info import SRGB_PLACES
-from codec_lib.setting import shown
 
 OPTIONAL = ("icc", "exif", "xmp")
 INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # the names that Pillow gives them

@@ -118,8 +118,10 @@ def _contents(source: FileSource) -> tuple[bytes, str]:
         path = os.fspath(source)
         if not files.has_an_end(path):
             raise ValueError(f"image: {path} is no file")
-        with open(path, "rb") as file:
-            return file.read(), f"{path}"
+        try:
+            return files.contents(path), f"{path}"
+        except ValueError as error:
+            raise ValueError(f"image: {error}") from None
     if not callable(getattr(source, "read", None)):
         raise ValueError(f"image: {type(source).__name__}; allowed are {SOURCES}")
     try:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
-from codec_lib.setting import QUALITY, is_number, shown
+from codec_lib.errors import is_number, shown
+from codec_lib.setting import QUALITY
 
 MOST = 2**32
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from codec_lib import container, weights
 from tests.web.page import NODE
 from tools import web, web_fitted, web_near_lossless, web_weights
+from tools.setup_cell import ROOT
 
 DESCRIBE = """
 const module = new WebAssembly.Module(require("fs").readFileSync(process.argv[1]));
@@ -32,6 +33,13 @@ def test_another_source_gives_other_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr(web, "WEB", tmp_path)
     web.build(tmp_path / "codec.wasm")
     assert (tmp_path / "codec.wasm").read_bytes() != web.MODULE.read_bytes()
+
+
+def test_the_sources_name_files_that_are_there():
+    texts = "".join(path.read_text() for path in (web.WEB / "src").iterdir())
+    named = set(re.findall(r"codec_lib/[\w/]+\.py", texts))
+    assert len(named) > 10
+    assert not [name for name in named if not (ROOT / name).is_file()]
 
 
 def test_the_module_is_small_and_imports_nothing():

@@ -6,7 +6,7 @@
 //     rans.c         integers <-> bytes                     codec_lib/entropy/rans.py, escape.py, pmf.py
 //     exact.c        convolutions of integers               codec_lib/exact/integer_layer.py
 //     walk.c         what follows from what is decoded      codec_lib/priors/context.py
-//     price.c        what a place cost                      codec_lib/bit_map.py
+//     price.c        what a place cost                      codec_lib/measure/bit_map.py
 //     convolution.c  convolutions of floats                 torch
 //     rows.c         layers through which rows stream       codec_lib/layers/bands.py, residual.py
 //     gain.c         one network, every rate                codec_lib/layers/gain.py
@@ -111,7 +111,7 @@ extern struct Fitted {
 } fitted;
 
 // rans.c
-enum { OK, TRUNCATED, BAD_HEADER, BAD_STATE, BAD_CODES, BAD_SYMBOL, LEFT_OVER };  // what codec.js has words for
+enum { OK, TRUNCATED, BAD_HEADER, BAD_STATE, BAD_CODES, BAD_SYMBOL, LEFT_OVER };  // what instance.js has words for
 i32 rans_open(const u8 *data, u32 length);
 i32 rans_open_simple(const u8 *data, u32 length);  // one lane and no escape codes
 i32 rans_read(const Tables *t, u32 row, i32 *symbol);

@@ -1,4 +1,4 @@
-// What latents cost, told afterwards: for one place all channels, and all of z (codec_lib/bit_map.py).
+// What latents cost, told afterwards: for one place all channels, and all of z (codec_lib/measure/bit_map.py).
 //
 // Once y_hat is known, a place's mean and table follow again from z_hat and from its neighbours: those that it was
 // decoded from are of the other colour of the checkerboard, and have not changed since.
