@@ -6,9 +6,14 @@ compiled anew in each process, which takes seconds, not correctness.
 
 It would take kept code for valid as long as the file of the loop itself is unchanged, though functions and
 constants of other files are part of it. So the digest of all these files is in the name of what is kept.
+
+And it numbers the files that it keeps of a function, and looks the numbers up in another file. Two
+processes that compile at the same time can give one number to two loops, and every later process takes the
+one for the other. So each file has a random name instead: at worst, a loop is not found and compiled again.
 """
 
 import hashlib
+import secrets
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -28,6 +33,7 @@ def compiled(function: Callable, **options: Any) -> Callable:
     function.__qualname__ = f"{name}_{_digest()}"  # Numba names the file by it, now and not later
     try:
         loop = njit(cache=True, **options)(function)
+        _name_at_random(loop)
     except RuntimeError:  # "cannot cache function ...: no locator available"
         loop = njit(**options)(function)
     function.__qualname__ = loop.__qualname__ = name
@@ -40,6 +46,13 @@ def compiled_exact(function: Callable) -> Callable:
     Such sums are exact in any order: the compiler may add several at once.
     """
     return compiled(function, fastmath={"reassoc", "nsz", "contract"})
+
+
+def _name_at_random(loop: Any) -> None:
+    """Give the files that Numba will keep of a loop names that no other process gives."""
+    kept = getattr(getattr(loop, "_cache", None), "_cache_file", None)
+    if kept is not None:  # else an environment variable has turned compilation off
+        kept._data_name = lambda _: kept._data_name_pattern.format(number=secrets.randbits(63))
 
 
 @cache

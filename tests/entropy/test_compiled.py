@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
+
 from codec_lib.entropy import compiled
 
 # Numba refuses to cache a function of a file as it does in a folder that nobody can write to.
@@ -73,3 +75,33 @@ def test_kept_machine_code_is_that_of_all_files_that_a_loop_is_made_of(tmp_path)
     assert run(added=1) == [2, 0]
     assert run(added=1) == [2, 1], "compiled again, though nothing has changed"
     assert run(added=2) == [3, 0], "the loop is that of another `part`"
+
+
+def adding(number):
+    """A loop of its own for each number, all in one file and under one name."""
+
+    @compiled.compiled
+    def add(x):
+        return x + number
+
+    return add
+
+
+def test_processes_that_compile_at_the_same_time_do_not_take_each_others_loops(tmp_path, monkeypatch):
+    """Another one reads the list of what is kept before this one writes it, and writes in between."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    here, there = adding(1), adding(2)
+    kept, other = here._cache._cache_file, there._cache._cache_file
+    write = kept._save_data
+
+    def write_late(*data):
+        with monkeypatch.context() as patch:
+            patch.setattr(other, "_load_index", dict)
+            assert there(1) == 3
+        write(*data)
+
+    monkeypatch.setattr(kept, "_save_data", write_late)
+    assert here(1) == 2
+    later = [adding(1), adding(2)]
+    assert [loop(1) for loop in later] == [2, 3]
+    assert sum(later[1].stats.cache_hits.values()) == 1  # what was written last is found
