@@ -10,6 +10,10 @@ constants of other files are part of it. So the digest of all these files is in 
 And it numbers the files that it keeps of a function, and looks the numbers up in another file. Two
 processes that compile at the same time can give one number to two loops, and every later process takes the
 one for the other. So each file has a random name instead: at worst, a loop is not found and compiled again.
+
+Functions that a function makes, one for each value of a number, share a name. Of two of them machine code
+that was kept and such that was compiled just now can then have one symbol, and whoever calls both gets one
+of them twice. So their names tell these numbers.
 """
 
 import hashlib
@@ -29,7 +33,8 @@ inline = njit(inline="always", error_model="numpy")  # for the parts of loops
 def compiled(function: Callable, **options: Any) -> Callable:
     """Compile a loop over integers and arrays, without the interpreter's lock."""
     options |= {"nogil": True, "error_model": "numpy"}
-    name = function.__qualname__
+    numbers = (str(cell.cell_contents) for cell in function.__closure__ or ())
+    name = "_".join((function.__qualname__, *numbers))
     function.__qualname__ = f"{name}_{_digest()}"  # Numba names the file by it, now and not later
     try:
         loop = njit(cache=True, **options)(function)

@@ -1,12 +1,15 @@
 """Coders also work where Numba can keep no machine code."""
 
+import itertools
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numba
+from numba.core.bytecode import FunctionIdentity
 
 from codec_lib.entropy import compiled
 
@@ -105,3 +108,22 @@ def test_processes_that_compile_at_the_same_time_do_not_take_each_others_loops(t
     later = [adding(1), adding(2)]
     assert [loop(1) for loop in later] == [2, 3]
     assert sum(later[1].stats.cache_hits.values()) == 1  # what was written last is found
+
+
+def test_a_loop_that_was_kept_and_one_that_is_compiled_now_are_two(tmp_path, monkeypatch):
+    """Though they come from one function, and though Numba counts them alike."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    assert adding(1)(1) == 2
+    kept, new = adding(1), adding(10)
+    assert kept(1) == 2
+    assert sum(kept.stats.cache_hits.values()) == 1
+    symbol = kept.overloads[kept.signatures[0]].fndesc.mangled_name
+    count = int(re.search(r"B\d+v(\d+)", symbol).group(1))
+
+    @numba.njit
+    def both(x):
+        return 100 * new(x) + kept(x)
+
+    monkeypatch.setattr(FunctionIdentity, "_unique_ids", itertools.count(count))
+    assert new(1) == 11
+    assert both(1) == 1102
