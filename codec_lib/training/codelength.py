@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from codec_lib.layers.gain import QUALITIES, between
 from codec_lib.training.objectives import OneModelObjective, drawn_qualities, validated
+from codec_lib.training.processes import together
 from codec_lib.training.targets import bpp_target, error_and_rate
 
 START, RATE = 0.05, 0.01
@@ -66,7 +67,7 @@ class CodelengthObjective(OneModelObjective):
     @torch.no_grad()
     def adapt(self, quality: Tensor, share: Tensor) -> None:
         """Raise alpha around the qualities whose bits, as a share of their target, are above 1."""
-        near = nearness(quality)
+        near, share = nearness(together(quality)), together(share)
         off = (share - 1)[:, None] * near
         self.model.log_alpha += RATE * (off.sum(0) / near.sum(0).clamp(min=1))[:, None]
 

@@ -47,8 +47,10 @@ DISTORTIONS: dict[str, Distortion] = {
 class Player:
     """What is trained, by which optimizer, on which loss.
 
-    `loss` maps the module, or a wrapper around it that trains on several processes, and a batch x
-    (B, 3, H, W) in [0, 1] to a scalar and a few words for the progress bar.
+    `loss` maps the module, or a wrapper around it that knows the precision, and a batch x (B, 3, H, W) in
+    [0, 1] to a scalar and a few words for the progress bar. On several processes each has a batch of its
+    own, and the optimizer gets the mean of their gradients; what else a loss changes, it changes by what
+    all have seen (`codec_lib.training.processes.together`).
     """
 
     module: nn.Module

@@ -25,6 +25,7 @@ from codec_lib.measure import metrics
 from codec_lib.models.output import Output
 from codec_lib.training.objectives import Objective, Player, require_scales, validation_pictures
 from codec_lib.training.optimizers import muon
+from codec_lib.training.processes import together
 
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
@@ -113,7 +114,7 @@ class DecoderObjective(Objective):
         else:
             real, made = discriminator(x, x_hat), discriminator(x_hat, x)
         sides = real.flatten(1).mean(1) > 0, made.flatten(1).mean(1) < 0
-        right = torch.cat(sides).float().mean().item()
+        right = together(torch.cat(sides).float()).mean().item()
         self.accuracy = MEMORY * self.accuracy + (1 - MEMORY) * right
         loss = (F.softplus(-real).mean() + F.softplus(made).mean()) / 2
         rests = self.accuracy > UPPER
