@@ -60,12 +60,7 @@ class Logbook:
             cost, points = self.objective.validate(self.settings.validation)
             row |= {"cost": round(cost, 5), **points}
             print(row, flush=True)
-        is_new = not (self.folder / "log.csv").exists()
-        with open(self.folder / "log.csv", "a", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, row)
-            if is_new:
-                writer.writeheader()
-            writer.writerow(row)
+        self._log(row)
         if cost <= self.best:
             self.best = cost
             device = str(fabric.device)
@@ -76,6 +71,18 @@ class Logbook:
                 "before": history(self.settings.start),
             }
             weights.save(model, self.settings.model, self.weights_path, card)
+
+    def _log(self, row: dict[str, float]) -> None:
+        """Add a line to log.csv; a name that is new becomes a column, empty in the lines before."""
+        log, rows = self.folder / "log.csv", []
+        if log.exists():
+            rows = list(csv.DictReader(log.read_text(encoding="utf-8").splitlines()))
+        rows.append(row)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, dict.fromkeys(name for line in rows for name in line))
+        writer.writeheader()
+        writer.writerows(rows)
+        files.write(log, text.getvalue().encode())
 
     def save(self, fabric: Any, players: list[tuple]) -> None:
         """Write the checkpoint to resume from: under another name first, so that one is always whole.
@@ -93,6 +100,7 @@ class Logbook:
     def resume(self, fabric: Any, players: list[tuple]) -> int:
         """Load the newest checkpoint of all machines; returns the step it was written at, 0 without one.
 
+        The best cost so far is forgotten where `validation` has changed: costs of two folders are not alike.
         Raises ValueError where another kind of training was under way there.
         """
         own = self.checkpoint.read_bytes() if self.checkpoint.exists() else b""
@@ -102,10 +110,13 @@ class Logbook:
             newest = fabric.broadcast(own, src=int(steps.argmax()))
             if newest != own:
                 files.write(self.checkpoint, newest)
-            self._refuse_others(self._read(newest)["settings"])
+            before, validation = self._read(newest)["settings"], self.settings.validation
+            self._refuse_others(before)
             with self._reading():
                 rest = fabric.load(self.checkpoint, _state(players))
-                self.step, self.earlier, self.best = rest["step"], rest["minutes"], rest["best"]
+                self.step, self.earlier = rest["step"], rest["minutes"]
+                if before.get("validation", validation) == validation:
+                    self.best = rest["best"]
         return self.step
 
     def _read(self, checkpoint: bytes) -> dict[str, Any]:

@@ -67,6 +67,20 @@ def test_training_resumes_where_it_stopped(pictures, tmp_path):
     assert steps == [2, 2, 3]
 
 
+def test_a_run_that_goes_on_with_another_validation_chooses_weights_anew(pictures, tmp_path):
+    """Costs of two folders are not alike, and a check without one has no cost."""
+    (tmp_path / "flat").mkdir()
+    Image.new("L", (64, 64), 99).save(tmp_path / "flat" / "grey.png")
+    for steps, validation in enumerate((None, str(tmp_path / "flat"), pictures, None), 1):
+        path = train(tiny(pictures, tmp_path / "run", steps=steps, validation=validation))
+        assert json.loads(path.with_suffix(".json").read_text())["training"]["step"] == steps
+    rows = read_log(tmp_path / "run")
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4"]
+    assert [bool(row["cost"]) for row in rows] == [False, True, True, False]
+    assert float(rows[1]["cost"]) < float(rows[2]["cost"])  # which the best of another folder would forbid
+    assert float(rows[2]["psnr_4.0"]) > 0
+
+
 def test_training_can_start_from_weights(pictures, tmp_path):
     first = train(tiny(pictures, tmp_path / "first"))
     again = train(tiny(pictures, tmp_path / "again", start=str(first), lr=1e-9, lr_other=1e-9))
