@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import math
 import time
 from collections.abc import Iterator
@@ -35,6 +34,7 @@ class Logbook:
         self.started = self.checked = time.monotonic()
         for folder in (*settings.data, *filter(None, [settings.validation])):
             data.pictures_in(folder)  # raises now, before anything is written
+        self.before = history(settings.start)
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def minutes(self) -> float:
@@ -68,7 +68,7 @@ class Logbook:
             card = {
                 "settings": asdict(self.settings),
                 "training": row | hardware,
-                "before": history(self.settings.start),
+                "before": self.before,
             }
             weights.save(model, self.settings.model, self.weights_path, card)
 
@@ -149,10 +149,12 @@ def _state(players: list[tuple]) -> dict[str, Any]:
 
 
 def history(start: str | None) -> list[dict]:
-    """Settings and training of the runs that led to the weights a run starts from, the first one first."""
-    path = weights.find(start).with_suffix(".json") if start else None
-    if path is None or not path.exists():
+    """Settings and training of the runs that led to the weights a run starts from, the first one first.
+
+    Raises BitstreamError for a card that cannot be read or is no card.
+    """
+    card = weights.card_of(weights.find(start)) if start else {}
+    if not card:
         return []
-    card = json.loads(path.read_text(encoding="utf-8"))
     last = {key: card[key] for key in ("settings", "training") if key in card}
     return [*card.get("before", []), last]

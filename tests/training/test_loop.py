@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 from safetensors.numpy import load_file
 
-from codec_lib import data
+from codec_lib import data, weights
+from codec_lib.errors import BitstreamError
 from codec_lib.models import MODELS, architecture
 from codec_lib.surroundings import name_of
 from codec_lib.training.crops import Crops, soften_colours
@@ -90,6 +91,15 @@ def test_training_can_start_from_weights(pictures, tmp_path):
     assert cards[1]["before"] == [{key: cards[0][key] for key in ("settings", "training")}]
     for name in ("g_a.0.weight", "prior.h_s.4.weight", "prior.density_z.matrices.0"):
         np.testing.assert_allclose(before[name], after[name], atol=1e-6)
+
+
+def test_a_card_that_is_none_is_refused_before_anything_is_trained(pictures, tmp_path):
+    first = train(tiny(pictures, tmp_path / "first"))
+    weights.load(first)  # from now on known, and so its card is not looked at
+    first.with_suffix(".json").write_text('{"settings": ')
+    with pytest.raises(BitstreamError, match=r"weights: hyperprior\.json is no model card"):
+        train(tiny(pictures, tmp_path / "again", start=str(first)))
+    assert not (tmp_path / "again").exists()
 
 
 @pytest.mark.parametrize("name", ["hyperprior", "factorized", "autoencoder", "flagship", "context"])
