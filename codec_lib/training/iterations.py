@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codec_lib.training.objectives import OneModelObjective, validation_pictures
+from codec_lib.training.objectives import OneModelObjective, leave_out_prior, validation_pictures
 
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
@@ -76,7 +76,7 @@ class IterationsObjective(OneModelObjective):
         super().__init__(model, settings)
         self.error, self.is_prior_alone = ERRORS[model.error], model.is_prior_alone()
         if not self.is_prior_alone:
-            model.prior.requires_grad_(False)
+            leave_out_prior(model, settings)
 
     def start(self, x: Tensor) -> None:
         self.model.start(x)

@@ -100,7 +100,7 @@ class Logbook:
     def resume(self, fabric: Any, players: list[tuple]) -> int:
         """Load the newest checkpoint of all machines; returns the step it was written at, 0 without one.
 
-        The best cost so far is forgotten where `validation` has changed: costs of two folders are not alike.
+        Where `validation` has changed, the best cost is forgotten: costs of two folders are not alike.
         Raises ValueError where another kind of training was under way there.
         """
         own = self.checkpoint.read_bytes() if self.checkpoint.exists() else b""

@@ -24,6 +24,7 @@ from torch.optim import Optimizer
 from codec_lib import data, picture
 from codec_lib.layers.gain import QUALITIES, lambda_of
 from codec_lib.measure.metrics import MS_SSIM_SIDE
+from codec_lib.models.base import Model
 from codec_lib.models.output import Output
 from codec_lib.training.optimizers import muon
 from codec_lib.training.settings import Settings
@@ -182,6 +183,16 @@ def refuse_unused(objective: Objective, settings: Settings) -> None:
         value = getattr(settings, name)
         if name not in objective.uses and value != defaults[name]:
             raise ValueError(f"{name}: {value}; {settings.model} is trained without it")
+
+
+def leave_out_prior(model: Model, settings: Settings) -> None:
+    """Hold the prior still, which has a run of its own; ValueError where `only` has it beside others."""
+    prior = model.get_submodule("prior")
+    if settings.only and any(p.requires_grad for p in prior.parameters()):
+        raise ValueError(
+            f"only: {', '.join(settings.only)}; the prior of {settings.model} is trained alone"
+        )
+    prior.requires_grad_(False)
 
 
 def require_scales(settings: Settings) -> None:

@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -180,6 +181,22 @@ def test_only_the_parts_that_are_named_are_trained(pictures, tmp_path):
     assert np.array_equal(before["prior.h_a.0.weight"], load_file(deeper)["prior.h_a.0.weight"])
     with pytest.raises(ValueError, match="only: g_x; the parts are g_a"):
         train(tiny(pictures, tmp_path / "third", only=["g_x"]))
+
+
+def test_an_objective_adds_no_part_to_those_that_are_named(pictures, tmp_path):
+    """Its prior would be trained with all else if nothing were named."""
+    models = []
+
+    def build(**widths):
+        models.append(architecture("conditional-probability")(**widths))
+        return models[-1]
+
+    for only in (["encoder"], ["decoder", "prior"], []):
+        options = {"model": "conditional-probability", "widths": {"N": 32, "C": 16, "K": 8}, "steps": 1}
+        train(replace(tiny(pictures, tmp_path / "-".join(["run", *only])), only=only, **options), build)
+    names = [{n.split(".")[0] for n, p in model.named_parameters() if p.requires_grad} for model in models]
+    every = {"encoder", "decoder", "importance", "centres", "prior"}
+    assert names == [{"encoder"}, {"decoder", "prior"}, every]
 
 
 def test_one_quality_alone_can_be_trained(pictures, tmp_path):
