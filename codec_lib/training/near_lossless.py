@@ -36,6 +36,6 @@ class NearLosslessObjective(OneModelObjective):
         for tau in (1, 3, 5) if self.model.prior.is_correction_alone() else (0,):
             outs = [self.model(x, tau) for x in pictures]
             points[f"bpsp_{tau}"] = round(sum(out.bpp().item() / 3 for out in outs) / len(outs), 4)
-        psnr = sum(-10 * out.mse(x).log10().item() for out, x in zip(outs, pictures, strict=True))
+        psnr = sum(out.psnr(x).item() for out, x in zip(outs, pictures, strict=True))
         self.train()
         return sum(points.values()) / len(points), points | {"psnr": round(psnr / len(outs), 3)}

@@ -152,16 +152,16 @@ def validated(
     total, points, pictures = 0.0, {}, list(validation_pictures(folder, device))
     qualities = VALIDATED if settings.quality is None else (settings.quality,)
     for quality in qualities:
-        costs, bpps, mses = [], [], []
+        costs, bpps, psnrs = [], [], []
         for x in pictures:
             out = model(x, torch.tensor([quality], dtype=torch.float32, device=device))
             out.x_hat = out.x_hat.clamp(0, 1)
             costs.append(cost(out, x, quality))
             bpps.append(out.bpp())
-            mses.append(out.mse(x))
+            psnrs.append(out.psnr(x))
         total += torch.cat(costs).mean().item() / len(qualities)
         points[f"bpp_{quality}"] = round(torch.cat(bpps).mean().item(), 4)
-        points[f"psnr_{quality}"] = round(-10 * torch.cat(mses).log10().mean().item(), 3)
+        points[f"psnr_{quality}"] = round(torch.cat(psnrs).mean().item(), 3)
     model.train()
     return total, points
 

@@ -84,10 +84,8 @@ class DecoderObjective(Objective):
         y_hat, x_hat = shown(x, quality)
         out = Output(x_hat, {})
         mse, unlike = out.mse(x), out.unlikeness(x)
-        loss, said = (
-            unlike.log(),
-            f"PSNR {-10 * mse.mean().log10().item():.2f} 1-MS-SSIM {unlike.mean().item():.4f}",
-        )
+        loss = unlike.log()
+        said = f"PSNR {out.psnr(x).mean().item():.2f} 1-MS-SSIM {unlike.mean().item():.4f}"
         if self.discriminator is not None:
             loss = loss + mse.log()
             self.discriminator.requires_grad_(False)
