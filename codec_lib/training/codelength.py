@@ -17,6 +17,7 @@ Source: Rippel and Bourdev, ICML 2017, section 3.4 (there 1 + is missing, and on
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +41,7 @@ def magnitude(numbers: Tensor) -> Tensor:
     return total
 
 
-class CodelengthObjective(OneModelObjective):
+class CodelengthObjective(OneModelObjective[Any]):
     """Of a model that maps (x, quality) to a `MagnitudeOutput`, and keeps `log_alpha` (8, 1)."""
 
     uses = frozenset({"quality"})

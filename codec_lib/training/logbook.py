@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -16,7 +16,11 @@ from codec_lib import data, files, weights
 from codec_lib.models.base import Model
 from codec_lib.surroundings import name_of
 from codec_lib.training.objectives import Objective
+from codec_lib.training.processes import together
 from codec_lib.training.settings import Settings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 # What may differ when a run goes on.
 FREE = {"data", "out", "validation", "minutes", "steps", "seed", "start", "device", "check_minutes"}
@@ -51,7 +55,7 @@ class Logbook:
         """Whether the last validation is as long ago as the settings say."""
         return time.monotonic() - self.checked >= 60 * self.settings.check_minutes
 
-    def check(self, fabric: Any, model: Model) -> None:
+    def check(self, fabric: "Fabric", model: Model) -> None:
         """Validate, add a line to the log, and keep the weights if they are the best so far."""
         self.checked = time.monotonic()
         row: dict[str, float] = {"step": self.step, "minutes": round(self.minutes(), 2)}
@@ -84,7 +88,7 @@ class Logbook:
         writer.writerows(rows)
         files.write(log, text.getvalue().encode())
 
-    def save(self, fabric: Any, players: list[tuple]) -> None:
+    def save(self, fabric: "Fabric", players: list[tuple]) -> None:
         """Write the checkpoint to resume from: under another name first, so that one is always whole.
 
         All processes call it: they wait for one another.
@@ -97,7 +101,7 @@ class Logbook:
         if fabric.is_global_zero:
             draft.replace(self.checkpoint)
 
-    def resume(self, fabric: Any, players: list[tuple]) -> int:
+    def resume(self, fabric: "Fabric", players: list[tuple]) -> int:
         """Load the newest checkpoint of all machines; returns the step it was written at, 0 without one.
 
         Where `validation` has changed, the best cost is forgotten: costs of two folders are not alike.
@@ -105,7 +109,7 @@ class Logbook:
         """
         own = self.checkpoint.read_bytes() if self.checkpoint.exists() else b""
         step = self._read(own)["step"] if own else 0
-        steps = fabric.all_gather(torch.tensor(step, device=fabric.device)).reshape(-1)
+        steps = together(torch.tensor([step], device=fabric.device))
         if steps.max() > 0:
             newest = fabric.broadcast(own, src=int(steps.argmax()))
             if newest != own:

@@ -1,5 +1,7 @@
 """What near-lossless models are trained for: few bits, of a residual that is exact or within tau."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -8,7 +10,7 @@ from codec_lib.priors.residual import TRAINED_TAU
 from codec_lib.training.objectives import OneModelObjective, validation_pictures
 
 
-class NearLosslessObjective(OneModelObjective):
+class NearLosslessObjective(OneModelObjective[Any]):
     """R_y + R_z + R_r + lambda 255^2 MSE of the lossy layer, for exact residuals.
 
     Where the bias correction alone is trained, it gets a tau of its own for each batch.

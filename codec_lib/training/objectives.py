@@ -15,7 +15,7 @@ times those for 255^2 MSE, from which `MS_SSIM_SCALE` comes.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,10 @@ from codec_lib.models.output import Output
 from codec_lib.training.optimizers import muon
 from codec_lib.training.settings import Settings
 
+if TYPE_CHECKING:
+    from codec_lib.models.transform import TransformCodec
+
+M = TypeVar("M", bound=Model)
 RATE_EXPONENT = 0.55
 LAMBDA_REFERENCE = 0.013
 MS_SSIM_SCALE = 1250.0
@@ -83,10 +87,13 @@ class Objective(ABC):
         """A cost, of which the smallest is the best, and figures for the log, over a folder's pictures."""
 
 
-class OneModelObjective(Objective):
-    """Of the model as the only player, all of it in training mode unless a subclass holds some still."""
+class OneModelObjective(Objective, Generic[M]):
+    """Of the model as the only player, all of it in training mode unless a subclass holds some still.
 
-    def __init__(self, model: Any, settings: Settings):
+    M is its class, or Any where no base class has all that a loss needs: only models/ may name the others.
+    """
+
+    def __init__(self, model: M, settings: Settings):
         self.model, self.settings = model, settings
 
     @abstractmethod
@@ -100,12 +107,12 @@ class OneModelObjective(Objective):
         self.model.train()
 
 
-class RateDistortionObjective(OneModelObjective):
+class RateDistortionObjective(OneModelObjective["TransformCodec"]):
     """Rate and distortion of a lossy model with a prior, at all qualities or at one."""
 
     uses = frozenset({"goal", "rate", "quality"})
 
-    def __init__(self, model: Any, settings: Settings):
+    def __init__(self, model: "TransformCodec", settings: Settings):
         if settings.rate not in model.prior.rates:
             rates = " or ".join(model.prior.rates)
             raise ValueError(f"rate: {settings.rate!r}; {settings.model} is trained with {rates}")

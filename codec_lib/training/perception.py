@@ -28,6 +28,7 @@ from codec_lib.training.optimizers import muon
 from codec_lib.training.processes import together
 
 if TYPE_CHECKING:
+    from codec_lib.models.transform import TransformCodec
     from codec_lib.training.settings import Settings
 
 GOALS = "ms-ssim", "patches", "pairs"
@@ -41,7 +42,7 @@ MEMORY = 0.98  # of that share, a step
 class Shown(nn.Module):
     """What the decoder gets and what it shows; no gradient reaches the encoder."""
 
-    def __init__(self, model: Any):
+    def __init__(self, model: "TransformCodec"):
         super().__init__()
         self.model = model
 
@@ -57,7 +58,7 @@ class DecoderObjective(Objective):
 
     uses = frozenset({"goal"})
 
-    def __init__(self, model: Any, settings: "Settings"):
+    def __init__(self, model: "TransformCodec", settings: "Settings"):
         if settings.goal not in GOALS:
             raise ValueError(f"goal: {settings.goal!r}; there are mse, {', '.join(GOALS)}")
         require_scales(settings)

@@ -32,7 +32,7 @@ def bpp_target(quality: Tensor, ends: tuple[float, float] = BPP) -> Tensor:
     return geometric(quality, *ends)
 
 
-class TargetObjective(OneModelObjective):
+class TargetObjective(OneModelObjective[Any]):
     """Of a model that maps (x, quality) to a `TargetedOutput`; its prior may be trained by itself."""
 
     uses = frozenset({"quality"})
