@@ -76,7 +76,10 @@ class Objective(ABC):
         """Those who are trained, in the order of their turns in a step; the first one is the model."""
 
     def start(self, x: Tensor) -> None:  # noqa: B027  # most objectives need no look
-        """Before the first step of a run without weights to start from: see some pictures (B, 3, H, W)."""
+        """Before the first step of a run without weights to start from: see some pictures (B, 3, H, W).
+
+        On several processes all then take the parameters and buffers of the first one.
+        """
 
     @abstractmethod
     def train(self) -> None:
