@@ -82,7 +82,7 @@ def point(model: Flagship, x: Tensor, quality: float) -> tuple[float, float]:
     """Estimated bits per pixel and PSNR of a picture (1, 3, H, W)."""
     out = model(x, torch.tensor([quality]))
     out.x_hat = out.x_hat.clamp(0, 1)
-    return out.bpp().item(), -10 * math.log10(out.mse(x).item())
+    return out.bpp().item(), out.psnr(x).item()
 
 
 def size_of_ones(model: Flagship, x: Tensor, quality: float) -> float:

@@ -159,7 +159,7 @@ def measure(architecture: type[NearLossless], path: Path) -> dict[str, float]:
         x = picture.to_tensor(picture.load(path))
         out = model(x)
         row = {f"bpsp_{name}": bits.item() / x.numel() for name, bits in out.bits.items()}
-        rows.append(row | {"bpsp": sum(row.values()), "psnr": -10 * out.mse(x).log10().item()})
+        rows.append(row | {"bpsp": sum(row.values()), "psnr": out.psnr(x).item()})
     return {key: mean(row[key] for row in rows) for key in rows[0]}
 
 

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from codec_lib.folders.place import Place, State
+from codec_lib.folders.place import Add, Place, State
 
 NAME = "manifest.jsonl"
 
@@ -73,7 +73,7 @@ def writing(place: Place) -> Iterator["Writer"]:
 class Writer:
     """Adds lines to a manifest."""
 
-    def __init__(self, add: Any):
+    def __init__(self, add: Add):
         self._add = add
 
     def add(self, row: Row) -> None:

@@ -21,6 +21,10 @@ class Output:
         """Mean squared error of each picture against x, on the scale of x, shape (B,)."""
         return (self.x_hat - x).square().flatten(1).mean(1)
 
+    def psnr(self, x: Tensor) -> Tensor:
+        """PSNR of each picture against x, both in [0, 1], in dB, shape (B,)."""
+        return -10 * self.mse(x).log10()
+
     def unlikeness(self, x: Tensor) -> Tensor:
         """1 - MS-SSIM of each picture against x, both at least 161 pixels a side, shape (B,)."""
         from pytorch_msssim import ms_ssim
@@ -28,8 +32,8 @@ class Output:
         return 1 - ms_ssim(self.x_hat, x, data_range=1.0, size_average=False)
 
     def summary(self, x: Tensor) -> str:
-        """Rate and PSNR of a batch x, for a progress bar."""
-        return f"bpp {self.bpp().mean().item():.3f} PSNR {-10 * self.mse(x).mean().log10().item():.2f}"
+        """Rate and PSNR of a batch x, means over its pictures, for a progress bar."""
+        return f"bpp {self.bpp().mean().item():.3f} PSNR {self.psnr(x).mean().item():.2f}"
 
 
 @dataclass

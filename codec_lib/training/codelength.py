@@ -17,12 +17,14 @@ Source: Rippel and Bourdev, ICML 2017, section 3.4 (there 1 + is missing, and on
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from codec_lib.layers.gain import QUALITIES, between
 from codec_lib.training.objectives import OneModelObjective, drawn_qualities, validated
+from codec_lib.training.processes import together
 from codec_lib.training.targets import bpp_target, error_and_rate
 
 START, RATE = 0.05, 0.01
@@ -39,7 +41,7 @@ def magnitude(numbers: Tensor) -> Tensor:
     return total
 
 
-class CodelengthObjective(OneModelObjective):
+class CodelengthObjective(OneModelObjective[Any]):
     """Of a model that maps (x, quality) to a `MagnitudeOutput`, and keeps `log_alpha` (8, 1)."""
 
     uses = frozenset({"quality"})
@@ -66,7 +68,7 @@ class CodelengthObjective(OneModelObjective):
     @torch.no_grad()
     def adapt(self, quality: Tensor, share: Tensor) -> None:
         """Raise alpha around the qualities whose bits, as a share of their target, are above 1."""
-        near = nearness(quality)
+        near, share = nearness(together(quality)), together(share)
         off = (share - 1)[:, None] * near
         self.model.log_alpha += RATE * (off.sum(0) / near.sum(0).clamp(min=1))[:, None]
 

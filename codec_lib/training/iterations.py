@@ -12,15 +12,16 @@ Source: Toderici et al., CVPR 2017, section 2.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codec_lib.training.objectives import OneModelObjective, validation_pictures
+from codec_lib.training.objectives import OneModelObjective, leave_out_prior, validation_pictures
 
 if TYPE_CHECKING:
+    from codec_lib.models.iterative import IterativeCodec
     from codec_lib.training.settings import Settings
 
 LENGTHS = (2, 4, 4, 8, 8, 16)
@@ -66,17 +67,17 @@ def tile_ssim(x: Tensor, y: Tensor) -> Tensor:
     return likeness * (2 * cov + c_2) / (var_x + var_y + c_2)
 
 
-class IterationsObjective(OneModelObjective):
+class IterationsObjective(OneModelObjective["IterativeCodec"]):
     """Of an iterative codec: maps (x, iterations) to pictures and bits, has encoder, decoder, and prior.
 
     Its `error` is one of `ERRORS`. Where it has a map of tiles, tiles of half of the pictures stop early.
     """
 
-    def __init__(self, model: Any, settings: "Settings"):
+    def __init__(self, model: "IterativeCodec", settings: "Settings"):
         super().__init__(model, settings)
         self.error, self.is_prior_alone = ERRORS[model.error], model.is_prior_alone()
         if not self.is_prior_alone:
-            model.prior.requires_grad_(False)
+            leave_out_prior(model, settings)
 
     def start(self, x: Tensor) -> None:
         self.model.start(x)

@@ -2,14 +2,13 @@
 
 import csv
 import io
-import json
 import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -17,7 +16,11 @@ from codec_lib import data, files, weights
 from codec_lib.models.base import Model
 from codec_lib.surroundings import name_of
 from codec_lib.training.objectives import Objective
+from codec_lib.training.processes import together
 from codec_lib.training.settings import Settings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 # What may differ when a run goes on.
 FREE = {"data", "out", "validation", "minutes", "steps", "seed", "start", "device", "check_minutes"}
@@ -35,6 +38,7 @@ class Logbook:
         self.started = self.checked = time.monotonic()
         for folder in (*settings.data, *filter(None, [settings.validation])):
             data.pictures_in(folder)  # raises now, before anything is written
+        self.before = history(settings.start)
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def minutes(self) -> float:
@@ -51,7 +55,7 @@ class Logbook:
         """Whether the last validation is as long ago as the settings say."""
         return time.monotonic() - self.checked >= 60 * self.settings.check_minutes
 
-    def check(self, fabric: Any, model: Model) -> None:
+    def check(self, fabric: "Fabric", model: Model) -> None:
         """Validate, add a line to the log, and keep the weights if they are the best so far."""
         self.checked = time.monotonic()
         row: dict[str, float] = {"step": self.step, "minutes": round(self.minutes(), 2)}
@@ -60,12 +64,7 @@ class Logbook:
             cost, points = self.objective.validate(self.settings.validation)
             row |= {"cost": round(cost, 5), **points}
             print(row, flush=True)
-        is_new = not (self.folder / "log.csv").exists()
-        with open(self.folder / "log.csv", "a", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, row)
-            if is_new:
-                writer.writeheader()
-            writer.writerow(row)
+        self._log(row)
         if cost <= self.best:
             self.best = cost
             device = str(fabric.device)
@@ -73,11 +72,23 @@ class Logbook:
             card = {
                 "settings": asdict(self.settings),
                 "training": row | hardware,
-                "before": history(self.settings.start),
+                "before": self.before,
             }
             weights.save(model, self.settings.model, self.weights_path, card)
 
-    def save(self, fabric: Any, players: list[tuple]) -> None:
+    def _log(self, row: dict[str, float]) -> None:
+        """Add a line to log.csv; a name that is new becomes a column, empty in the lines before."""
+        log, rows = self.folder / "log.csv", []
+        if log.exists():
+            rows = list(csv.DictReader(log.read_text(encoding="utf-8").splitlines()))
+        rows.append(row)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, dict.fromkeys(name for line in rows for name in line))
+        writer.writeheader()
+        writer.writerows(rows)
+        files.write(log, text.getvalue().encode())
+
+    def save(self, fabric: "Fabric", players: list[tuple]) -> None:
         """Write the checkpoint to resume from: under another name first, so that one is always whole.
 
         All processes call it: they wait for one another.
@@ -90,22 +101,26 @@ class Logbook:
         if fabric.is_global_zero:
             draft.replace(self.checkpoint)
 
-    def resume(self, fabric: Any, players: list[tuple]) -> int:
+    def resume(self, fabric: "Fabric", players: list[tuple]) -> int:
         """Load the newest checkpoint of all machines; returns the step it was written at, 0 without one.
 
+        Where `validation` has changed, the best cost is forgotten: costs of two folders are not alike.
         Raises ValueError where another kind of training was under way there.
         """
         own = self.checkpoint.read_bytes() if self.checkpoint.exists() else b""
         step = self._read(own)["step"] if own else 0
-        steps = fabric.all_gather(torch.tensor(step, device=fabric.device)).reshape(-1)
+        steps = together(torch.tensor([step], device=fabric.device))
         if steps.max() > 0:
             newest = fabric.broadcast(own, src=int(steps.argmax()))
             if newest != own:
                 files.write(self.checkpoint, newest)
-            self._refuse_others(self._read(newest)["settings"])
+            before, validation = self._read(newest)["settings"], self.settings.validation
+            self._refuse_others(before)
             with self._reading():
                 rest = fabric.load(self.checkpoint, _state(players))
-                self.step, self.earlier, self.best = rest["step"], rest["minutes"], rest["best"]
+                self.step, self.earlier = rest["step"], rest["minutes"]
+                if before.get("validation", validation) == validation:
+                    self.best = rest["best"]
         return self.step
 
     def _read(self, checkpoint: bytes) -> dict[str, Any]:
@@ -138,10 +153,12 @@ def _state(players: list[tuple]) -> dict[str, Any]:
 
 
 def history(start: str | None) -> list[dict]:
-    """Settings and training of the runs that led to the weights a run starts from, the first one first."""
-    path = weights.find(start).with_suffix(".json") if start else None
-    if path is None or not path.exists():
+    """Settings and training of the runs that led to the weights a run starts from, the first one first.
+
+    Raises BitstreamError for a card that cannot be read or is no card.
+    """
+    card = weights.card_of(weights.find(start)) if start else {}
+    if not card:
         return []
-    card = json.loads(path.read_text(encoding="utf-8"))
     last = {key: card[key] for key in ("settings", "training") if key in card}
     return [*card.get("before", []), last]

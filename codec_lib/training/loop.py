@@ -3,11 +3,10 @@
 The learning rate falls linearly to zero over the time budget, after a short warm-up.
 """
 
-import os
 from collections.abc import Callable
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -16,11 +15,14 @@ from tqdm.auto import tqdm
 from codec_lib import weights
 from codec_lib.models import architecture
 from codec_lib.models.base import Model
-from codec_lib.surroundings import pick_device
+from codec_lib.training import processes
 from codec_lib.training.crops import Crops
 from codec_lib.training.logbook import Logbook
 from codec_lib.training.objectives import Player, refuse_unused
 from codec_lib.training.settings import Settings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 BAR = "{l_bar}{bar}| {elapsed} {postfix}"
 SEEN = 32  # batches by which an objective may choose where to start
@@ -45,7 +47,9 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
     settings.check()
     build = build or architecture(settings.model)
     _check_widths(build, settings.widths)
-    fabric = _fabric(settings)
+    from codec_lib.training.launch import launched  # Fabric takes seconds to import
+
+    fabric = launched(settings)
     torch.manual_seed(settings.seed)
     model = build(**settings.widths)
     if settings.crop % model.stride:
@@ -71,6 +75,7 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
     if logbook.step == 0 and not settings.start:
         seen = torch.cat([next(batches) for _ in range(SEEN)])
         objective.start(fabric.to_device(seen).contiguous(memory_format=torch.channels_last))
+    processes.share(model, *(player.module for player in players))
     for x in batches:
         progress, is_due = fabric.broadcast((logbook.progress(), logbook.check_is_due()))
         if progress >= 1:
@@ -92,24 +97,8 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
     return logbook.weights_path
 
 
-def _fabric(settings: Settings) -> Any:
-    """Devices and processes, as `torchrun` has started them."""
-    from lightning_fabric import Fabric
-
-    processes, here = (int(os.environ.get(name, 1)) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
-    fabric = Fabric(
-        accelerator=pick_device(settings.device),
-        devices=here,
-        num_nodes=processes // here,
-        strategy="ddp" if processes > 1 else "auto",
-        precision=settings.precision,  # type: ignore[arg-type]  # `check` knows them
-    )
-    fabric.launch()
-    return fabric
-
-
 def _turn(
-    fabric: Any, player: Player, wrapped: tuple, rates: list[float], x: torch.Tensor, factor: float
+    fabric: "Fabric", player: Player, wrapped: tuple, rates: list[float], x: torch.Tensor, factor: float
 ) -> str:
     """One step of a player at a share of its learning rates; what the bar says of it."""
     module, optimizer = wrapped
@@ -117,6 +106,7 @@ def _turn(
         group["lr"] = rate * factor
     loss, note = player.loss(module, x)
     fabric.backward(loss)
+    processes.average(optimizer)
     fabric.clip_gradients(module, optimizer, max_norm=1.0)
     optimizer.step()
     optimizer.zero_grad()

@@ -1,5 +1,7 @@
 """What near-lossless models are trained for: few bits, of a residual that is exact or within tau."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -8,7 +10,7 @@ from codec_lib.priors.residual import TRAINED_TAU
 from codec_lib.training.objectives import OneModelObjective, validation_pictures
 
 
-class NearLosslessObjective(OneModelObjective):
+class NearLosslessObjective(OneModelObjective[Any]):
     """R_y + R_z + R_r + lambda 255^2 MSE of the lossy layer, for exact residuals.
 
     Where the bias correction alone is trained, it gets a tau of its own for each batch.
@@ -36,6 +38,6 @@ class NearLosslessObjective(OneModelObjective):
         for tau in (1, 3, 5) if self.model.prior.is_correction_alone() else (0,):
             outs = [self.model(x, tau) for x in pictures]
             points[f"bpsp_{tau}"] = round(sum(out.bpp().item() / 3 for out in outs) / len(outs), 4)
-        psnr = sum(-10 * out.mse(x).log10().item() for out, x in zip(outs, pictures, strict=True))
+        psnr = sum(out.psnr(x).item() for out, x in zip(outs, pictures, strict=True))
         self.train()
         return sum(points.values()) / len(points), points | {"psnr": round(psnr / len(outs), 3)}

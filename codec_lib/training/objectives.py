@@ -15,7 +15,7 @@ times those for 255^2 MSE, from which `MS_SSIM_SCALE` comes.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -24,10 +24,15 @@ from torch.optim import Optimizer
 from codec_lib import data, picture
 from codec_lib.layers.gain import QUALITIES, lambda_of
 from codec_lib.measure.metrics import MS_SSIM_SIDE
+from codec_lib.models.base import Model
 from codec_lib.models.output import Output
 from codec_lib.training.optimizers import muon
 from codec_lib.training.settings import Settings
 
+if TYPE_CHECKING:
+    from codec_lib.models.transform import TransformCodec
+
+M = TypeVar("M", bound=Model)
 RATE_EXPONENT = 0.55
 LAMBDA_REFERENCE = 0.013
 MS_SSIM_SCALE = 1250.0
@@ -47,8 +52,10 @@ DISTORTIONS: dict[str, Distortion] = {
 class Player:
     """What is trained, by which optimizer, on which loss.
 
-    `loss` maps the module, or a wrapper around it that trains on several processes, and a batch x
-    (B, 3, H, W) in [0, 1] to a scalar and a few words for the progress bar.
+    `loss` maps the module, or a wrapper around it that knows the precision, and a batch x (B, 3, H, W) in
+    [0, 1] to a scalar and a few words for the progress bar. On several processes each has a batch of its
+    own, and the optimizer gets the mean of their gradients; what else a loss changes, it changes by what
+    all have seen (`codec_lib.training.processes.together`).
     """
 
     module: nn.Module
@@ -69,7 +76,10 @@ class Objective(ABC):
         """Those who are trained, in the order of their turns in a step; the first one is the model."""
 
     def start(self, x: Tensor) -> None:  # noqa: B027  # most objectives need no look
-        """Before the first step of a run without weights to start from: see some pictures (B, 3, H, W)."""
+        """Before the first step of a run without weights to start from: see some pictures (B, 3, H, W).
+
+        On several processes all then take the parameters and buffers of the first one.
+        """
 
     @abstractmethod
     def train(self) -> None:
@@ -80,10 +90,13 @@ class Objective(ABC):
         """A cost, of which the smallest is the best, and figures for the log, over a folder's pictures."""
 
 
-class OneModelObjective(Objective):
-    """Of the model as the only player, all of it in training mode unless a subclass holds some still."""
+class OneModelObjective(Objective, Generic[M]):
+    """Of the model as the only player, all of it in training mode unless a subclass holds some still.
 
-    def __init__(self, model: Any, settings: Settings):
+    M is its class, or Any where no base class has all that a loss needs: only models/ may name the others.
+    """
+
+    def __init__(self, model: M, settings: Settings):
         self.model, self.settings = model, settings
 
     @abstractmethod
@@ -97,12 +110,12 @@ class OneModelObjective(Objective):
         self.model.train()
 
 
-class RateDistortionObjective(OneModelObjective):
+class RateDistortionObjective(OneModelObjective["TransformCodec"]):
     """Rate and distortion of a lossy model with a prior, at all qualities or at one."""
 
     uses = frozenset({"goal", "rate", "quality"})
 
-    def __init__(self, model: Any, settings: Settings):
+    def __init__(self, model: "TransformCodec", settings: Settings):
         if settings.rate not in model.prior.rates:
             rates = " or ".join(model.prior.rates)
             raise ValueError(f"rate: {settings.rate!r}; {settings.model} is trained with {rates}")
@@ -149,16 +162,16 @@ def validated(
     total, points, pictures = 0.0, {}, list(validation_pictures(folder, device))
     qualities = VALIDATED if settings.quality is None else (settings.quality,)
     for quality in qualities:
-        costs, bpps, mses = [], [], []
+        costs, bpps, psnrs = [], [], []
         for x in pictures:
             out = model(x, torch.tensor([quality], dtype=torch.float32, device=device))
             out.x_hat = out.x_hat.clamp(0, 1)
             costs.append(cost(out, x, quality))
             bpps.append(out.bpp())
-            mses.append(out.mse(x))
+            psnrs.append(out.psnr(x))
         total += torch.cat(costs).mean().item() / len(qualities)
         points[f"bpp_{quality}"] = round(torch.cat(bpps).mean().item(), 4)
-        points[f"psnr_{quality}"] = round(-10 * torch.cat(mses).log10().mean().item(), 3)
+        points[f"psnr_{quality}"] = round(torch.cat(psnrs).mean().item(), 3)
     model.train()
     return total, points
 
@@ -180,6 +193,16 @@ def refuse_unused(objective: Objective, settings: Settings) -> None:
         value = getattr(settings, name)
         if name not in objective.uses and value != defaults[name]:
             raise ValueError(f"{name}: {value}; {settings.model} is trained without it")
+
+
+def leave_out_prior(model: Model, settings: Settings) -> None:
+    """Hold the prior still, which has a run of its own; ValueError where `only` has it beside others."""
+    prior = model.get_submodule("prior")
+    if settings.only and any(p.requires_grad for p in prior.parameters()):
+        raise ValueError(
+            f"only: {', '.join(settings.only)}; the prior of {settings.model} is trained alone"
+        )
+    prior.requires_grad_(False)
 
 
 def require_scales(settings: Settings) -> None:

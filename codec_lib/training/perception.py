@@ -25,8 +25,10 @@ from codec_lib.measure import metrics
 from codec_lib.models.output import Output
 from codec_lib.training.objectives import Objective, Player, require_scales, validation_pictures
 from codec_lib.training.optimizers import muon
+from codec_lib.training.processes import together
 
 if TYPE_CHECKING:
+    from codec_lib.models.transform import TransformCodec
     from codec_lib.training.settings import Settings
 
 GOALS = "ms-ssim", "patches", "pairs"
@@ -40,7 +42,7 @@ MEMORY = 0.98  # of that share, a step
 class Shown(nn.Module):
     """What the decoder gets and what it shows; no gradient reaches the encoder."""
 
-    def __init__(self, model: Any):
+    def __init__(self, model: "TransformCodec"):
         super().__init__()
         self.model = model
 
@@ -56,7 +58,7 @@ class DecoderObjective(Objective):
 
     uses = frozenset({"goal"})
 
-    def __init__(self, model: Any, settings: "Settings"):
+    def __init__(self, model: "TransformCodec", settings: "Settings"):
         if settings.goal not in GOALS:
             raise ValueError(f"goal: {settings.goal!r}; there are mse, {', '.join(GOALS)}")
         require_scales(settings)
@@ -83,10 +85,8 @@ class DecoderObjective(Objective):
         y_hat, x_hat = shown(x, quality)
         out = Output(x_hat, {})
         mse, unlike = out.mse(x), out.unlikeness(x)
-        loss, said = (
-            unlike.log(),
-            f"PSNR {-10 * mse.mean().log10().item():.2f} 1-MS-SSIM {unlike.mean().item():.4f}",
-        )
+        loss = unlike.log()
+        said = f"PSNR {out.psnr(x).mean().item():.2f} 1-MS-SSIM {unlike.mean().item():.4f}"
         if self.discriminator is not None:
             loss = loss + mse.log()
             self.discriminator.requires_grad_(False)
@@ -113,7 +113,7 @@ class DecoderObjective(Objective):
         else:
             real, made = discriminator(x, x_hat), discriminator(x_hat, x)
         sides = real.flatten(1).mean(1) > 0, made.flatten(1).mean(1) < 0
-        right = torch.cat(sides).float().mean().item()
+        right = together(torch.cat(sides).float()).mean().item()
         self.accuracy = MEMORY * self.accuracy + (1 - MEMORY) * right
         loss = (F.softplus(-real).mean() + F.softplus(made).mean()) / 2
         rests = self.accuracy > UPPER

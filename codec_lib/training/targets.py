@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from codec_lib.layers.gain import geometric
 from codec_lib.models.output import Output
-from codec_lib.training.objectives import OneModelObjective, drawn_qualities, validated
+from codec_lib.training.objectives import OneModelObjective, drawn_qualities, leave_out_prior, validated
 
 if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
@@ -32,7 +32,7 @@ def bpp_target(quality: Tensor, ends: tuple[float, float] = BPP) -> Tensor:
     return geometric(quality, *ends)
 
 
-class TargetObjective(OneModelObjective):
+class TargetObjective(OneModelObjective[Any]):
     """Of a model that maps (x, quality) to a `TargetedOutput`; its prior may be trained by itself."""
 
     uses = frozenset({"quality"})
@@ -40,8 +40,8 @@ class TargetObjective(OneModelObjective):
     def __init__(self, model: Any, settings: "Settings"):
         super().__init__(model, settings)
         self.is_prior_alone = model.is_prior_alone()
-        if not self.is_prior_alone:
-            model.prior.requires_grad_(model.is_prior_trained_jointly)
+        if not (self.is_prior_alone or model.is_prior_trained_jointly):
+            leave_out_prior(model, settings)
 
     def start(self, x: Tensor) -> None:
         self.model.start(x)

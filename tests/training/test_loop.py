@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,7 +13,8 @@ import torch
 from PIL import Image
 from safetensors.numpy import load_file
 
-from codec_lib import data
+from codec_lib import data, weights
+from codec_lib.errors import BitstreamError
 from codec_lib.models import MODELS, architecture
 from codec_lib.surroundings import name_of
 from codec_lib.training.crops import Crops, soften_colours
@@ -67,6 +69,20 @@ def test_training_resumes_where_it_stopped(pictures, tmp_path):
     assert steps == [2, 2, 3]
 
 
+def test_a_run_that_goes_on_with_another_validation_chooses_weights_anew(pictures, tmp_path):
+    """Costs of two folders are not alike, and a check without one has no cost."""
+    (tmp_path / "flat").mkdir()
+    Image.new("L", (64, 64), 99).save(tmp_path / "flat" / "grey.png")
+    for steps, validation in enumerate((None, str(tmp_path / "flat"), pictures, None), 1):
+        path = train(tiny(pictures, tmp_path / "run", steps=steps, validation=validation))
+        assert json.loads(path.with_suffix(".json").read_text())["training"]["step"] == steps
+    rows = read_log(tmp_path / "run")
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4"]
+    assert [bool(row["cost"]) for row in rows] == [False, True, True, False]
+    assert float(rows[1]["cost"]) < float(rows[2]["cost"])  # which the best of another folder would forbid
+    assert float(rows[2]["psnr_4.0"]) > 0
+
+
 def test_training_can_start_from_weights(pictures, tmp_path):
     first = train(tiny(pictures, tmp_path / "first"))
     again = train(tiny(pictures, tmp_path / "again", start=str(first), lr=1e-9, lr_other=1e-9))
@@ -76,6 +92,15 @@ def test_training_can_start_from_weights(pictures, tmp_path):
     assert cards[1]["before"] == [{key: cards[0][key] for key in ("settings", "training")}]
     for name in ("g_a.0.weight", "prior.h_s.4.weight", "prior.density_z.matrices.0"):
         np.testing.assert_allclose(before[name], after[name], atol=1e-6)
+
+
+def test_a_card_that_is_none_is_refused_before_anything_is_trained(pictures, tmp_path):
+    first = train(tiny(pictures, tmp_path / "first"))
+    weights.load(first)  # from now on known, and so its card is not looked at
+    first.with_suffix(".json").write_text('{"settings": ')
+    with pytest.raises(BitstreamError, match=r"weights: hyperprior\.json is no model card"):
+        train(tiny(pictures, tmp_path / "again", start=str(first)))
+    assert not (tmp_path / "again").exists()
 
 
 @pytest.mark.parametrize("name", ["hyperprior", "factorized", "autoencoder", "flagship", "context"])
@@ -156,6 +181,22 @@ def test_only_the_parts_that_are_named_are_trained(pictures, tmp_path):
     assert np.array_equal(before["prior.h_a.0.weight"], load_file(deeper)["prior.h_a.0.weight"])
     with pytest.raises(ValueError, match="only: g_x; the parts are g_a"):
         train(tiny(pictures, tmp_path / "third", only=["g_x"]))
+
+
+def test_an_objective_adds_no_part_to_those_that_are_named(pictures, tmp_path):
+    """Its prior would be trained with all else if nothing were named."""
+    models = []
+
+    def build(**widths):
+        models.append(architecture("conditional-probability")(**widths))
+        return models[-1]
+
+    for only in (["encoder"], ["decoder", "prior"], []):
+        options = {"model": "conditional-probability", "widths": {"N": 32, "C": 16, "K": 8}, "steps": 1}
+        train(replace(tiny(pictures, tmp_path / "-".join(["run", *only])), only=only, **options), build)
+    names = [{n.split(".")[0] for n, p in model.named_parameters() if p.requires_grad} for model in models]
+    every = {"encoder", "decoder", "importance", "centres", "prior"}
+    assert names == [{"encoder"}, {"decoder", "prior"}, every]
 
 
 def test_one_quality_alone_can_be_trained(pictures, tmp_path):

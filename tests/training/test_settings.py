@@ -59,6 +59,11 @@ def test_a_value_out_of_range_is_named(options):
         ({"start": "factorized"}, "start: factorized; its model .* does not fit"),
         ({"start": "hyperprior", "widths": {"N": 4}}, "start: hyperprior; its model .* does not fit"),
         ({"start": "hyperprior", "model": "pyramid"}, "start: hyperprior; its model .* does not fit"),
+        ({"model": "recurrent", "only": ["encoder", "prior"]}, "the prior of recurrent is trained alone"),
+        (
+            {"model": "importance-map", "only": ["decoder", "prior.last"]},
+            "only: decoder, prior.last; the prior of importance-map is trained alone",
+        ),
         ({"device": "tpu"}, "device: 'tpu'; allowed are cpu, cuda and auto"),
         ({"validation": "nowhere"}, "no pictures in nowhere"),
         ({"data": ["nowhere"]}, "no pictures in nowhere"),
