@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
@@ -92,42 +93,38 @@ def test_two_weights_of_one_architecture_both_decode(tmp_path, monkeypatch):
     assert len({cl.inspect(file).header.weights for file in files.values()}) == 3
 
 
-@pytest.mark.parametrize("has_card", [True, False])
-def test_files_of_weights_that_were_replaced_are_read_with_the_old_ones(tmp_path, monkeypatch, has_card):
-    photo, path = data.sample("astronaut").crop((100, 0, 164, 64)), tmp_path / "mine.safetensors"
-    monkeypatch.setenv("CODEC_LIB_WEIGHTS", str(tmp_path))
-    files = []
+def by_old_and_new(path: Path, old: Path) -> tuple[bytes, bytes]:
+    """A file by weights that were then renamed to `old`, and one by others that got their name."""
+    photo, files = data.sample("astronaut").crop((100, 0, 164, 64)), []
     for seed in range(2):
         torch.manual_seed(seed)
         weights.save(architecture("hyperprior")(N=4, M=6), "hyperprior", path, {})
-        files.append(cl.encode(photo, "mine"))
+        files.append(cl.encode(photo, path.stem))
         if seed == 0:
-            expected = cl.decode(files[0])
-            for kept in (path, path.with_suffix(".json")):
-                kept.rename(tmp_path / f"mine of last year{kept.suffix}")
+            for suffix in (".safetensors", ".json"):
+                path.with_suffix(suffix).rename(old.with_suffix(suffix))
+    return files[0], files[1]
+
+
+@pytest.mark.parametrize("has_card", [True, False])
+def test_files_of_weights_that_were_replaced_are_read_with_the_old_ones(tmp_path, monkeypatch, has_card):
+    monkeypatch.setenv("CODEC_LIB_WEIGHTS", str(tmp_path))
+    old = tmp_path / "mine of last year.safetensors"
+    file, later = by_old_and_new(tmp_path / "mine.safetensors", old)
     if not has_card:
-        (tmp_path / "mine of last year.json").unlink()
-    assert cl.decode(files[0]) == expected
-    assert cl.decode(files[1]) != expected
-    (tmp_path / "mine of last year.safetensors").unlink()
+        old.with_suffix(".json").unlink()
+    assert cl.decode(file) != cl.decode(later)
+    old.unlink()
     with pytest.raises(BitstreamError, match="weights: file needs mine"):
-        cl.decode(files[0])
+        cl.decode(file)
 
 
 def test_weights_that_were_replaced_decode_and_have_no_name(tmp_path, monkeypatch):
-    photo, path = data.sample("astronaut").crop((100, 0, 164, 64)), tmp_path / "mine.safetensors"
     monkeypatch.setattr(weights, "SHIPPED", tmp_path)
-    files = []
-    for seed in range(2):
-        torch.manual_seed(seed)
-        weights.save(architecture("hyperprior")(N=4, M=6), "hyperprior", path, {})
-        files.append(cl.encode(photo, "mine"))
-        if seed == 0:
-            (tmp_path / weights.EARLIER).mkdir()
-            for old in (path, path.with_suffix(".json")):
-                old.rename(tmp_path / weights.EARLIER / old.name)
-    assert [cl.decode(file).size for file in files] == [photo.size, photo.size]
-    assert len({cl.inspect(file).header.weights for file in files}) == 2
+    (tmp_path / weights.EARLIER).mkdir()
+    path = tmp_path / "mine.safetensors"
+    file, later = by_old_and_new(path, tmp_path / weights.EARLIER / path.name)
+    assert cl.decode(file) != cl.decode(later)
     assert list(weights.available()) == ["mine"]
 
 
