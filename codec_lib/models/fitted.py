@@ -12,8 +12,8 @@ The network of probabilities is coded with as integers; filters and synthesis st
 pixels only. Memory to encode is about 300 bytes a pixel, to decode about 120.
 
 Source: Ladune et al., "COOL-CHIC: coordinate-based low complexity hierarchical image codec", ICCV 2023, and
-its later versions; Kim et al., "C3", CVPR 2024. A starting point, parameters as differences from it, and
-neighbours in coarser grids are this library's.
+its later versions; Kim et al., "C3", CVPR 2024. A starting point, parameters as differences from it which
+pay while they are fitted, and neighbours in coarser grids are this library's.
 """
 
 from collections.abc import Callable
