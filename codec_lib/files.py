@@ -33,10 +33,11 @@ def read(path: AnyPath) -> bytes:
     """
     if os.path.isdir(path):
         raise ValueError(f"input: {path} is a folder, expected a file")
+    is_standard = os.fspath(path) == "-"
+    if is_standard and sys.stdin is None:
+        raise OSError("input: there is no standard input")
     try:
-        if os.fspath(path) == "-":
-            if sys.stdin is None:
-                raise ValueError("there is no standard input")
+        if is_standard:
             return _all_of(sys.stdin.buffer, path)
         if not has_an_end(path):
             raise ValueError(f"{path} is a device, expected a file")

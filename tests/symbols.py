@@ -16,7 +16,8 @@ from codec_lib import container, data, weights
 def symbols_of(data: bytes) -> str:
     """SHA-256 of all integers of a file's sections, as little-endian int32 in order of their names."""
     file = container.read(data)
-    header, model = file.header, weights.load(file.header.model).model
+    header = file.header
+    model = weights.of_file(header.model, header.weights).model
     integers = model.read(file.take(), header.value, header.height, header.width)
     state = hashlib.sha256()
     for _, values in sorted(integers.items()):

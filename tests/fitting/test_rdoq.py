@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from codec_lib import data, picture, weights
+from codec_lib import data, picture
 from codec_lib.entropy.pmf import surprise
 from codec_lib.fitting import rdoq, rounding
 from codec_lib.fitting.descent import Descent, descended
@@ -13,7 +13,7 @@ from codec_lib.fitting.fit import State
 from codec_lib.fitting.parameters import groups
 from codec_lib.models import fitted
 
-MODEL = weights.load("fitted").model
+MODEL = fitted.Fitted().requires_grad_(False).freeze()  # far from any picture, so that all groups move
 TABLES = MODEL.frozen.tables("n")
 
 
