@@ -252,38 +252,11 @@ def test_the_public_names_are_shown_and_lead_somewhere():
     assert all(callable(getattr(cl, name)) for name in cl.__all__)
 
 
-@pytest.mark.parametrize("number", [3, 3.0, np.float32(3), np.int64(3), np.uint8(3)])
-def test_numbers_of_numpy_are_numbers(number):
-    assert cl.encode(photo(), quality=number) == cl.encode(photo(), quality=3)
-
-
-@pytest.mark.parametrize("options", [{"quality": np.bool_(True)}, {"effort": True}, {"target_bytes": True}])
-def test_true_is_no_number(options):
-    with pytest.raises(ValueError, match="True"):
-        cl.encode(photo(), **options)
-
-
 def test_what_follows_picture_and_model_goes_by_name():
     with pytest.raises(TypeError):
         cl.encode(photo(), "flagship", 4)
     with pytest.raises(TypeError):
         cl.decode(FILE, 1)
-
-
-def test_an_effort_may_be_a_whole_float():
-    small = photo().crop((0, 0, 32, 32))
-    assert cl.encode(small, effort=1.0) == cl.encode(small, effort=1)
-
-
-def test_a_target_below_one_byte_is_named_as_it_was_given():
-    with pytest.raises(ValueError, match=r"target: 0\.5 bytes; the smallest file has"):
-        cl.encode(photo(), target_bytes=0.5)
-
-
-@pytest.mark.parametrize("effort", [10, -1, 0.5])
-def test_an_effort_that_the_model_does_not_know_is_refused(effort):
-    with pytest.raises(ValueError, match=f"effort: {effort}; flagship takes 0 to 9"):
-        cl.encode(photo(), effort=effort)
 
 
 def profile() -> bytes:

@@ -5,8 +5,8 @@
 A lap fits several crops of photographs at once, each at a quality drawn by lot, and all from the present
 point, which then moves towards the mean of where they ended: by 2 / (lap + 2) of the way, so that later
 laps, which begin nearer, count for more. It begins with the weights that are shipped and replaces them at
-the end. After every lap the point is kept beside them in a file that is no part of the library; a run that
-was interrupted goes on from there.
+the end; the earlier ones belong into its folder for such. After every lap the point is kept in a file of
+its own, from which a run that was interrupted goes on.
 
 Source: Nichol, Achiam and Schulman, "On first-order meta-learning algorithms", 2018 (Reptile, in batches).
 """
@@ -74,21 +74,22 @@ def main() -> int:
     parser.add_argument("--kept", type=Path, default=Path("runs/fitted_start.npz"))
     options = parser.parse_args()
     options.kept.parent.mkdir(parents=True, exist_ok=True)
-    model = Fitted(COUNT)
-    paths = data.pictures_in(options.photographs)
+    made, model, paths = card(options), Fitted(COUNT), data.pictures_in(options.photographs)
     model.start.data = torch.from_numpy(laps(paths, options.laps, options.workers, options.kept))
-    weights.save(model, NAME, weights.SHIPPED / f"{NAME}.safetensors", card(options))
+    weights.save(model, NAME, weights.SHIPPED / f"{NAME}.safetensors", made)
     return 0
 
 
 def card(options: argparse.Namespace) -> dict:
-    """The model card."""
-    count = options.laps * options.workers
+    """The model card; ValueError for photographs of which nobody knows what they are."""
+    count, folder = options.laps * options.workers, options.photographs.name
+    if folder not in PHOTOGRAPHS:
+        raise ValueError(f"photographs: {folder}; known are {', '.join(PHOTOGRAPHS)}")
     return {
         "model": NAME,
         "parameters": COUNT,
         "data": f"crops of {SIDE} x {SIDE} of photographs under free licences: "
-        f"{PHOTOGRAPHS[options.photographs.name]}; Kodak never used",
+        f"{PHOTOGRAPHS[folder]}; Kodak never used",
         "note": f"a starting point, not a trained model: from the one before, {count} fits of {ITERATIONS} "
         f"iterations at qualities {QUALITIES[0]:g} to {QUALITIES[1]:g}, {options.workers} at a time",
     }
