@@ -7,9 +7,7 @@ is not measured again. `saved_percent` compares a file with the flagship's of th
 PSNR, between whose eight measured files log-rate is interpolated; it is left out where their PSNR does not
 reach. `bd_rate` is the mean of the same over the curve of a picture, where at least three of its qualities
 were measured; `standards` has it against encoders of standards. Seconds are those of the whole machine and
-of its processors: other work may have run beside it. The stored rows are of files before two changes that
-make them shorter: latents are tried once more after parameters were rounded; and fits begin at another
-point, for moving away from which parameters pay. `weights` says which point it was.
+of its processors: other work may have run beside it.
 """
 
 import argparse
