@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 from codec_lib.entropy.pmf import Tables
 
+LIKELIHOOD_MIN = 1e-9  # of a symbol: with less, gradients of its logarithm would be of no use
+
 
 class ChannelDensity(nn.Module, ABC):
     """One density a channel, for tensors (B, channels, ...)."""

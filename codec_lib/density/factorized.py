@@ -24,10 +24,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codec_lib.density.channel import ChannelDensity
+from codec_lib.density.channel import LIKELIHOOD_MIN, ChannelDensity
 from codec_lib.density.freeze import channel_tables
 from codec_lib.entropy.pmf import Tables
-from codec_lib.layers.lower_bound import LIKELIHOOD_MIN, lower_bound
+from codec_lib.layers.lower_bound import lower_bound
 
 
 class FactorizedDensity(ChannelDensity):

@@ -21,10 +21,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from codec_lib.density.channel import LIKELIHOOD_MIN
 from codec_lib.density.freeze import TAIL_MASS
 from codec_lib.density.shapes import NORMAL, Shape
 from codec_lib.entropy.pmf import Tables
-from codec_lib.layers.lower_bound import LIKELIHOOD_MIN, lower_bound
+from codec_lib.layers.lower_bound import lower_bound
 
 SCALE_MIN, SCALE_MAX, SCALE_LEVELS = 0.11, 256.0, 64
 ESCAPE = 2.0**-23  # as likely as a value outside of its table: an escape symbol and a short code
@@ -62,13 +63,18 @@ def bits(y: Tensor, sigma: Tensor, shape: Shape = NORMAL) -> Tensor:
 
 def coded_bits(symbols: Tensor, sigma: Tensor, shape: Shape = NORMAL) -> Tensor:
     """Bits of each symbol under the table of its sigma, same shape; gradients pass to sigma as it is."""
-    table = scale_table().to(sigma)[indexes(sigma.detach()).long()]
+    table = tabled(sigma.detach())
     return -lower_bound(likelihood(symbols, sigma + (table - sigma).detach(), shape), ESCAPE).log2()
 
 
 def indexes(sigma: Tensor) -> Tensor:
     """The table for each sigma, uint8, same shape: the first scale that is not smaller."""
     return torch.bucketize(sigma.double().contiguous(), scale_borders().to(sigma.device)).to(torch.uint8)
+
+
+def tabled(sigma: Tensor) -> Tensor:
+    """The scale that each sigma is coded with, same shape and type."""
+    return scale_table().to(sigma)[indexes(sigma).long()]
 
 
 def costs(shape: Shape = NORMAL, reach: int = 255) -> Tensor:

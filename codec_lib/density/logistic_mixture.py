@@ -21,12 +21,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from codec_lib.entropy.mixture_density import FRACTION_BITS, LEVEL_BITS, LOG_SIGMA, OUTPUTS, K
+from codec_lib.entropy.mixture_density import LOG_SIGMA, OUTPUTS, K
+from codec_lib.entropy.units import FRACTION_BITS, LEVEL_BITS
 from codec_lib.layers.lower_bound import lower_bound
 
 COMPONENTS = K
 MEAN_UNIT = 2.0 ** (FRACTION_BITS - LEVEL_BITS)  # a network's output of 1 means so many levels
-LIKELIHOOD_MIN = 2.0**-16
+MASS_MIN = 2.0**-16  # of a bin: the least that a table of 16 bits gives
 LARGEST = 255
 BETA = 0.9  # in an untrained network: how much of a colour's residual the next one shares
 
@@ -77,4 +78,4 @@ def bits(r: Tensor, x_tilde: Tensor, mixture: Mixture, tau: int = 0, known: Tens
     upper = torch.where(x + tau >= LARGEST, 1.0, upper)
     lower = torch.where(x - tau <= 0, 0.0, lower)
     mass = (mixture.logits.softmax(1)[:, None] * (upper - lower)).sum(2)
-    return -lower_bound(mass, LIKELIHOOD_MIN).log2().flatten(1).sum(1)
+    return -lower_bound(mass, MASS_MIN).log2().flatten(1).sum(1)

@@ -43,7 +43,6 @@ from codec_lib.entropy.least_squares import FEATURES, WEIGHT_BITS, Regression, l
 from codec_lib.entropy.logistic_mixing import BITS, CONSTANT, mix, stretch, stretch_table, update
 from codec_lib.entropy.mixture import EMPTY
 from codec_lib.entropy.mixture_density import (
-    LEVEL_BITS,
     LOGISTIC_PRECISION,
     Alphabet,
     K,
@@ -61,7 +60,8 @@ from codec_lib.entropy.neighbourhood import (
     unscaled,
 )
 from codec_lib.entropy.questions import ANSWERS, HALVINGS, QUESTIONS, ask, halving_odds
-from codec_lib.entropy.rans_loops import PADDING, pop
+from codec_lib.entropy.rans_loops import PADDING, entry_of, pop
+from codec_lib.entropy.units import LEVEL_BITS
 
 # Both sides have to agree on these; `benchmarks/adaptive.py` measures what strips are worth.
 STRIP = 24  # columns that learn together
@@ -136,7 +136,11 @@ def _pop_pixels(values, places, outputs, known, x, words, position):
 
 @compiled
 def _code(values, places, outputs, known, entries, decoding, x, words, position):
-    """Code pixels in either direction: `values` to `entries`, or bits of the stream to `values`."""
+    """Code pixels in either direction: `values` to `entries`, or bits of the stream to `values`.
+
+    One loop on purpose: what is passed between loops as a tuple of arrays is counted each time, which made
+    this 5 to 20 % slower.
+    """
     around, regression, tables = known.around, known.regression, known.tables
     mean, rate, weight = np.empty(K, np.int64), np.empty(K, np.int64), np.empty(K, np.int64)
     cumulative = np.empty((3, EXPERTS), np.int64)  # of each expert: at the ends of what is possible, at t
@@ -149,6 +153,7 @@ def _code(values, places, outputs, known, entries, decoding, x, words, position)
         i, j = places[p] // known.width + MARGIN, places[p] % known.width + MARGIN
         strip = (j - MARGIN) // STRIP
         for c in range(colours):
+            # What is expected: the network's mixture, and what the samples around correct of it.
             first, second = int64(values[p, 0]), int64(values[p, min(1, colours - 1)])
             total = components(outputs[p], c, first, second, tables, mean, rate, weight)
             expected, spread = moments(mean, rate, weight, total)
@@ -160,6 +165,7 @@ def _code(values, places, outputs, known, entries, decoding, x, words, position)
             centre, sigma = expected + moved, sigma_of(scale)
             experts = Experts(mean, rate, weight, total, moved, centre, (1 << (16 + LEVEL_BITS)) // sigma)
 
+            # Which symbol it is, question by question: mix what experts say, code the answer, learn of it.
             spread, q = (spread + sigma) >> int64(1), int64(values[p, c]) // size
             by_strip, by_roughness = known.by_strip[c, strip], known.by_roughness[c, _roughness(scale)]
             low, high = possible = limits(below, known.alphabet, c)
@@ -176,7 +182,7 @@ def _code(values, places, outputs, known, entries, decoding, x, words, position)
                 one = mix(opinions, by_strip[question], by_roughness[question], tables.logistic)
                 zero = (1 << BITS) - one
                 is_more = int64(x & uint64(0xFFFF)) >= zero if decoding else q >= t
-                entry = zero | (one - 1) << int64(BITS) if is_more else (zero - 1) << int64(BITS)
+                entry = entry_of(zero, int64(1 << BITS)) if is_more else entry_of(int64(0), zero)
                 if decoding:
                     if position > data_end:
                         return x, position, count
@@ -190,6 +196,7 @@ def _code(values, places, outputs, known, entries, decoding, x, words, position)
                 else:
                     high, upto[:] = t - 1, here
 
+            # What it turned out to be, for those that come after it.
             if decoding:
                 values[p, c] = low * size
             missed[c] = (low * size << int64(LEVEL_BITS)) - expected

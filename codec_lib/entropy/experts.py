@@ -15,7 +15,8 @@ import numpy as np
 from numba import int64
 
 from codec_lib.entropy.compiled import inline
-from codec_lib.entropy.mixture_density import LEVEL_BITS, K, logistic_at, mass_before
+from codec_lib.entropy.mixture_density import K, logistic_at, mass_before
+from codec_lib.entropy.units import LEVEL_BITS
 
 EXPERTS = 4
 BROADER = 3  # times

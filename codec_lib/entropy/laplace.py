@@ -21,9 +21,9 @@ from numba import int64, uint64
 
 from codec_lib.entropy.compiled import inline
 from codec_lib.entropy.function_tables import restored
-from codec_lib.entropy.rans_loops import pop
+from codec_lib.entropy.rans_loops import entry_of, pop
+from codec_lib.entropy.units import LEVEL_BITS
 
-LEVEL_BITS = 8  # bits of fraction of means and edges
 LOG_SCALE = -4, 5  # range of log b
 SCALE_STEPS = 32  # entries for each unit of it
 RATE_BITS = 16  # bits of fraction of 1 / b
@@ -106,5 +106,5 @@ def pop_symbol(x, words, position, low, high, mean, rate, tail):
             left, start = middle, value
         else:
             right, end = middle, value
-    x, position = pop(x, words, position, uint64(start | (end - start - 1) << 16))
+    x, position = pop(x, words, position, uint64(entry_of(start, end)))
     return left, x, position

@@ -19,7 +19,7 @@ from numba import int64, uint64
 from codec_lib.entropy import rans_entries
 from codec_lib.entropy.compiled import compiled
 from codec_lib.entropy.mixture_density import Alphabet, K, MixtureTables, components, cumulative, limits
-from codec_lib.entropy.rans_loops import PADDING, pop
+from codec_lib.entropy.rans_loops import PADDING, entry_of, pop
 
 EMPTY = rans_entries.encode(np.empty(0, dtype=np.uint32))  # a message of nothing
 
@@ -77,7 +77,7 @@ def _find_entries(values, x_tilde, outputs, alphabet, tables, out):
             q = int64(values[p, c]) // (2 * tau + 1)
             start = cumulative(q, low, high, tau, mean, rate, weight, total, tables.logistic)
             end = cumulative(q + 1, low, high, tau, mean, rate, weight, total, tables.logistic)
-            out[p * colours + c] = start | (end - start - 1) << 16
+            out[p * colours + c] = entry_of(start, end)
 
 
 @compiled
@@ -101,6 +101,6 @@ def _pop_pixels(values, x_tilde, outputs, alphabet, tables, x, words, position):
                     left, start = middle, value
                 else:
                     right, end = middle - 1, value
-            x, position = pop(x, words, position, uint64(start | (end - start - 1) << 16))
+            x, position = pop(x, words, position, uint64(entry_of(start, end)))
             values[p, c] = left * (2 * tau + 1)
     return x, position

@@ -31,11 +31,10 @@ from numba import int64
 
 from codec_lib.entropy.compiled import inline
 from codec_lib.entropy.function_tables import restored
+from codec_lib.entropy.units import FRACTION_BITS, LEVEL_BITS
 
 K = 5
 OUTPUTS = 10 * K
-FRACTION_BITS = 12  # of a network's outputs
-LEVEL_BITS = 8  # bits of fraction of means and edges: 1/256 level; an output of 1 is 16 levels
 LOG_SIGMA = -4, 6  # range of log sigma
 SIGMA_STEPS = 16  # tables for each unit of log sigma
 TANH_LIMIT = 4  # tanh is 1 beyond, to 11 bits

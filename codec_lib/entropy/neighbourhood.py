@@ -18,7 +18,7 @@ from numba import int64
 
 from codec_lib.entropy.compiled import inline
 from codec_lib.entropy.least_squares import LIMIT
-from codec_lib.entropy.mixture_density import LEVEL_BITS
+from codec_lib.entropy.units import LEVEL_BITS
 
 MARGIN = 2
 KEPT_BITS = 6  # bits of fraction of errors that are kept

@@ -17,7 +17,7 @@ from numba import int64
 
 from codec_lib.entropy.compiled import compiled
 from codec_lib.entropy.logistic_mixing import ODDS_BITS
-from codec_lib.entropy.mixture_density import LEVEL_BITS
+from codec_lib.entropy.units import LEVEL_BITS
 
 HALVINGS = 8  # nodes are numbered from 1, the root; those below n are 2 n and 2 n + 1
 QUESTIONS = HALVINGS + 2  # beyond the tree: among few symbols, among many

@@ -34,7 +34,7 @@ from codec_lib.entropy.checks import Numbers, integers
 from codec_lib.entropy.compiled import compiled
 from codec_lib.entropy.pmf import TOTAL
 from codec_lib.entropy.rans import header, pack_states, parse_header
-from codec_lib.entropy.rans_loops import LOWEST, PADDING, pop, push
+from codec_lib.entropy.rans_loops import LOWEST, PADDING, entry_of, pop, push
 from codec_lib.errors import BitstreamError
 
 ABOVE_ONE = 1 + 2.0**-51  # this / f, times x, has the integer part x // f: see `rans_loops.reciprocal`
@@ -62,7 +62,7 @@ def entries_of(symbols: Numbers, cdf: Numbers) -> np.ndarray:
         raise ValueError(f"symbols[{i}] = {symbols[i]}, expected 0 to {lengths[i] - 1}")
     rows = np.arange(symbols.size)
     start, end = cdf[rows, symbols].astype(np.int64), cdf[rows, symbols + 1].astype(np.int64)
-    return (start | (end - start - 1) << 16).astype(np.uint32)
+    return entry_of.py_func(start, end).astype(np.uint32)
 
 
 def encode(*parts: Numbers) -> bytes:
@@ -217,7 +217,7 @@ def _pop_symbols(symbols, cdf, x, words, position):
             else:
                 right = middle - 1
         start, end = int64(cdf[i, left]), int64(cdf[i, left + 1])
-        x, position = pop(x, words, position, uint64(start | (end - start - 1) << 16))
+        x, position = pop(x, words, position, uint64(entry_of(start, end)))
         symbols[i] = left
     return x, position
 

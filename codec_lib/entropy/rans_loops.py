@@ -1,8 +1,9 @@
 """The compiled loops of `codec_lib.entropy.rans`: plain Python for Numba, integers and arrays only.
 
-`push` and `pop` are the two equations of rANS. Around them: `locate` and `find`, which turn a symbol
-or a slot into an entry of the tables, and the loops over a whole message. Four lanes, the usual
-number, keep their states in registers; any other number keeps them in an array.
+`push` and `pop` are the two equations of rANS. Around them: `entry_of`, which makes what both take;
+`locate` and `find`, which turn a symbol or a slot into an entry of the tables; and the loops over a whole
+message. Four lanes, the usual number, keep their states in registers; any other number keeps them in an
+array.
 
 All table rows lie one after the other, a 64-bit word an entry, so that one load brings all of it:
 
@@ -43,6 +44,12 @@ class Rows(NamedTuple):
     entry: np.ndarray
     reciprocal: np.ndarray
     bucket: np.ndarray
+
+
+@inline
+def entry_of(start, end):
+    """The lower half of an entry, for a symbol that has the slots from `start` up to `end`."""
+    return start | (end - start - 1) << 16
 
 
 def lay_out(tables: Tables) -> Rows:

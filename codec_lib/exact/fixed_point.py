@@ -33,6 +33,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from codec_lib.entropy.units import FRACTION_BITS
 from codec_lib.exact.integer_layer import (
     ACTIVATION_LIMIT,
     NORM_FRACTION_BITS,
@@ -50,7 +51,6 @@ __all__ = ["ACTIVATION_LIMIT", "FixedPointNetwork", "convert", "largest_sum", "l
 
 EXACT = 2**53  # float64 holds every integer up to here
 WEIGHT_BITS = 15  # |W| <= 2**15 - 1
-FRACTION_BITS = 12  # of activations
 INPUT_LIMIT = 2**12  # inputs are clamped to +-2**12
 MOST_THRESHOLDS = 255  # an index is uint8
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-LEAK = 3  # leaky ReLUs have the slope 2**-3
+from codec_lib.layers.convolution import LEAK
+
 ACTIVATION_LIMIT = 2**26  # activations to +-2**26, which stands for +-2**14
 NORM_FRACTION_BITS = 8  # of what enters inverse GDN, which squares it
 NORM_LIMIT = 2**15  # that stands for +-2**7
@@ -123,3 +124,8 @@ def _convolve(x: Tensor, weight: Tensor, g: Geometry) -> Tensor:
 def leaky(x: Tensor, slope: int) -> Tensor:
     """Leaky ReLU with slope 2**-slope on integers in float64, rounded."""
     return torch.maximum(x, (x * 2.0**-slope).round_())
+
+
+def activate_integers(x: Tensor) -> Tensor:
+    """`layers.convolution.activate` of a sum of activations, clamped to what one of them can be."""
+    return leaky(x.clamp(-ACTIVATION_LIMIT, ACTIVATION_LIMIT), LEAK)

@@ -34,7 +34,7 @@ from codec_lib.entropy.laplace import (
     cumulative,
     pop_symbol,
 )
-from codec_lib.entropy.rans_loops import PADDING
+from codec_lib.entropy.rans_loops import PADDING, entry_of
 from codec_lib.errors import BitstreamError
 from codec_lib.fitting.context import BLOCK, MARGIN, NEIGHBOURS, PLANES, SEEN, C, Network
 from codec_lib.fitting.grids import show
@@ -106,7 +106,7 @@ def _find_entries(planes, height, width, low, high, net, rates, tail, entries):
             q = int64(planes[0, row + MARGIN, column + MARGIN])
             start = cumulative(q, low, high, mean, rates[scale], tail)
             end = cumulative(q + 1, low, high, mean, rates[scale], tail)
-            entries[row * width + column] = start | (end - start - 1) << 16
+            entries[row * width + column] = entry_of(start, end)
 
 
 @compiled

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SLOPE = 2.0**-3  # of leaky ReLUs, unless a paper has another
+LEAK = 3
+SLOPE = 2.0**-LEAK  # of leaky ReLUs, unless a paper has another; integers are shifted by LEAK
 FEW_OUTPUTS = 8  # with so few a transposed convolution keeps most of a processor's lanes idle
 
 
@@ -44,6 +45,27 @@ def weight_and_bias(layer: object) -> tuple[Tensor, Tensor]:
     if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) or layer.bias is None:
         raise TypeError(f"layer: {layer}, allowed is a convolution with a bias")
     return layer.weight, layer.bias
+
+
+def activation() -> nn.LeakyReLU:
+    """The leaky ReLU of networks that become integers (`codec_lib.exact`), and of most others here."""
+    return nn.LeakyReLU(SLOPE)
+
+
+def activate(x: Tensor) -> Tensor:
+    """The same of a tensor, where it follows a sum."""
+    return F.leaky_relu(x, SLOPE)
+
+
+@torch.no_grad()
+def of_row(weight: Tensor, bias: Tensor | None = None) -> nn.Conv2d:
+    """A 1 x 1 convolution with weights (outputs, ...) for inputs that were gathered into a row."""
+    weight = weight.flatten(1)[:, :, None, None]
+    layer = nn.Conv2d(weight.shape[1], len(weight), 1, bias=bias is not None)
+    layer.weight.copy_(weight)
+    if layer.bias is not None and bias is not None:
+        layer.bias.copy_(bias)
+    return layer
 
 
 @torch.no_grad()

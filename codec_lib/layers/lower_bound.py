@@ -14,8 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-LIKELIHOOD_MIN = 1e-9  # of a symbol: none costs more than 29.9 bits while training
-
 
 class _LowerBound(torch.autograd.Function):
     @staticmethod

@@ -33,8 +33,8 @@ class MaskedConv2d(nn.Conv2d):
         return F.conv2d(F.pad(x, (reach, reach, reach, self.height - 1 - reach)), weight, self.bias)
 
     def gathered_weight(self) -> Tensor:
-        """The weights (outputs, inputs T, 1, 1) for neighbours that lie in a row, channel by channel."""
-        return self.weight.detach()[:, :, self.rows, self.columns].flatten(1)[:, :, None, None]
+        """The weights (outputs, inputs T) for neighbours that lie in a row, channel by channel."""
+        return self.weight.detach()[:, :, self.rows, self.columns].flatten(1)
 
 
 class MaskedConv3d(nn.Conv3d):
@@ -53,7 +53,7 @@ class MaskedConv3d(nn.Conv3d):
         return F.conv3d(x, self.weight * self.mask, self.bias, padding=self.padding)
 
     def gathered_weight(self) -> Tensor:
-        """The weights (outputs, T inputs, 1, 1) for neighbours that lie in a row, place by place."""
+        """The weights (outputs, T inputs) for neighbours that lie in a row, here place by place."""
         depth, rows, columns = (self.taps + self.kernel_size[0] // 2).T
         of_taps = self.weight.detach()[:, :, depth, rows, columns]
-        return of_taps.transpose(1, 2).flatten(1)[:, :, None, None]
+        return of_taps.transpose(1, 2).flatten(1)

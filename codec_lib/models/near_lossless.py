@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from codec_lib.entropy.units import FRACTION_BITS
 from codec_lib.errors import section
-from codec_lib.exact.fixed_point import FRACTION_BITS, convert
+from codec_lib.exact.fixed_point import convert
 from codec_lib.exact.frozen import Frozen
 from codec_lib.layers.convolution import weight_and_bias
 from codec_lib.models.base import Model

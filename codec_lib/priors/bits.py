@@ -35,9 +35,8 @@ from codec_lib.errors import BitstreamError, section
 from codec_lib.exact.canvas import Canvas
 from codec_lib.exact.fixed_point import convert
 from codec_lib.exact.frozen import Frozen
-from codec_lib.exact.integer_layer import LEAK
 from codec_lib.exact.order import CHECKERBOARD
-from codec_lib.layers.convolution import weight_and_bias
+from codec_lib.layers.convolution import activation, of_row, weight_and_bias
 from codec_lib.priors import decisions
 
 WINDOW = 3
@@ -56,8 +55,8 @@ class BitsPrior(nn.Module):
         super().__init__()
         self.C, self.T, self.frozen, self.growth = C, T, frozen, growth
         self.network = nn.Sequential(
-            nn.Conv2d(3 * C + T, K, WINDOW, padding=WINDOW // 2), nn.LeakyReLU(2.0**-LEAK),
-            nn.Conv2d(K, K, 1), nn.LeakyReLU(2.0**-LEAK),
+            nn.Conv2d(3 * C + T, K, WINDOW, padding=WINDOW // 2), activation(),
+            nn.Conv2d(K, K, 1), activation(),
             nn.Conv2d(K, C, 1),
         )  # fmt: skip
 
@@ -101,10 +100,7 @@ class BitsPrior(nn.Module):
     @torch.no_grad()
     def freeze(self) -> None:
         """Make the tables of both symbols, and the network that chooses among them."""
-        weight, bias = weight_and_bias(self.network[0])
-        gathered = nn.Conv2d(weight[0].numel(), len(weight), 1)
-        for parameter, value in zip(weight_and_bias(gathered), (weight, bias), strict=True):
-            parameter.copy_(value.reshape(parameter.shape))
+        gathered = of_row(*weight_and_bias(self.network[0]))
         self.frozen["bits"] = decisions.tables()
         network = nn.Sequential(gathered, *self.network[1:])
         units = torch.ones(3 * self.C + self.T)

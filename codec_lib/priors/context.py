@@ -29,13 +29,14 @@ from codec_lib.density import gaussian
 from codec_lib.density.factorized import FactorizedDensity
 from codec_lib.density.shapes import NORMAL, Shape
 from codec_lib.entropy import pmf, rans
+from codec_lib.entropy.units import FRACTION_BITS
 from codec_lib.errors import BitstreamError, section
 from codec_lib.exact.canvas import Canvas
-from codec_lib.exact.fixed_point import ACTIVATION_LIMIT, FRACTION_BITS, convert, leaky
+from codec_lib.exact.fixed_point import convert
 from codec_lib.exact.frozen import Frozen
-from codec_lib.exact.integer_layer import LEAK
+from codec_lib.exact.integer_layer import activate_integers
 from codec_lib.exact.order import CHECKERBOARD, Order
-from codec_lib.layers.convolution import conv, deconv, weight_and_bias
+from codec_lib.layers.convolution import activate, activation, conv, deconv, of_row, weight_and_bias
 from codec_lib.layers.gain import GainUnit
 from codec_lib.layers.masked import MaskedConv2d
 from codec_lib.priors.base import Chosen, Prior, Sections
@@ -48,11 +49,6 @@ PSI_ROWS = 64  # rows of psi that are computed at once
 SYMBOL_LIMIT = 2**13  # symbols and means are clamped, so that y_hat stays below ACTIVATION_LIMIT
 LATENT_LIMIT = SYMBOL_LIMIT << FRACTION_BITS
 LOG_SIGMA_BOUNDS = -3.0, 6.0  # what networks can ask for; the tables go from 0.11 to 256
-
-
-def activation() -> nn.LeakyReLU:
-    """The one that networks in fixed point can have."""
-    return nn.LeakyReLU(2.0**-LEAK)
 
 
 class ContextPrior(Prior):
@@ -110,15 +106,12 @@ class ContextPrior(Prior):
         if self.training:  # pixels see symbols, the rate sees either
             bits = gaussian.bits(symbols if self.rate == "symbols" else noise(y - mu), sigma, self.shape)
         else:
-            table = gaussian.scale_table().to(sigma)[gaussian.indexes(sigma).long()]
-            bits = gaussian.bits(symbols, table, self.shape)
+            bits = gaussian.bits(symbols, gaussian.tabled(sigma), self.shape)
         return symbols + mu, {"z": self.density_z.bits(z_hat), "y": bits}
 
     def distribution(self, psi: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """mu and log sigma of every place (B, M, h, w), from psi and what is decoded; zero is not."""
-        h = self.entropy_parameters(
-            nn.functional.leaky_relu(psi + self.context(seen[:, : self.seen]), 2.0**-LEAK)
-        )
+        h = self.entropy_parameters(activate(psi + self.context(seen[:, : self.seen])))
         return self.mean(h).float(), self.log_sigma(h).float()
 
     def _in_two_steps(self, y: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
@@ -164,10 +157,7 @@ class ContextPrior(Prior):
     @torch.no_grad()
     def freeze(self, gains: GainUnit) -> None:
         borders = gaussian.scale_borders().log()
-        context = nn.Conv2d(
-            self.seen * len(self.order.taps(WINDOW)), self.context.out_channels, 1, bias=False
-        )
-        context.weight.copy_(self.context.gathered_weight())
+        context = of_row(self.context.gathered_weight())
         self.frozen.update({
             "z": self.density_z.tables(torch.ones(1, self.H)),
             "y": gaussian.tables(self.shape),
@@ -265,8 +255,7 @@ class ContextWalk:
             around = self.canvas.bases(places) + self.neighbours[:, None]
             seen = self.canvas.planes[:channels, around]  # (C, T, P)
             h += network(seen.flatten(0, 1)[None, :, None])
-        h = leaky(h.clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT), LEAK)
-        h = self.frozen.network("parameters")(h)
+        h = self.frozen.network("parameters")(activate_integers(h))
         mu, index = (self.frozen.network(name)(h)[0, :, 0] for name in ("mean", "index"))
         return mu.clamp_(-LATENT_LIMIT, LATENT_LIMIT), index
 

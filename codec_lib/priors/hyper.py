@@ -69,8 +69,7 @@ class HyperPrior(Prior):
         if self.training:
             bits_y = gaussian.bits(noise(y), sigma, self.shape)
         else:
-            table = gaussian.scale_table().to(sigma)[gaussian.indexes(sigma).long()]
-            bits_y = gaussian.bits(y_hat, table, self.shape)
+            bits_y = gaussian.bits(y_hat, gaussian.tabled(sigma), self.shape)
         return y_hat, {"z": self.density_z.bits(z_hat), "y": bits_y}
 
     def freeze(self, gains: GainUnit) -> None:

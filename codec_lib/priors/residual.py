@@ -26,18 +26,18 @@ from codec_lib.density import logistic_mixture
 from codec_lib.density.logistic_mixture import Mixture
 from codec_lib.entropy import rans_entries
 from codec_lib.entropy.mixture_density import OUTPUTS, MixtureTables
-from codec_lib.exact.fixed_point import FRACTION_BITS, convert
+from codec_lib.entropy.units import FRACTION_BITS
+from codec_lib.exact.fixed_point import convert
 from codec_lib.exact.frozen import Frozen
 from codec_lib.exact.order import SLANTED
 from codec_lib.layers.conditional import ConditionalConv2d
-from codec_lib.layers.convolution import conv, weight_and_bias
+from codec_lib.layers.convolution import activate, activation, conv, of_row, weight_and_bias
 from codec_lib.layers.masked import MaskedConv2d
 from codec_lib.priors import residual_coder
-from codec_lib.priors.residual_coder import CENTRE, LEAK, SURROUND, WINDOW
+from codec_lib.priors.residual_coder import CENTRE, SURROUND, WINDOW
 from codec_lib.quantize import near_lossless
 
 LINEAR = 3 * logistic_mixture.COMPONENTS  # means also get a linear prediction
-LEAKY_SLOPE = 2.0**-LEAK
 TRAINED_TAU = 5  # the correction has parameters for tau = 1 to 5; beyond, those of 5
 RESIDUAL_UNIT = 16.0  # levels that count as 1 where residuals enter a network
 PICTURE_UNIT = 64.0  # the same for x_tilde
@@ -54,14 +54,14 @@ class PixelNetwork(nn.ModuleList):
     def chain(self, *setting: int) -> nn.Sequential:
         """The plain convolutions and what is between them; the leaky ReLU before them is left out."""
         layers = [layer.at(*setting) if isinstance(layer, ConditionalConv2d) else layer for layer in self]
-        between = [module for layer in layers for module in (nn.LeakyReLU(LEAKY_SLOPE), layer)]
+        between = [module for layer in layers for module in (activation(), layer)]
         return nn.Sequential(*between[1:])
 
     def forward(self, h: Tensor, *setting: int) -> Tensor:
         for layer in self[:-1]:
-            h = layer(F.leaky_relu(h, LEAKY_SLOPE), *setting)
+            h = layer(activate(h), *setting)
         with full_precision(h):
-            return self[-1](F.leaky_relu(h.float(), LEAKY_SLOPE), *setting)
+            return self[-1](activate(h.float()), *setting)
 
 
 class ResidualPrior(nn.Module):
@@ -161,11 +161,9 @@ class ResidualPrior(nn.Module):
         for values in weight_and_bias(by_phase):
             values.copy_(values.unflatten(0, (self.C, 4)).transpose(0, 1).flatten(0, 1).clone())
         causal = self.context.gathered_weight() / RESIDUAL_UNIT
-        around = self.surround.weight.flatten(1)[:, :, None, None] / PICTURE_UNIT
-        gathered = nn.Conv2d(causal.shape[1] + around.shape[1], len(causal), 1)
-        weight, bias = weight_and_bias(gathered)
-        weight.copy_(torch.cat((causal, around), 1))
-        bias.copy_(weight_and_bias(self.context)[1] + weight_and_bias(self.surround)[1])
+        around = self.surround.weight.flatten(1) / PICTURE_UNIT
+        bias = weight_and_bias(self.context)[1] + weight_and_bias(self.surround)[1]
+        gathered = of_row(torch.cat((causal, around), 1), bias)
         networks = {
             "features": convert(nn.Sequential(by_phase), fraction=FRACTION_BITS),
             "neighbours": convert(nn.Sequential(gathered)),

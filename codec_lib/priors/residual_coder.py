@@ -34,8 +34,8 @@ from codec_lib.errors import BitstreamError
 from codec_lib.exact.canvas import Canvas
 from codec_lib.exact.fixed_point import ACTIVATION_LIMIT, leaky
 from codec_lib.exact.frozen import Frozen
-from codec_lib.exact.integer_layer import LEAK
 from codec_lib.exact.order import SLANTED
+from codec_lib.layers.convolution import LEAK
 
 HEAD_BYTES = 7  # bytes before the stream
 LEARNS = 4  # in the first of them

@@ -23,12 +23,14 @@ import torch
 from torch import Tensor, nn
 
 from codec_lib.entropy import rans
+from codec_lib.entropy.units import FRACTION_BITS
 from codec_lib.errors import BitstreamError, section
 from codec_lib.exact import diagonal
 from codec_lib.exact.canvas import Canvas
-from codec_lib.exact.fixed_point import ACTIVATION_LIMIT, FRACTION_BITS, convert, leaky, to_int32
+from codec_lib.exact.fixed_point import convert, to_int32
 from codec_lib.exact.frozen import Frozen
-from codec_lib.exact.integer_layer import LEAK
+from codec_lib.exact.integer_layer import activate_integers
+from codec_lib.layers.convolution import activate, of_row
 from codec_lib.layers.masked import MaskedConv3d
 from codec_lib.priors import decisions
 
@@ -76,14 +78,12 @@ class VolumePrior(nn.Module):
     @torch.no_grad()
     def freeze(self) -> None:
         """Make the tables, and the networks of gathered neighbours."""
-        of_channel = nn.Conv2d(self.C, len(self.of_channel), 1, bias=False)
-        of_channel.weight.copy_(self.of_channel[:, :, None, None])
         parts = {
-            "first": convert(gathered(self.first)),
-            "channel": convert(nn.Sequential(of_channel)),
-            "second": convert(gathered(self.second), fraction=FRACTION_BITS),
-            "third": convert(gathered(self.third), fraction=FRACTION_BITS),
-            "last": convert(gathered(self.last), decisions.thresholds(LARGEST_LOGIT), FRACTION_BITS),
+            "first": convert(_gathered(self.first)),
+            "channel": convert(nn.Sequential(of_row(self.of_channel))),
+            "second": convert(_gathered(self.second), fraction=FRACTION_BITS),
+            "third": convert(_gathered(self.third), fraction=FRACTION_BITS),
+            "last": convert(_gathered(self.last), decisions.thresholds(LARGEST_LOGIT), FRACTION_BITS),
         }
         if self.side is not None:
             parts["side"] = convert(nn.Sequential(self.side))
@@ -203,15 +203,17 @@ class VolumeWalk:
         if self.of_side is not None:
             psi = psi + self.of_side[places % area]
         around = self.symbols.bases(places) + self.strict
-        self.inner[0].rows[bases] = to_int32(activate(self._gathered("first", self.symbols, around) + psi))
+        self.inner[0].rows[bases] = to_int32(
+            activate_integers(self._gathered("first", self.symbols, around) + psi)
+        )
 
     def _second(self, _: Tensor, bases: Tensor) -> None:
-        h = activate(self._gathered("second", self.inner[0], bases + self.near))
+        h = activate_integers(self._gathered("second", self.inner[0], bases + self.near))
         self.inner[1].rows[bases] = to_int32(h)
 
     def _third(self, _: Tensor, bases: Tensor) -> None:
         h = self.inner[0].rows[bases] + self._gathered("third", self.inner[1], bases + self.near)
-        self.inner[2].rows[bases] = to_int32(activate(h))
+        self.inner[2].rows[bases] = to_int32(activate_integers(h))
 
     def _last(self, bases: Tensor) -> Tensor:
         return self._gathered("last", self.inner[2], bases + self.near)
@@ -237,18 +239,6 @@ def odd(symbols: Tensor, levels: int) -> Tensor:
     return 2 * symbols - (levels - 1)
 
 
-def activate(x: Tensor) -> Tensor:
-    """Leaky ReLU, of floats, or of integers in float64 that stand for 2^-12."""
-    if x.dtype == torch.float64:
-        return leaky(x.clamp(-ACTIVATION_LIMIT, ACTIVATION_LIMIT), LEAK)
-    return nn.functional.leaky_relu(x, 2.0**-LEAK)
-
-
-def gathered(layer: MaskedConv3d) -> nn.Sequential:
+def _gathered(layer: MaskedConv3d) -> nn.Sequential:
     """The same layer on neighbours that lie in a row."""
-    weight = layer.gathered_weight()
-    row = nn.Conv2d(weight.shape[1], len(weight), 1, bias=layer.bias is not None)
-    row.weight.copy_(weight)
-    if layer.bias is not None and row.bias is not None:
-        row.bias.copy_(layer.bias)
-    return nn.Sequential(row)
+    return nn.Sequential(of_row(layer.gathered_weight(), layer.bias))

@@ -50,7 +50,7 @@ def test_the_symbols_of_a_sample_have_probabilities_that_sum_to_one(x_tilde, tau
     step = 2 * tau + 1
     low, high = -((x_tilde + tau) // step), (255 - x_tilde + tau) // step
     total = mass([q * step for q in range(low, high + 1)], x_tilde, tau).sum().item()
-    assert total == pytest.approx(1, abs=(high - low) * lm.LIKELIHOOD_MIN + 1e-4)
+    assert total == pytest.approx(1, abs=(high - low) * lm.MASS_MIN + 1e-4)
 
 
 @pytest.mark.parametrize("tau", [1, 3])

@@ -9,8 +9,9 @@ from codec_lib.entropy import least_squares, logistic_mixing, neighbourhood, que
 from codec_lib.entropy.adaptive import Adaptive
 from codec_lib.entropy.least_squares import FEATURES, Regression
 from codec_lib.entropy.mixture import Fixed
-from codec_lib.entropy.mixture_density import LEVEL_BITS, OUTPUTS, Alphabet, K, MixtureTables
+from codec_lib.entropy.mixture_density import OUTPUTS, Alphabet, K, MixtureTables
 from codec_lib.entropy.neighbourhood import MARGIN
+from codec_lib.entropy.units import LEVEL_BITS
 from codec_lib.exact.order import SLANTED
 
 TABLES = MixtureTables.make()

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from codec_lib.entropy.units import FRACTION_BITS
 from codec_lib.exact import fixed_point
-from codec_lib.exact.fixed_point import FRACTION_BITS, FixedPointNetwork, convert
+from codec_lib.exact.fixed_point import FixedPointNetwork, convert
 from codec_lib.layers.convolution import deconv
 from codec_lib.layers.gdn import GDN
 

@@ -7,8 +7,8 @@ import torch
 
 from codec_lib.density import gaussian
 from codec_lib.density.shapes import HEAVY_TAILED
+from codec_lib.entropy.units import FRACTION_BITS
 from codec_lib.errors import BitstreamError
-from codec_lib.exact.fixed_point import FRACTION_BITS
 from codec_lib.exact.order import CHECKERBOARD, SLANTED
 from codec_lib.layers.gain import GainUnit
 from codec_lib.priors import context

@@ -7,7 +7,7 @@ import codec_lib as cl
 from codec_lib import container, weights
 from codec_lib.density import gaussian
 from codec_lib.entropy import pmf
-from codec_lib.exact.fixed_point import FRACTION_BITS
+from codec_lib.entropy.units import FRACTION_BITS
 from codec_lib.models.transform import TransformCodec
 from codec_lib.priors.context import ContextPrior, ContextWalk
 from codec_lib.priors.symbols import channel_indexes
