@@ -42,7 +42,7 @@ from codec_lib.models.scale_hyperprior import gdn_transforms
 from codec_lib.models.transform import TransformCodec
 from codec_lib.priors.base import Prior
 from codec_lib.priors.channel import ChannelPrior
-from codec_lib.priors.context import ContextPrior
+from codec_lib.priors.checkerboard import CheckerboardPrior
 from codec_lib.priors.hyper import HyperPrior
 from codec_lib.quantize import RateDistortionQuantizer
 from codec_lib.training.settings import Settings
@@ -91,7 +91,7 @@ def factorized() -> TransformCodec:
 
 def context(**choices: Any) -> TransformCodec:
     """The flagship's transforms, and a prior with a context."""
-    return Blocks(ContextPrior(M, seen=WIDE, **choices))
+    return Blocks(CheckerboardPrior(M, seen=WIDE, **choices))
 
 
 VARIANTS: dict[str, Callable[[], TransformCodec]] = {

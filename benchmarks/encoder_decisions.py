@@ -90,7 +90,7 @@ def size_of_ones(model: Flagship, x: Tensor, quality: float) -> float:
     gain, _ = model.gain(torch.tensor([quality]))
     y = model.g_a(x) * gain
     z_hat, symbols = model.prior.symbols(y)
-    mu, _ = model.prior.price(symbols, z_hat)
+    mu, _ = model.prior.price(symbols, z_hat, gain)
     return (y - mu)[symbols.abs() == 1].abs().mean().item()
 
 

@@ -33,6 +33,7 @@ from torch.nn import functional as F
 from codec_lib import picture
 from codec_lib.layers.gain import lambda_of
 from codec_lib.layers.windows import windows
+from codec_lib.priors.base import Chosen, PricedPrior, Prices
 from codec_lib.progress import Progress, report, until_stopped
 
 if TYPE_CHECKING:
@@ -72,14 +73,13 @@ class Pass:
     cost: float  # J
 
 
-def refine(
-    codec: "TransformCodec", levels: Tensor, y: Tensor, quality: float, steps: int
-) -> tuple[Tensor | None, Tensor]:
-    """Hyper-latents, None where a prior has none, and symbols that cost less than those that y gets.
+def refine(codec: "TransformCodec", levels: Tensor, y: Tensor, quality: float, steps: int) -> Chosen:
+    """Hyper-latents, and symbols that cost less than those that y gets.
 
     levels uint8 (1, 3, H, W) with sides that divide by `codec.stride`; y (1, M, h, w), scaled. Memory is
     that of a training pass over TILE + 2 HALO pixels a side. Ctrl-C ends it, and what was gained remains.
     """
+    assert isinstance(codec.prior, PricedPrior)
     with torch.no_grad():
         z_hat, symbols = codec.prior.symbols(y)
     stride, reduction = codec.stride, codec.prior.reduction
@@ -105,7 +105,7 @@ def refine(
                 report(Progress(done, steps * len(parts), round((bits + last.bits) * share / 8), psnr))
             if last is not None:
                 pixels, bits, error = seen, bits + last.bits, error + last.error
-    return z_hat, symbols
+    return Chosen(z_hat, symbols)
 
 
 def descend(
@@ -164,7 +164,7 @@ def evaluate(codec: "TransformCodec", tile: Tile, symbols: Tensor, quality: floa
     """One pass forward and back."""
     with torch.enable_grad():
         s = symbols.detach().requires_grad_()
-        mu, bits_of = codec.prior.price(s, tile.z_hat)
+        mu, bits_of = _prices(codec, s, tile.z_hat, quality)
         own = bits_of(symbols)
         error = (_shown(codec, s + mu, quality) - tile.x).square().sum(1, keepdim=True)
         weight = _weight(quality)
@@ -183,7 +183,7 @@ def curvature(codec: "TransformCodec", tile: Tile, quality: float) -> Tensor:
     """h / 2 of every symbol: probes, evened out over neighbours and, by half, over each channel."""
     with torch.enable_grad():
         with torch.no_grad():
-            mu, _ = codec.prior.price(tile.symbols, tile.z_hat)
+            mu, _ = _prices(codec, tile.symbols, tile.z_hat, quality)
         y_hat = (tile.symbols + mu).detach().requires_grad_()
         x_hat = _shown(codec, y_hat, quality)
         squares = torch.zeros_like(y_hat)
@@ -193,6 +193,12 @@ def curvature(codec: "TransformCodec", tile: Tile, quality: float) -> Tensor:
             squares += slope.square() / PROBES
     around = F.avg_pool2d(squares, 5, 1, 2, count_include_pad=False)
     return _weight(quality) * (around + squares.mean((2, 3), keepdim=True)) / 2
+
+
+def _prices(codec: "TransformCodec", symbols: Tensor, z_hat: Tensor | None, quality: float) -> Prices:
+    assert isinstance(codec.prior, PricedPrior)
+    gain, _ = codec.gain(codec.quality_tensor(quality))
+    return codec.prior.price(symbols, z_hat, gain)
 
 
 def _shown(codec: "TransformCodec", y_hat: Tensor, quality: float) -> Tensor:

@@ -21,13 +21,12 @@ from torch import nn
 
 from codec_lib.density import gaussian
 from codec_lib.density.shapes import HEAVY_TAILED
-from codec_lib.exact.order import CHECKERBOARD
 from codec_lib.layers.affine import UNIT, Affine
 from codec_lib.layers.convolution import weight_and_bias
 from codec_lib.layers.dct import BLOCK, block_transform, pair_transform
 from codec_lib.layers.residual import PartialResidualBlock
 from codec_lib.models.transform import TransformCodec
-from codec_lib.priors.context import ContextPrior
+from codec_lib.priors.checkerboard import CheckerboardPrior
 from codec_lib.quantize import RateDistortionQuantizer
 
 OUTER_BLOCKS, INNER_BLOCKS = 3, 2  # at 1/8 and at 1/16 of the size
@@ -40,6 +39,7 @@ INITIAL_GAIN = 1.25  # of quality 4
 class Flagship(TransformCodec):
     """N channels at an eighth of the size, M of latents."""
 
+    prior: CheckerboardPrior
     outer = None
     band_rows = 512  # each band needs 64 more on either side
 
@@ -47,7 +47,7 @@ class Flagship(TransformCodec):
         wide = min(M, WIDE)
         shape = HEAVY_TAILED
         quantizer = RateDistortionQuantizer(gaussian.costs(shape), DISTORTION_WEIGHT, SHRINKAGE)
-        prior = ContextPrior(M, order=CHECKERBOARD, seen=wide, shape=shape, quantizer=quantizer)
+        prior = CheckerboardPrior(M, seen=wide, shape=shape, quantizer=quantizer)
         g_a = nn.Sequential(
             Affine(UNIT, -UNIT / 2),
             nn.PixelUnshuffle(BLOCK), nn.Conv2d(3 * BLOCK**2, N, 1),

@@ -12,7 +12,7 @@ from codec_lib.layers.bands import BAND, in_bands, input_of
 from codec_lib.layers.gain import GainUnit
 from codec_lib.models.base import OUTER, Model, crop, pad, samples
 from codec_lib.models.output import Output
-from codec_lib.priors.base import Prior, Sections
+from codec_lib.priors.base import PricedPrior, Prior, Sections
 from codec_lib.refinement import STEPS, refine
 from codec_lib.setting import QUALITY
 
@@ -46,7 +46,7 @@ class TransformCodec(Model):
         self.gain = GainUnit(prior.M, initial_gain)
         self.frozen = prior.frozen
         self.stride = self.downsampling * prior.reduction
-        self.best_effort = len(STEPS) - 1 if prior.has_prices else 0
+        self.best_effort = len(STEPS) - 1 if isinstance(prior, PricedPrior) else 0
 
     def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
         return (self.prior.sections,)

@@ -9,6 +9,7 @@ A prior knows latents, not pictures: where y comes from and what becomes of y_ha
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor, nn
@@ -17,7 +18,20 @@ from codec_lib.exact.frozen import Frozen
 from codec_lib.layers.gain import GainUnit
 
 Sections = dict[str, bytes]  # the bytes of a file's sections, by name
-Chosen = tuple[Tensor | None, Tensor]  # integers in floats: hyper-latents, None without, and symbols
+
+
+class Chosen(NamedTuple):
+    """What is decided for y already: integers in floats."""
+
+    z_hat: Tensor | None  # of priors without hyper-latents None
+    symbols: Tensor  # (1, M, h, w)
+
+
+class Prices(NamedTuple):
+    """What symbols cost where they stand, with gradients."""
+
+    mu: Tensor  # which makes them y_hat = symbols + mu
+    bits_of: Callable[[Tensor], Tensor]  # from any symbols of the same shape to the bits of each
 
 
 class Prior(nn.Module, ABC):
@@ -27,7 +41,6 @@ class Prior(nn.Module, ABC):
         sections: names of the sections that `encode` writes, in the order in which a decoder needs them.
         M: channels of y.
         reduction: h and w have to divide by it.
-        has_prices: whether `symbols` and `price` exist, which an encoder needs that tries harder.
         unit: what a 1 in the integers of y stands for.
         rates: what the rate of y can be taken of in training; `rate` is which.
         frozen: tables and networks, empty until `freeze`, or until weights are loaded.
@@ -36,7 +49,6 @@ class Prior(nn.Module, ABC):
     sections: tuple[str, ...]
     M: int
     reduction: int = 1
-    has_prices: bool = False
     unit: float = 1.0
     rates: tuple[str, ...] = ("noise",)
     rate: str = "noise"
@@ -64,18 +76,6 @@ class Prior(nn.Module, ABC):
         chosen: what was decided for y already, and is coded as it is.
         """
 
-    def symbols(self, y: Tensor) -> Chosen:
-        """What `encode` writes for y, estimated."""
-        raise NotImplementedError
-
-    def price(self, symbols: Tensor, z_hat: Tensor | None) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """What symbols (1, M, h, w) cost where they stand, with gradients: only if `has_prices`.
-
-        Returns mu, which makes them y_hat = symbols + mu, and a function from any symbols of the same
-        shape to the bits of each.
-        """
-        raise NotImplementedError
-
     @abstractmethod
     def decode(self, sections: Sections, quality: float, size: tuple[int, int]) -> dict[str, Tensor]:
         """The integers of every section; "y" is (1, M, h, w) in `unit`, for size (h, w).
@@ -86,3 +86,15 @@ class Prior(nn.Module, ABC):
     def bit_map(self, decoded: dict[str, Tensor]) -> np.ndarray | None:
         """-log2 p of "y" in what `decode` returned, summed over channels: (h, w). None: it cannot say."""
         return None
+
+
+class PricedPrior(Prior):
+    """A prior that can tell what other symbols would cost: what an encoder needs that tries harder."""
+
+    @abstractmethod
+    def symbols(self, y: Tensor) -> Chosen:
+        """What `encode` writes for y, estimated."""
+
+    @abstractmethod
+    def price(self, symbols: Tensor, z_hat: Tensor | None, gain: Tensor) -> Prices:
+        """What symbols (1, M, h, w) cost; gain (1, M, 1, 1) is what y was multiplied with."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from codec_lib.density.channel import ChannelDensity
 from codec_lib.layers.gain import QUALITIES, GainUnit
-from codec_lib.priors.base import Chosen, Prior, Sections
+from codec_lib.priors.base import Chosen, PricedPrior, Prices, Sections
 from codec_lib.priors.symbols import read_symbols, write_symbols
 from codec_lib.quantize import noise, straight_through
 
@@ -19,7 +19,7 @@ LEVELS_PER_QUALITY = 4  # tables are made for qualities 1, 1.25, ... 8; the near
 LEVELS = (QUALITIES - 1) * LEVELS_PER_QUALITY + 1
 
 
-class ChannelPrior(Prior):
+class ChannelPrior(PricedPrior):
     """p(y) of M channels, each with its own `density`, whatever the places around are."""
 
     sections = ("y",)
@@ -39,8 +39,17 @@ class ChannelPrior(Prior):
         gain, _ = gains(qualities)
         self.frozen["y"] = self.density.tables(1 / gain.flatten(1))
 
+    def symbols(self, y: Tensor) -> Chosen:
+        return Chosen(None, y.round())
+
+    def price(self, symbols: Tensor, z_hat: Tensor | None, gain: Tensor) -> Prices:
+        def bits_of(symbols: Tensor) -> Tensor:
+            return -self.density.likelihood(symbols / gain, 1 / gain).log2()
+
+        return Prices(torch.zeros_like(symbols), bits_of)
+
     def encode(self, y: Tensor, quality: float, chosen: Chosen | None = None) -> Sections:
-        _, symbols = chosen or (None, y.round())
+        _, symbols = chosen or self.symbols(y)
         indexes = self.indexes(quality, y.shape[-2:])
         return {"y": write_symbols(symbols, indexes, self.frozen.tables("y"))}
 

@@ -18,8 +18,8 @@ compression", NeurIPS 2018; He et al., CVPR 2021 (two steps).
 """
 
 import math
-from collections.abc import Callable, Iterator
-from functools import partial
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ from codec_lib.exact.canvas import Canvas
 from codec_lib.exact.fixed_point import convert
 from codec_lib.exact.frozen import Frozen
 from codec_lib.exact.integer_layer import activate_integers
-from codec_lib.exact.order import CHECKERBOARD, Order
+from codec_lib.exact.order import SLANTED, Order
 from codec_lib.layers.convolution import activate, activation, conv, deconv, of_row, weight_and_bias
 from codec_lib.layers.gain import GainUnit
 from codec_lib.layers.masked import MaskedConv2d
@@ -51,13 +51,14 @@ LATENT_LIMIT = SYMBOL_LIMIT << FRACTION_BITS
 LOG_SIGMA_BOUNDS = -3.0, 6.0  # what networks can ask for; the tables go from 0.11 to 256
 
 
-class ContextPrior(Prior):
+class ContextPrior(Prior, ABC):
     """p(y) of M channels, with H channels of hyper-latents at a quarter of y's size and K inside.
 
     Of what is decoded, contexts show the first `seen` channels, or all. `shape` is that of the symbols'
     distributions, and `quantizer` makes the symbols, once the network is trained.
     """
 
+    order: Order  # of the places
     sections = ("z", "y")
     reduction = 4
     rates = ("noise", "symbols")
@@ -68,23 +69,20 @@ class ContextPrior(Prior):
         M: int,
         H: int = 96,
         K: int = 128,
-        order: Order = CHECKERBOARD,
         seen: int | None = None,
         shape: Shape = NORMAL,
         quantizer: Rounding | None = None,
     ):
         super().__init__()
-        self.M, self.H, self.order, self.seen, self.shape = M, H, order, seen or M, shape
+        self.M, self.H, self.seen, self.shape = M, H, seen or M, shape
         self.quantizer = quantizer or Rounding()
-        self.has_two_steps = order is CHECKERBOARD
-        self.has_prices = self.has_two_steps
         self.h_a = nn.Sequential(
             nn.Conv2d(M, H, 1), activation(),
             conv(H, H, kernel=3), activation(),
             conv(H, H, kernel=3),
         )  # fmt: skip
         self.h_s = nn.Sequential(deconv(H, H), activation(), deconv(H, K))
-        self.context = MaskedConv2d(self.seen, K, WINDOW, order.taps(WINDOW), bias=False)
+        self.context = MaskedConv2d(self.seen, K, WINDOW, self.order.taps(WINDOW), bias=False)
         self.entropy_parameters = nn.Sequential(
             nn.Conv2d(K, K, 1), activation(), nn.Conv2d(K, K, 1), activation()
         )
@@ -100,59 +98,29 @@ class ContextPrior(Prior):
         z = self.h_a(y).float()
         z_hat = noise(z) if self.training else z.round()
         psi = self.h_s(straight_through(z) if self.training and self.rate == "symbols" else z_hat)
-        mu, log_sigma = self._in_two_steps(y, psi) if self.has_two_steps else self._at_once(y, psi)
-        sigma = _sigma(log_sigma)
-        symbols = self._symbols(y - mu, sigma)
+        mu, sigma = self.means_and_scales(y, psi)
+        symbols = self.quantized(y - mu, sigma)
         if self.training:  # pixels see symbols, the rate sees either
             bits = gaussian.bits(symbols if self.rate == "symbols" else noise(y - mu), sigma, self.shape)
         else:
             bits = gaussian.bits(symbols, gaussian.tabled(sigma), self.shape)
         return symbols + mu, {"z": self.density_z.bits(z_hat), "y": bits}
 
+    @abstractmethod
+    def means_and_scales(self, y: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
+        """mu and sigma of every place (B, M, h, w), as far as a pass over all of them can tell."""
+
     def distribution(self, psi: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """mu and log sigma of every place (B, M, h, w), from psi and what is decoded; zero is not."""
+        """mu and sigma of every place (B, M, h, w), from psi and what is decoded; zero is not."""
         h = self.entropy_parameters(activate(psi + self.context(seen[:, : self.seen])))
-        return self.mean(h).float(), self.log_sigma(h).float()
+        return self.mean(h).float(), self.log_sigma(h).float().clamp(*LOG_SIGMA_BOUNDS).exp()
 
-    def _in_two_steps(self, y: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
-        """Checkerboard: what the first places get from nothing, and the others from those."""
-        return self._from_first(psi, lambda mu, log_sigma: self._symbols(y - mu, _sigma(log_sigma)))
-
-    def _from_first(
-        self, psi: Tensor, symbols: Callable[[Tensor, Tensor], Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        """mu and log sigma in two steps, given how symbols follow from those of the first step."""
-        row, column = (torch.arange(side, device=psi.device) for side in psi.shape[2:])
-        first = CHECKERBOARD.step_of(row[:, None], column) == 0
-        mu, log_sigma = self.distribution(psi, psi.new_zeros(len(psi), self.M, *psi.shape[2:]))
-        seen = torch.where(first, symbols(mu, log_sigma) + mu, 0.0)
-        mu_after, log_sigma_after = self.distribution(psi, seen)
-        return torch.where(first, mu, mu_after), torch.where(first, log_sigma, log_sigma_after)
-
-    def symbols(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        z_hat = self.h_a(y).round()
-        mu, log_sigma = self._in_two_steps(y, self.h_s(z_hat))
-        return z_hat, self._symbols(y - mu, _sigma(log_sigma))
-
-    def price(self, symbols: Tensor, z_hat: Tensor | None) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        assert z_hat is not None
-        mu, log_sigma = self._from_first(self.h_s(z_hat), lambda mu, log_sigma: symbols)
-        return mu, partial(gaussian.coded_bits, sigma=_sigma(log_sigma), shape=self.shape)
-
-    def _symbols(self, residual: Tensor, sigma: Tensor) -> Tensor:
+    def quantized(self, residual: Tensor, sigma: Tensor) -> Tensor:
         """What is coded of the latents minus their means; in training with the gradient of the identity."""
         if self.training and self.rate == "noise":
             return straight_through(residual)
         symbols = self.quantizer(residual.detach(), gaussian.indexes(sigma.detach()))
         return residual + (symbols - residual).detach() if self.training else symbols
-
-    def _at_once(self, y: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
-        """All places at once, from latents that are rounded without their mean: an estimate.
-
-        What a decoder sees, Q(y - mu) + mu, would take as many passes as there are steps.
-        """
-        is_noisy = self.training and self.rate == "noise"
-        return self.distribution(psi, noise(y) if is_noisy else straight_through(y))
 
     @torch.no_grad()
     def freeze(self, gains: GainUnit) -> None:
@@ -219,8 +187,18 @@ class ContextPrior(Prior):
         return bits.reshape(latents.shape[1:])
 
 
-def _sigma(log_sigma: Tensor) -> Tensor:
-    return log_sigma.clamp(*LOG_SIGMA_BOUNDS).exp()
+class SlantedPrior(ContextPrior):
+    """Places on slanted lines, which see what a raster scan would have shown them."""
+
+    order = SLANTED
+
+    def means_and_scales(self, y: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
+        """From latents that are rounded without their mean: an estimate.
+
+        What a decoder sees, Q(y - mu) + mu, would take as many passes as there are steps.
+        """
+        is_noisy = self.training and self.rate == "noise"
+        return self.distribution(psi, noise(y) if is_noisy else straight_through(y))
 
 
 class ContextWalk:

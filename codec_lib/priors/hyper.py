@@ -15,7 +15,6 @@ ICLR 2018, figure 4.
 """
 
 import math
-from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -29,14 +28,14 @@ from codec_lib.errors import section
 from codec_lib.exact import fixed_point
 from codec_lib.layers.convolution import conv, deconv
 from codec_lib.layers.gain import GainUnit
-from codec_lib.priors.base import Chosen, Prior, Sections
+from codec_lib.priors.base import Chosen, PricedPrior, Prices, Sections
 from codec_lib.priors.symbols import channel_indexes, read_symbols, write_symbols
 from codec_lib.quantize import noise, straight_through
 
 INDEX_ROWS = 64  # rows of y whose tables are found at once
 
 
-class HyperPrior(Prior):
+class HyperPrior(PricedPrior):
     """p(y) of M channels at 1/16 of the picture, with N channels of hyper-latents at 1/64.
 
     `shape` is that of the latents' distributions.
@@ -44,7 +43,6 @@ class HyperPrior(Prior):
 
     sections = ("z", "y")
     reduction = 4
-    has_prices = True
 
     def __init__(self, N: int, M: int, shape: Shape = NORMAL):
         super().__init__()
@@ -77,13 +75,14 @@ class HyperPrior(Prior):
         self.frozen["y"] = gaussian.tables(self.shape)
         self.frozen["h_s"] = fixed_point.convert(self.h_s, gaussian.scale_borders())
 
-    def symbols(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        return self.h_a(y.abs()).round(), y.round()
+    def symbols(self, y: Tensor) -> Chosen:
+        return Chosen(self.h_a(y.abs()).round(), y.round())
 
-    def price(self, symbols: Tensor, z_hat: Tensor | None) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    def price(self, symbols: Tensor, z_hat: Tensor | None, gain: Tensor) -> Prices:
         assert z_hat is not None
         sigma = self.h_s(z_hat).float()
-        return torch.zeros_like(symbols), partial(gaussian.coded_bits, sigma=sigma, shape=self.shape)
+        bits_of = partial(gaussian.coded_bits, sigma=sigma, shape=self.shape)
+        return Prices(torch.zeros_like(symbols), bits_of)
 
     def encode(self, y: Tensor, quality: float, chosen: Chosen | None = None) -> Sections:
         z_hat, symbols = chosen or self.symbols(y)

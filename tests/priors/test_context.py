@@ -9,22 +9,23 @@ from codec_lib.density import gaussian
 from codec_lib.density.shapes import HEAVY_TAILED
 from codec_lib.entropy.units import FRACTION_BITS
 from codec_lib.errors import BitstreamError
-from codec_lib.exact.order import CHECKERBOARD, SLANTED
+from codec_lib.exact.order import SLANTED
 from codec_lib.layers.gain import GainUnit
 from codec_lib.priors import context
-from codec_lib.priors.context import ContextPrior, ContextWalk
+from codec_lib.priors.checkerboard import CheckerboardPrior
+from codec_lib.priors.context import ContextPrior, ContextWalk, SlantedPrior
 from codec_lib.quantize import RateDistortionQuantizer
 
 M, H = 6, 4
 ONE = torch.ones(1, M, 1, 1)  # a gain that changes nothing
-ORDERS = {"slanted": SLANTED, "checkerboard": CHECKERBOARD}
+PRIORS = {"slanted": SlantedPrior, "checkerboard": CheckerboardPrior}
 
 
-@pytest.fixture(scope="module", params=ORDERS)
+@pytest.fixture(scope="module", params=PRIORS)
 def prior(request):
     """An untrained prior whose means are not all zero."""
     torch.manual_seed(0)
-    prior = ContextPrior(M, H, 8, ORDERS[request.param]).eval().requires_grad_(False)
+    prior = PRIORS[request.param](M, H, 8).eval().requires_grad_(False)
     prior.mean.weight.mul_(20)
     prior.context.weight.mul_(3)
     prior.freeze(GainUnit(M))
@@ -119,7 +120,7 @@ def test_training_on_symbols_sees_what_coding_gives():
     """The latents that a decoder has, bits of the same symbols, and gradients for every network."""
     torch.manual_seed(0)
     quantizer = RateDistortionQuantizer(gaussian.costs(HEAVY_TAILED), 2.0, 0.17)
-    prior = ContextPrior(M, H, 8, CHECKERBOARD, shape=HEAVY_TAILED, quantizer=quantizer)
+    prior = CheckerboardPrior(M, H, 8, shape=HEAVY_TAILED, quantizer=quantizer)
     prior.log_sigma.bias.data.zero_()
     y = latents().div(6).requires_grad_()
     with torch.no_grad():
@@ -143,7 +144,7 @@ def test_a_prior_that_is_trained_on_symbols_learns_that_more_are_zero():
     costs = {}
     for rate in ContextPrior.rates:
         torch.manual_seed(1)
-        prior = ContextPrior(M, H, 8, CHECKERBOARD, shape=HEAVY_TAILED, quantizer=quantizer).train()
+        prior = CheckerboardPrior(M, H, 8, shape=HEAVY_TAILED, quantizer=quantizer).train()
         prior.rate = rate
         optimizer = torch.optim.Adam(prior.parameters(), 0.02)
         for _ in range(150):
