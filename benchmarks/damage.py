@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import damaged_coders, results
-from codec_lib.surroundings import name_of
+from codec_lib.devices import name_of
 from tools import damage
 
 FILES = 1000 * len(damage.KINDS)

@@ -24,9 +24,9 @@ from compressai.ans import RansDecoder, RansEncoder
 
 from benchmarks import results
 from benchmarks.machine import seconds
+from codec_lib.devices import name_of
 from codec_lib.entropy import bit_counter, range_coder, rans
 from codec_lib.entropy.pmf import Tables
-from codec_lib.surroundings import name_of
 
 COUNT = 192 * 32 * 48
 TAIL = 6.11  # standard deviations to each side; beyond lies a mass of 1e-9

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from codec_lib.surroundings import name_of
+from codec_lib.devices import name_of
 
 STATED = ("cpu", "torch", "threads")  # of a machine
 

@@ -20,7 +20,7 @@ from tqdm import tqdm
 import codec_lib as cl
 from benchmarks import results
 from codec_lib import data, picture, weights
-from codec_lib.surroundings import name_of
+from codec_lib.devices import name_of
 
 MODELS = {
     "flagship": {"quality": 4.0},

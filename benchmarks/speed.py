@@ -31,11 +31,11 @@ from benchmarks import results
 from benchmarks.entropy_coders import COUNT, gaussian_pmfs, latent
 from benchmarks.machine import seconds
 from codec_lib import data, picture, weights
+from codec_lib.devices import name_of
 from codec_lib.entropy import rans
 from codec_lib.entropy.pmf import Tables
 from codec_lib.layers.bands import in_bands
 from codec_lib.models.base import OUTER
-from codec_lib.surroundings import name_of
 
 QUALITY = 4.0
 ROUNDS = 7

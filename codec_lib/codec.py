@@ -22,13 +22,14 @@ from PIL import Image
 from codec_lib import container, decoding, guard, picture, standard, weights
 from codec_lib import stages as stages_of
 from codec_lib.container import Inspection
+from codec_lib.devices import pick_device
 from codec_lib.errors import PictureWarning, is_number, shown
 from codec_lib.header import MAX_PIXELS, Header
 from codec_lib.models import DEFAULT
 from codec_lib.picture import metadata
 from codec_lib.progress import stoppable
 from codec_lib.search import largest_within
-from codec_lib.surroundings import pick_device, reproducible
+from codec_lib.torch_settings import reproducible
 
 
 def encode(
@@ -80,7 +81,7 @@ def encode(
     for note in taken.notes:
         warnings.warn(note, PictureWarning, stacklevel=2)
     levels = taken.levels.to(device)
-    last = {name: taken.sections[name] for name in picture.LAST if name in taken.sections}
+    last = {name: taken.sections[name] for name in picture.REFINING if name in taken.sections}
     first = {name: payload for name, payload in taken.sections.items() if name not in last}
 
     def write(value: float) -> bytes:

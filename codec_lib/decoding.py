@@ -9,9 +9,10 @@ from PIL import Image
 
 from codec_lib import decoders, picture
 from codec_lib import stages as stages_of
+from codec_lib.devices import pick_device
 from codec_lib.errors import BitstreamError, PictureWarning, shown
 from codec_lib.header import MAX_PIXELS, Header
-from codec_lib.surroundings import pick_device, reproducible
+from codec_lib.torch_settings import reproducible
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def decode(
         warnings.warn(note, PictureWarning, stacklevel=3)
     count = staged.check(stages)
     sections = staged.take(count)
-    codeless = (*picture.BESIDE, *picture.LAST)
+    codeless = (*picture.BESIDE, *picture.REFINING)
     other = {name: sections.pop(name) for name in list(sections) if name in codeless}
     model = staged.trained.model if decoder is None else decoders.load(decoder, staged.trained)
     if decoder and (note := decoders.complaint(decoder, header.value)):

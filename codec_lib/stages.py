@@ -89,12 +89,12 @@ def read(data: bytes, device: str = "cpu", max_pixels: int = MAX_PIXELS) -> Stag
     header = file.header
     trained = _weights_of(header, device)
     required = picture.required_sections(header.mode)
-    last = tuple((name,) for name in required if name in picture.LAST)
+    last = tuple((name,) for name in required if name in picture.REFINING)
     whole = (*trained.model.stages(header.value), *last)
     count = 0
     while count < len(whole) and set(whole[count]) <= set(file.names):
         count += 1
-    beside = set(required) - set(picture.LAST)
+    beside = set(required) - set(picture.REFINING)
     expected = beside.union(*whole[:count])
     if count == 0 or expected != set(file.names) - set(picture.OPTIONAL):
         held = sorted(beside.union(*whole))

@@ -8,8 +8,9 @@ from PIL import Image
 
 from codec_lib import picture, stages
 from codec_lib.decoding import decode
+from codec_lib.devices import pick_device
 from codec_lib.header import MAX_PIXELS
-from codec_lib.surroundings import pick_device, reproducible
+from codec_lib.torch_settings import reproducible
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def symbols(data: bytes, *, device: str = "auto") -> str | None:
     header, model = staged.header, staged.trained.model
     if model.promise(header.value) is not None:
         return None
-    names = [name for group in staged.groups for name in group if name not in picture.LAST]
+    names = [name for group in staged.groups for name in group if name not in picture.REFINING]
     sections = staged.take(len(staged.groups))
     if model.standard_file(sections) is not None:
         return None

@@ -36,7 +36,7 @@ from codec_lib.exact.frozen import KINDS
 from codec_lib.models import MODELS
 from codec_lib.models import architecture as class_of
 from codec_lib.models.base import Model
-from codec_lib.surroundings import reproducible
+from codec_lib.torch_settings import reproducible
 
 SHIPPED = Path(__file__).parent / "trained"
 EARLIER = "earlier"  # subfolder of weights that were replaced

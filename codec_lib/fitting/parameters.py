@@ -24,7 +24,13 @@ SHAPES: dict[str, tuple[int, ...]] = {
 FAR = "far"
 CONTEXT = ("w1", "w2", "wo", "ws", "b1", "b2", "bo", FAR)  # groups of the probability network
 # The groups of earlier files, which see no neighbours that are far.
-EARLIER = (CONTEXT[:4], CONTEXT[4:7], ("taps",), ("v1", "v2", "s", "k1", "k2"), ("d1", "d2", "c1", "c2"))
+EARLIER_GROUPS = (
+    CONTEXT[:4],
+    CONTEXT[4:7],
+    ("taps",),
+    ("v1", "v2", "s", "k1", "k2"),
+    ("d1", "d2", "c1", "c2"),
+)
 SIZES = {name: prod(shape) for name, shape in SHAPES.items()}
 COUNT = sum(SIZES.values())
 NEAR_COUNT = COUNT - (C + 2) * (SEEN - NEAR)  # without the weights of neighbours that are far
@@ -74,7 +80,7 @@ def groups() -> dict[str, np.ndarray]:
 def earlier_groups() -> list[np.ndarray]:
     """The same of earlier files."""
     found = groups()
-    return [np.concatenate([found[name] for name in names]) for names in EARLIER]
+    return [np.concatenate([found[name] for name in names]) for names in EARLIER_GROUPS]
 
 
 def narrowed(vector: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ are decoded, and the walk that decoded them is taken once more, now with the pri
 import numpy as np
 
 from codec_lib import stages
-from codec_lib.surroundings import reproducible
+from codec_lib.torch_settings import reproducible
 
 
 def bit_map(data: bytes) -> np.ndarray:

@@ -11,8 +11,8 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from codec_lib import codec, picture, weights
+from codec_lib.devices import pick_device
 from codec_lib.measure import baselines, metrics
-from codec_lib.surroundings import pick_device
 
 MEANS = ("bpp", *metrics.FIGURES, "encode_s", "decode_s")
 

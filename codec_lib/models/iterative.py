@@ -46,7 +46,7 @@ BITS = 32  # at each place of a sixteenth of the size
 ITERATIONS = Setting("iterations", coarsest=1, finest=16, default=8, step=1)
 SCHEMES = ("additive", "one-shot", "scaled", "stepped")
 STRIDE = 16
-LAST = int(ITERATIONS.finest)
+T = int(ITERATIONS.finest)  # as many as there can be
 WINDOW_TILES, MARGIN_TILES = 128, 4  # a large picture is coded in windows of that side, one by one
 
 
@@ -160,7 +160,7 @@ class IterativeCodec(Model):
     def start(self, x: Tensor) -> None:
         """Before training: measure with pictures x (B, 3, H, W) what each iteration had better send."""
         unfolding = Unfolding(self, x)
-        for t in range(LAST):
+        for t in range(T):
             if self.gain is not None and t:
                 self.gain.start(2 * (x - unfolding.x_hat), t)
                 unfolding.factor = self.gain(unfolding.x_hat, t)
@@ -263,7 +263,7 @@ class Unfolding:
             self.x_hat = 0.5 + decoded
         else:
             self.x_hat = self.x_hat + decoded / self.factor
-        if self.codec.gain is not None and self.iteration < LAST:
+        if self.codec.gain is not None and self.iteration < T:
             self.factor = self.codec.gain(self.x_hat, self.iteration)
         return self.x_hat
 

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 
 from codec_lib.entropy.units import FRACTION_BITS
-from codec_lib.errors import section
 from codec_lib.exact.fixed_point import convert
 from codec_lib.exact.frozen import Frozen
 from codec_lib.layers.convolution import weight_and_bias
@@ -55,7 +54,7 @@ class NearLossless(Model):
         self.stride = self.lossy.stride
 
     def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
-        return (*self.lossy.stages(LOSSY_QUALITY), (self.prior.section,))
+        return (*self.lossy.stages(LOSSY_QUALITY), (self.prior.name,))
 
     def promise(self, setting: float) -> int:
         return int(setting)
@@ -94,7 +93,7 @@ class NearLossless(Model):
         y_hat = self.lossy.read(sections, LOSSY_QUALITY, height, width)["y"]
         x_tilde, features = reconstruct(self.frozen, y_hat, colours)
         r_hat = near_lossless(x - x_tilde[:, :height, :width].int(), tau)
-        sections[self.prior.section] = self.prior.encode(r_hat, x_tilde, features, tau, colours)
+        sections[self.prior.name] = self.prior.encode(r_hat, x_tilde, features, tau, colours)
         worst = (add(x_tilde, r_hat) - x).abs().max().item()
         if worst > tau:
             raise RuntimeError(f"near-lossless: a sample is off by {worst}, allowed is {tau}")
@@ -106,18 +105,16 @@ class NearLossless(Model):
 
         Raises SectionError when one does not fit the declared size.
         """
-        with section(self.prior.section):  # before the lossy layer, which takes its time
-            data = sections[self.prior.section]
-            self.prior.check(data)
+        data = sections[self.prior.name]
+        colours = self.prior.check(data)  # before the lossy layer, which takes its time
         integers = self.lossy.read(sections, LOSSY_QUALITY, height, width)
-        with section(self.prior.section):
-            x_tilde, features = reconstruct(self.frozen, integers["y"], self.prior.colours(data))
-            r = self.prior.decode(data, x_tilde, features, int(setting), (height, width))
+        x_tilde, features = reconstruct(self.frozen, integers["y"], colours)
+        r = self.prior.decode(data, x_tilde, features, int(setting), (height, width))
         return integers | {"r": r, "x_tilde": x_tilde}
 
     @torch.inference_mode()
     def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
-        if self.prior.section in sections:
+        if self.prior.name in sections:
             integers = self.read(sections, setting, height, width)
             return add(integers["x_tilde"], integers["r"])[None].to(torch.uint8)
         y_hat = self.lossy.read(sections, LOSSY_QUALITY, height, width)["y"]
@@ -130,7 +127,7 @@ class NearLossless(Model):
         """
         x = x.float() / 255 if x.dtype == torch.uint8 else x
         x_tilde, features, bits = self.lossy_layer(x)
-        bits[self.prior.section] = self.prior(255 * x - x_tilde, x_tilde, features, tau)
+        bits[self.prior.name] = self.prior(255 * x - x_tilde, x_tilde, features, tau)
         return Output(x_tilde / 255, bits)
 
     def lossy_layer(self, x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:

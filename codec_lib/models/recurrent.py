@@ -35,13 +35,13 @@ from codec_lib.layers.haar import haar_packet
 from codec_lib.layers.recurrent import CELLS, START, Cell, State
 from codec_lib.models.iterative import (
     BITS,
-    LAST,
     SCHEMES,
     IterationGain,
     IterativeCodec,
     RecurrentDecoder,
     RecurrentEncoder,
     RecurrentNetwork,
+    T,
 )
 
 SIZE = 0.25  # of pictures inside of both networks where training begins: tanh is nearly straight there
@@ -60,7 +60,7 @@ class EncoderNetwork(RecurrentEncoder):
         self.first, self.activation = nn.Conv2d(3, N, 3, 2, 1), activation
         sizes = (N, 4 * N, 8 * N, M)
         self.cells = nn.ModuleList(cell(a, b, stride=2) for a, b in pairwise(sizes))
-        self.binarizers = nn.ModuleList(Binarizer(M, BITS) for _ in range(LAST))
+        self.binarizers = nn.ModuleList(Binarizer(M, BITS) for _ in range(T))
 
     def forward(self, x: Tensor, states: list[State], t: int) -> Tensor:
         return self.binarizers[t](self.features(x, states))
@@ -87,7 +87,7 @@ class DecoderNetwork(RecurrentDecoder):
 
     def __init__(self, N: int, M: int, cell: type[Cell], activation: nn.Module):
         super().__init__()
-        self.firsts = nn.ModuleList(nn.Conv2d(BITS, M, 1) for _ in range(LAST))
+        self.firsts = nn.ModuleList(nn.Conv2d(BITS, M, 1) for _ in range(T))
         self.activation = activation
         outputs, kernels = (M, 8 * N, 4 * N, 2 * N), ((1, 1), (3, 1), (3, 3), (3, 3))
         inputs = (M, *(n // 4 for n in outputs[:-1]))
@@ -112,7 +112,7 @@ class StepGain(IterationGain):
 
     def __init__(self):
         super().__init__()
-        self.log_factor = nn.Parameter(torch.arange(1.0, LAST) / 8)
+        self.log_factor = nn.Parameter(torch.arange(1.0, T) / 8)
 
     def forward(self, x_hat: Tensor, t: int) -> Tensor:
         return self.log_factor[t - 1].exp()

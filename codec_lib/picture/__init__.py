@@ -43,7 +43,7 @@ from codec_lib.picture import arrays, colour, metadata, opening, planes
 from codec_lib.picture.metadata import OPTIONAL
 
 Source = Image.Image | np.ndarray | Tensor | bytes | bytearray | memoryview | BinaryIO | str | os.PathLike
-LAST = ("low",)  # sections that refine a picture which is whole without them
+REFINING = ("low",)  # sections that refine a picture which is whole without them
 BESIDE = ("alpha", *OPTIONAL)
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 

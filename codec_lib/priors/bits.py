@@ -126,10 +126,10 @@ class BitsPrior(nn.Module):
         return sections
 
     def decode(self, sections: dict[str, bytes], counts: Tensor) -> Tensor:
-        """The bits -1, 1, or 0 for none, int8 (t, C, h, w), of the first t iterations, by section name.
+        """The bits -1, 1, or 0 for none, int8 (t, C, h, w), of the first t iterations.
 
-        counts, int64 (h, w): in how many iterations each place sends bits. Raises SectionError for a
-        section that does not fit.
+        sections are those of `encode` in its order, by name; counts, int64 (h, w): in how many iterations
+        each place sends bits. Raises SectionError for a section that does not fit.
         """
         height, width = counts.shape
         decoders = []  # all of them first: what is too short is refused before there is a canvas

@@ -27,6 +27,7 @@ from codec_lib.density.logistic_mixture import Mixture
 from codec_lib.entropy import rans_entries
 from codec_lib.entropy.mixture_density import OUTPUTS, MixtureTables
 from codec_lib.entropy.units import FRACTION_BITS
+from codec_lib.errors import section
 from codec_lib.exact.fixed_point import convert
 from codec_lib.exact.frozen import Frozen
 from codec_lib.exact.order import SLANTED
@@ -70,7 +71,7 @@ class ResidualPrior(nn.Module):
     The four verbs of every prior, on a residual instead of latents. `frozen` is that of the codec.
     """
 
-    section = "r"
+    name = "r"  # of the section
 
     def __init__(self, N: int, C: int, frozen: Frozen):
         super().__init__()
@@ -180,19 +181,20 @@ class ResidualPrior(nn.Module):
         """
         return residual_coder.encode(r_hat, self.frozen, x_tilde, features, tau, colours)
 
-    def check(self, data: bytes) -> None:
-        """BitstreamError for a section that does not begin as one does, and its stream as a stream."""
-        residual_coder.read_head(data, tau=0)
-        rans_entries.Decoder(data[residual_coder.HEAD_BYTES :])
+    def check(self, data: bytes) -> int:
+        """How many colours a section holds: 1 for grey, else 3.
 
-    def colours(self, data: bytes) -> int:
-        """How many colours a section holds: 1 for grey, else 3; BitstreamError for what is none."""
-        return residual_coder.read_head(data, tau=0).colours
+        Raises SectionError where it does not begin as one does, and its stream as a stream.
+        """
+        with section(self.name):
+            rans_entries.Decoder(data[residual_coder.HEAD_BYTES :])
+            return residual_coder.read_head(data, tau=0).colours
 
     def decode(
         self, data: bytes, x_tilde: Tensor, features: Tensor, tau: int, size: tuple[int, int]
     ) -> Tensor:
-        """Quantized residuals int32 (3, rows, columns) from a section; BitstreamError unless it fits."""
-        head = residual_coder.read_head(data, tau)
-        coder = residual_coder.ResidualCoder(self.frozen, x_tilde, features, size, head.alphabet)
-        return coder.decode(data[residual_coder.HEAD_BYTES :], head.colours, head.learns)
+        """Quantized residuals int32 (3, rows, columns) from a section; SectionError unless it fits."""
+        with section(self.name):
+            head = residual_coder.read_head(data, tau)
+            coder = residual_coder.ResidualCoder(self.frozen, x_tilde, features, size, head.alphabet)
+            return coder.decode(data[residual_coder.HEAD_BYTES :], head.colours, head.learns)

@@ -6,7 +6,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import nn
 
-from codec_lib.surroundings import pick_device
+from codec_lib.devices import pick_device
 from codec_lib.training.settings import Settings
 
 

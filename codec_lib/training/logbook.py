@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from codec_lib import data, files, weights
+from codec_lib.devices import name_of
 from codec_lib.models.base import Model
-from codec_lib.surroundings import name_of
 from codec_lib.training.objectives import Objective
 from codec_lib.training.processes import together
 from codec_lib.training.settings import Settings

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from codec_lib.training.settings import Settings
 
 GOALS = "ms-ssim", "patches", "pairs"
-QUALITIES = 1.0, 5.0  # that are trained: where files are small, there is something to see
-VALIDATED = 2.0, 4.0
+TRAINED = 1.0, 5.0  # that are trained: where files are small, there is something to see
+JUDGED = 2.0, 4.0
 WEIGHT = 1.5  # of the discriminator
 LOWER, UPPER = 0.8, 0.95  # of how often it is right
 MEMORY = 0.98  # of that share, a step
@@ -80,7 +80,7 @@ class DecoderObjective(Objective):
 
     def decoder_loss(self, shown: nn.Module, x: Tensor) -> tuple[Tensor, str]:
         """The decoder's turn."""
-        low, high = QUALITIES
+        low, high = TRAINED
         quality = low + (high - low) * torch.rand(len(x), device=x.device)
         y_hat, x_hat = shown(x, quality)
         out = Output(x_hat, {})
@@ -127,7 +127,7 @@ class DecoderObjective(Objective):
         """
         figures, device, costs = {}, next(self.model.parameters()).device, []
         pictures = list(validation_pictures(folder, device))
-        for quality in VALIDATED:
+        for quality in JUDGED:
             rows = []
             for x in pictures:
                 _, x_hat = self.shown(x, torch.tensor([quality], device=device))
@@ -158,7 +158,7 @@ def take_out_grid(model: Any, batches: Iterable[Tensor]) -> float:
     colour. Batches are (B, 3, H, W) in [0, 1]. Returns the pattern's standard deviation in levels.
     """
     last, shuffle, scale = model.g_s[-3:]
-    side, low, high = shuffle.upscale_factor, *QUALITIES
+    side, low, high = shuffle.upscale_factor, *TRAINED
     means = []
     for x in batches:
         quality = low + (high - low) * torch.rand(len(x), device=x.device)

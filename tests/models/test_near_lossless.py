@@ -68,8 +68,8 @@ def test_the_bound_is_reached(model):
 
 def test_grey_is_coded_once(model):
     grey, colour = picture("grey", 40, 40), picture("soft", 40, 40)
-    assert model.prior.colours(model.compress(grey, 0)["r"]) == 1
-    assert model.prior.colours(model.compress(colour, 0)["r"]) == 3
+    assert model.prior.check(model.compress(grey, 0)["r"]) == 1
+    assert model.prior.check(model.compress(colour, 0)["r"]) == 3
 
 
 @torch.inference_mode()

@@ -14,9 +14,9 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from codec_lib import data, weights
+from codec_lib.devices import name_of
 from codec_lib.errors import BitstreamError
 from codec_lib.models import MODELS, architecture
-from codec_lib.surroundings import name_of
 from codec_lib.training.crops import Crops, soften_colours
 from codec_lib.training.loop import schedule, train
 from codec_lib.training.objectives import Player, RateDistortionObjective, validation_pictures

@@ -98,7 +98,7 @@ def test_the_modes_are_those_of_the_header():
 
 def test_the_sections_beside_the_model_are_those_of_the_library():
     names = [row[0] for row in table("name", "when", "what it holds")]
-    assert set(names) == {*picture.BESIDE, *picture.LAST}
+    assert set(names) == {*picture.BESIDE, *picture.REFINING}
     assert f"{metadata.MAX_BYTES >> 20} MiB" in TEXT
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from codec_lib.layers.recurrent import Cell
-from codec_lib.models.iterative import BITS, LAST, STRIDE, IterativeCodec
+from codec_lib.models.iterative import BITS, STRIDE, IterativeCodec, T
 from codec_lib.models.recurrent import Gain
 from codec_lib.viz.diagrams.lines import lines_of, outputs_of
 from codec_lib.viz.diagrams.parts import Box, Coder, Level, Line, Node, Step, Tensor, size
@@ -26,7 +26,7 @@ def _(model: IterativeCodec) -> tuple[str, Sequence[Level]]:
     activations = [network.get_submodule("activation") for network in (encoder, decoder)]
     down += [
         Box("$E$, remembers", lines_of(first, activations[0], encoder.cells), of=("encoder",)),
-        Box(f"$B$, one for each of {LAST} $t$", [_each(encoder.get_submodule("binarizers"))]),
+        Box(f"$B$, one for each of {T} $t$", [_each(encoder.get_submodule("binarizers"))]),
     ]
     lines = lines_of(firsts[0], activations[1])  # type: ignore[index]  # a list of modules
     lines = [Line(lines[0].text, lines[0].channels, outputs_of(firsts)), *lines[1:]]

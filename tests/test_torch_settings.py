@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 import codec_lib as cl
-from codec_lib import data, surroundings, weights
+from codec_lib import data, torch_settings, weights
 from codec_lib.measure.bit_map import bit_map
 
 PHOTO = data.sample("astronaut").crop((150, 20, 246, 100))
@@ -54,7 +54,7 @@ def switches() -> dict:
 def assert_same(name: str) -> None:
     """Files and pictures are those of an untouched process, and so are all switches afterwards."""
     before = switches()
-    weights._load.cache_clear()  # models are built in these surroundings, too
+    weights._load.cache_clear()  # models are built under these settings, too
     file = cl.encode(PHOTO, name, **MODELS[name])
     assert file == EXPECTED[name]
     assert np.array_equal(cl.decode(file), cl.decode(EXPECTED[name]))
@@ -157,8 +157,8 @@ def test_a_pool_of_threads_leaves_every_switch_as_it_was():
 
 
 def code_and_fail(switch, seen: list) -> None:
-    with surroundings.reproducible("cpu"):
-        with surroundings.reproducible("cpu"):
+    with torch_settings.reproducible("cpu"):
+        with torch_settings.reproducible("cpu"):
             pass
         seen.append(switch and switch.fp32_precision)
         raise KeyError
@@ -180,11 +180,11 @@ def test_switches_are_put_back_by_the_last_one_and_after_an_error():
 
 
 def test_memory_that_pytorch_lacks_is_a_memory_error():
-    with pytest.raises(MemoryError, match="out of memory"), surroundings.reproducible("cpu"):
+    with pytest.raises(MemoryError, match="out of memory"), torch_settings.reproducible("cpu"):
         torch.empty(1 << 50)
-    with pytest.raises(MemoryError), surroundings.reproducible("cpu"):
+    with pytest.raises(MemoryError), torch_settings.reproducible("cpu"):
         raise RuntimeError("could not create a primitive")  # oneDNN's words
-    with pytest.raises(RuntimeError, match="descriptor"), surroundings.reproducible("cpu"):
+    with pytest.raises(RuntimeError, match="descriptor"), torch_settings.reproducible("cpu"):
         raise RuntimeError("could not create a primitive descriptor for a matmul")
 
 
