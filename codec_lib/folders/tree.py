@@ -57,7 +57,11 @@ def encode_all(source: Address, target: Address, run: Run, told: Told, /, **opti
     if budget is not None:
         each, failed = _shares(source, target, found, int(budget), run, told, options)
         closed = [*closed, *failed]
-    jobs = [_job("encode", source, path, target, outputs[path], options | each[path]) for path in each]
+    made_with = _weights_of("encode", options)
+    jobs = [
+        _job("encode", source, path, target, outputs[path], options | each[path], made_with)
+        for path in each
+    ]
     rows = _do(jobs, found, target, run, told, closed)
     if others:
         kinds = ", ".join(f"{count} {ending}" for ending, count in others.most_common(KINDS_TOLD))
@@ -79,7 +83,8 @@ def decode_all(
     source, target = at(source), at(target)
     found, others, closed = _below(source, target, {CLC})
     outputs = _outputs(list(found), ending)
-    jobs = [_job("decode", source, path, target, outputs[path], options) for path in found]
+    made_with = _weights_of("decode", options)
+    jobs = [_job("decode", source, path, target, outputs[path], options, made_with) for path in found]
     rows = _do(jobs, found, target, run, told, closed)
     if others[NO_FILE]:
         _warn(f"{CLC} names that are no files, left out: {others[NO_FILE]} ({NO_FILE})")
@@ -157,7 +162,8 @@ def _shares(
 
     known = weights.load(options.get("model", DEFAULT)).model.setting
     options = options | {"setting": known.name, "values": known.spread(TRIED)}
-    jobs = [_job("measure", source, path, target, "", options, POINTS) for path in found]
+    made_with = _weights_of("measure", options)
+    jobs = [_job("measure", source, path, target, "", options, made_with, POINTS) for path in found]
     rows = {row["path"]: row for row in _do(jobs, found, target, run, told)}
     points = {path: rows[POINTS.format(path)].get("points", []) for path in found}
     good = [path for path in found if points[path]]
@@ -169,18 +175,25 @@ def _shares(
     ]
 
 
-def _job(
-    kind: str, source: Place, path: str, target: Place, output: str, options: dict, line: str = "{}"
-) -> Job:
-    """A job whose task names all that its result depends on: other weights are another task."""
+def _weights_of(kind: str, options: dict[str, Any]) -> dict[str, str]:
+    """The digests of all weights that work of a kind depends on: other weights are another task."""
     from codec_lib import decoders, weights
 
-    asked = {key: _as_text(value) for key, value in sorted(options.items()) if key != "device"}
+    found = {}
     if kind != "decode":
-        asked["weights"] = weights.load(options.get("model", DEFAULT)).digest
+        found["weights"] = weights.load(options.get("model", DEFAULT)).digest
     if path_of := decoders.paths().get(options.get("decoder") or ""):
-        asked["decoder weights"] = weights.card_of(path_of).get("sha256", "")
-    task = json.dumps([kind, output, asked])
+        found["decoder weights"] = weights.card_of(path_of).get("sha256", "")
+    return found
+
+
+def _job(
+    kind: str, source: Place, path: str, target: Place, output: str,
+    options: dict[str, Any], made_with: dict[str, str], line: str = "{}",
+) -> Job:  # fmt: skip
+    """A job whose task names all that its result depends on."""
+    asked = {key: _as_text(value) for key, value in sorted(options.items()) if key != "device"}
+    task = json.dumps([kind, output, asked | made_with])
     return Job(kind, line.format(path), source, path, target, output, task, options)
 
 
