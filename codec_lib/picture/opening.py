@@ -6,6 +6,7 @@ Pillow's plugins raise whatever they run into. Here every failure becomes a Valu
 import io
 import logging
 import os
+import re
 from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -176,6 +177,8 @@ def _others(image: Image.Image, data: bytes) -> tuple[str, ...]:
     if image.format in ICONS:
         count = _count_icons(image, data)
         return (f"one of {count} pictures; the others are left out",) if count > 1 else ()
+    if image.format == "PPM":
+        return ("the first of several pictures; the others are left out",) if _one_follows(data) else ()
     try:
         count = int(getattr(image, "n_frames", 1))
         number = min(image.tell(), count - 1) + 1
@@ -191,6 +194,21 @@ def _count_icons(image: Image.Image, data: bytes) -> int:
         return int.from_bytes(data[4:6], "little")
     sizes = image.info.get("sizes")
     return len(sizes) if isinstance(sizes, Sized) else 1
+
+
+def _one_follows(data: bytes) -> bool:
+    """Whether behind a binary PBM, PGM or PPM there is another one, as in a stream of them."""
+    gap = rb"(?:\s|#[^\r\n]*[\r\n])+"
+    numbers = [rb"(\d+)"] * (2 if data[:2] == b"P4" else 3)
+    head = re.match(rb"P[456]" + gap + gap.join(numbers) + rb"\s", data)
+    if head is None:
+        return False
+    width, height, *largest = map(int, head.groups())
+    if largest:
+        row = width * (3 if data[:2] == b"P6" else 1) * (1 if largest[0] < 256 else 2)
+    else:
+        row = -(-width // 8)
+    return re.match(rb"\s*P[1-7]\s", data[head.end() + row * height :]) is not None
 
 
 @contextmanager

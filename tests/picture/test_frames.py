@@ -67,3 +67,26 @@ def test_of_an_icon_of_apple_one_size_is_taken_with_a_note():
     note = f"one of {len(loaded.info['sizes'])} pictures; the others are left out"
     for source in (buffer.getvalue(), loaded):
         assert note in picture.take(source).notes
+
+
+STREAM_NOTE = "the first of several pictures; the others are left out"
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "I;16", "RGB"])
+@pytest.mark.parametrize("between", [b"", b"\n"])
+def test_of_a_stream_of_pixmaps_the_first_is_taken_with_a_note(mode, between):
+    samples = np.random.default_rng(0).integers(0, 256, (5, 13, 3), np.uint8)
+    image = Image.fromarray(samples).convert("L" if mode == "I;16" else mode)
+    if mode == "I;16":
+        image = Image.fromarray(samples[..., 0].astype(np.uint16) * 257)
+    image.save(buffer := io.BytesIO(), "PPM")
+    alone = buffer.getvalue()
+    assert STREAM_NOTE not in picture.take(alone).notes
+    assert STREAM_NOTE not in picture.take(alone + b"\nPoem").notes
+    assert STREAM_NOTE in picture.take(alone + between + alone).notes
+
+
+def test_a_pixmap_with_comments_in_its_head_is_measured_as_it_is():
+    head = b"P5\n# P6 2 2 255\n3 # wide\n2\n255\n"
+    assert STREAM_NOTE not in picture.take(head + b"P5 P6 ").notes
+    assert STREAM_NOTE in picture.take(head + b"P5 P6 " + b"P5 1 1 255\n0").notes
