@@ -33,7 +33,7 @@ from torch.nn import functional as F
 from codec_lib import picture
 from codec_lib.layers.gain import lambda_of
 from codec_lib.layers.windows import windows
-from codec_lib.priors.base import Chosen, PricedPrior, Prices
+from codec_lib.priors.base import Chosen, Prices
 from codec_lib.progress import Progress, report, until_stopped
 
 if TYPE_CHECKING:
@@ -79,7 +79,6 @@ def refine(codec: "TransformCodec", levels: Tensor, y: Tensor, quality: float, s
     levels uint8 (1, 3, H, W) with sides that divide by `codec.stride`; y (1, M, h, w), scaled. Memory is
     that of a training pass over TILE + 2 HALO pixels a side. Ctrl-C ends it, and what was gained remains.
     """
-    assert isinstance(codec.prior, PricedPrior)
     with torch.no_grad():
         z_hat, symbols = codec.prior.symbols(y)
     stride, reduction = codec.stride, codec.prior.reduction
@@ -196,7 +195,6 @@ def curvature(codec: "TransformCodec", tile: Tile, quality: float) -> Tensor:
 
 
 def _prices(codec: "TransformCodec", symbols: Tensor, z_hat: Tensor | None, quality: float) -> Prices:
-    assert isinstance(codec.prior, PricedPrior)
     gain, _ = codec.gain(codec.quality_tensor(quality))
     return codec.prior.price(symbols, z_hat, gain)
 

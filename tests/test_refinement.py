@@ -15,7 +15,9 @@ from codec_lib.models.base import pad
 from codec_lib.progress import listening
 
 QUALITY = 3
-models = pytest.mark.parametrize("name", ["flagship", "hyperprior", "factorized"])
+MODELS = ["flagship", "hyperprior", "factorized"]
+models = pytest.mark.parametrize("name", MODELS)
+all_models = pytest.mark.parametrize("name", [*MODELS, "context"])
 
 
 def photo():
@@ -46,7 +48,7 @@ def assert_symbols(model, levels, sections, z_hat, symbols):
     assert (read - symbols - mu).abs().max() < 0.05
 
 
-@models
+@all_models
 def test_more_effort_costs_less(name):
     picture = photo()
     costs = [
@@ -55,7 +57,7 @@ def test_more_effort_costs_less(name):
     assert all(more < less for less, more in pairwise(costs))
 
 
-@models
+@all_models
 def test_a_file_has_the_symbols_that_were_found(name):
     model, levels, y = latents(name, photo())
     z_hat, found = refinement.refine(model, levels, y, QUALITY, 4)
@@ -87,6 +89,20 @@ def test_prices_are_those_of_the_forward_pass(name):
         mu, bits = model.prior.price(symbols, z_hat, gain)
         assert bits(symbols).sum().item() == pytest.approx(out.bits["y"].item(), rel=1e-3)
         assert torch.allclose(model.g_s((symbols + mu) * inverse), out.x_hat, atol=1e-3)
+
+
+def test_of_many_steps_the_price_is_that_of_the_file():
+    """Means follow from all that is decoded before: prices are those of the walk that the encoder takes."""
+    model, levels, y = latents("context", photo())
+    gain, _ = model.gain(model.quality_tensor(QUALITY))
+    chosen = model.prior.symbols(y)
+    chosen.symbols[0, ::40, ::2, ::2] += 1
+    sections = model.prior.encode(y, QUALITY, chosen)
+    read = model.read(sections, QUALITY, *levels.shape[-2:])["y"] * model.prior.unit
+    missed, bits_of = model.prior.price(chosen.symbols, chosen.z_hat, gain)
+    assert torch.allclose(read.float(), chosen.symbols + missed, atol=1e-3)
+    assert missed.abs().max() <= 0.5 + 1e-3
+    assert bits_of(chosen.symbols).sum().item() == pytest.approx(8 * len(sections["y"]), rel=0.02)
 
 
 @models

@@ -14,7 +14,8 @@ from torch import nn
 from codec_lib.models.scale_hyperprior import ScaleHyperprior, gdn_transforms
 from codec_lib.models.transform import TransformCodec
 from codec_lib.priors.checkerboard import CheckerboardPrior
-from codec_lib.priors.context import ContextPrior, SlantedPrior
+from codec_lib.priors.context import ContextPrior
+from codec_lib.priors.slanted import SlantedPrior
 
 
 class ContextCodec(TransformCodec):

@@ -12,7 +12,7 @@ from codec_lib.layers.bands import BAND, in_bands, input_of
 from codec_lib.layers.gain import GainUnit
 from codec_lib.models.base import OUTER, Model, crop, pad, samples
 from codec_lib.models.output import Output
-from codec_lib.priors.base import PricedPrior, Prior, Sections
+from codec_lib.priors.base import Prior, Sections
 from codec_lib.refinement import STEPS, refine
 from codec_lib.setting import QUALITY
 
@@ -34,6 +34,7 @@ class TransformCodec(Model):
     """
 
     setting = QUALITY
+    best_effort = len(STEPS) - 1
     downsampling = 16
     outer: int | None = OUTER
     band_rows = BAND
@@ -46,7 +47,6 @@ class TransformCodec(Model):
         self.gain = GainUnit(prior.M, initial_gain)
         self.frozen = prior.frozen
         self.stride = self.downsampling * prior.reduction
-        self.best_effort = len(STEPS) - 1 if isinstance(prior, PricedPrior) else 0
 
     def stages(self, setting: float) -> tuple[tuple[str, ...], ...]:
         return (self.prior.sections,)

@@ -21,10 +21,10 @@ Sections = dict[str, bytes]  # the bytes of a file's sections, by name
 
 
 class Chosen(NamedTuple):
-    """What is decided for y already: integers in floats."""
+    """What is decided for y already, in floats."""
 
-    z_hat: Tensor | None  # of priors without hyper-latents None
-    symbols: Tensor  # (1, M, h, w)
+    z_hat: Tensor | None  # integers; of priors without hyper-latents None
+    symbols: Tensor  # (1, M, h, w), integers unless a prior says what else is chosen
 
 
 class Prices(NamedTuple):
@@ -77,6 +77,14 @@ class Prior(nn.Module, ABC):
         """
 
     @abstractmethod
+    def symbols(self, y: Tensor) -> Chosen:
+        """What `encode` writes for y, estimated: what an encoder that tries harder begins with."""
+
+    @abstractmethod
+    def price(self, symbols: Tensor, z_hat: Tensor | None, gain: Tensor) -> Prices:
+        """What chosen symbols (1, M, h, w) cost; gain (1, M, 1, 1) is what y was multiplied with."""
+
+    @abstractmethod
     def decode(self, sections: Sections, quality: float, size: tuple[int, int]) -> dict[str, Tensor]:
         """The integers of every section; "y" is (1, M, h, w) in `unit`, for size (h, w).
 
@@ -86,15 +94,3 @@ class Prior(nn.Module, ABC):
     def bit_map(self, decoded: dict[str, Tensor]) -> np.ndarray | None:
         """-log2 p of "y" in what `decode` returned, summed over channels: (h, w). None: it cannot say."""
         return None
-
-
-class PricedPrior(Prior):
-    """A prior that can tell what other symbols would cost: what an encoder needs that tries harder."""
-
-    @abstractmethod
-    def symbols(self, y: Tensor) -> Chosen:
-        """What `encode` writes for y, estimated."""
-
-    @abstractmethod
-    def price(self, symbols: Tensor, z_hat: Tensor | None, gain: Tensor) -> Prices:
-        """What symbols (1, M, h, w) cost; gain (1, M, 1, 1) is what y was multiplied with."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from codec_lib.density.channel import ChannelDensity
 from codec_lib.layers.gain import QUALITIES, GainUnit
-from codec_lib.priors.base import Chosen, PricedPrior, Prices, Sections
+from codec_lib.priors.base import Chosen, Prices, Prior, Sections
 from codec_lib.priors.symbols import read_symbols, write_symbols
 from codec_lib.quantize import noise, straight_through
 
@@ -19,7 +19,7 @@ LEVELS_PER_QUALITY = 4  # tables are made for qualities 1, 1.25, ... 8; the near
 LEVELS = (QUALITIES - 1) * LEVELS_PER_QUALITY + 1
 
 
-class ChannelPrior(PricedPrior):
+class ChannelPrior(Prior):
     """p(y) of M channels, each with its own `density`, whatever the places around are."""
 
     sections = ("y",)

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from codec_lib.density import gaussian
 from codec_lib.exact.order import CHECKERBOARD
-from codec_lib.priors.base import Chosen, PricedPrior, Prices
+from codec_lib.priors.base import Chosen, Prices
 from codec_lib.priors.context import ContextPrior
 
 
-class CheckerboardPrior(ContextPrior, PricedPrior):
+class CheckerboardPrior(ContextPrior):
     """Half of the places, then the other half: two passes over all of them are what a decoder sees."""
 
     order = CHECKERBOARD
@@ -33,6 +33,9 @@ class CheckerboardPrior(ContextPrior, PricedPrior):
         seen = torch.where(first, symbols(mu, sigma) + mu, 0.0)
         mu_after, sigma_after = self.distribution(psi, seen)
         return torch.where(first, mu, mu_after), torch.where(first, sigma, sigma_after)
+
+    def chosen_symbols(self, chosen: Tensor, mu: Tensor) -> Tensor:
+        return chosen
 
     def symbols(self, y: Tensor) -> Chosen:
         z_hat = self.h_a(y).round()

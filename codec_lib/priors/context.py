@@ -19,7 +19,7 @@ compression", NeurIPS 2018; He et al., CVPR 2021 (two steps).
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ from codec_lib.exact.canvas import Canvas
 from codec_lib.exact.fixed_point import convert
 from codec_lib.exact.frozen import Frozen
 from codec_lib.exact.integer_layer import activate_integers
-from codec_lib.exact.order import SLANTED, Order
+from codec_lib.exact.order import Order
 from codec_lib.layers.convolution import activate, activation, conv, deconv, of_row, weight_and_bias
 from codec_lib.layers.gain import GainUnit
 from codec_lib.layers.masked import MaskedConv2d
@@ -122,6 +122,10 @@ class ContextPrior(Prior, ABC):
         symbols = self.quantizer(residual.detach(), gaussian.indexes(sigma.detach()))
         return residual + (symbols - residual).detach() if self.training else symbols
 
+    @abstractmethod
+    def chosen_symbols(self, chosen: Tensor, mu: Tensor) -> Tensor:
+        """The symbols of what was chosen for some places, with integers mu; (M, P) each."""
+
     @torch.no_grad()
     def freeze(self, gains: GainUnit) -> None:
         borders = gaussian.scale_borders().log()
@@ -141,19 +145,14 @@ class ContextPrior(Prior, ABC):
         z_hat, decided = chosen or (self.h_a(y).round_(), None)
         assert z_hat is not None
         walk = ContextWalk(self.order, self.frozen, z_hat, y.shape[1:])
-        symbols, indexes = np.empty(y.numel(), np.int32), np.empty(y.numel(), np.uint8)
-        y, done = (y if decided is None else decided)[0].flatten(1), 0
-        for places in walk.places():
-            mu, index = walk.distribution(places)
-            symbol = y[:, places] if chosen else self.quantizer(y[:, places] - mu * self.unit, index)
-            symbol = symbol.clamp_(-SYMBOL_LIMIT, SYMBOL_LIMIT).to(torch.int32)
-            walk.put(places, symbol, mu)
-            now = slice(done, done := done + symbol.numel())
-            symbols[now], indexes[now] = symbol.flatten().cpu().numpy(), index.flatten().cpu().numpy()
+        if decided is None:
+            message = walk.through(y[0], lambda y, mu, index: self.quantizer(y - mu * self.unit, index))
+        else:
+            message = walk.through(decided[0], lambda chosen, mu, _: self.chosen_symbols(chosen, mu))
         z_indexes = channel_indexes(z_hat.shape, z_hat.device)
         return {
             "z": write_symbols(z_hat, z_indexes, self.frozen.tables("z")),
-            "y": rans.encode(symbols, indexes, self.frozen.tables("y")),
+            "y": rans.encode(*message, self.frozen.tables("y")),
         }
 
     @torch.inference_mode()
@@ -185,20 +184,6 @@ class ContextPrior(Prior, ABC):
             cost = pmf.surprise(symbol.flatten().cpu().numpy(), index.flatten().cpu().numpy(), tables)
             bits[places.cpu().numpy()] = cost.reshape(symbol.shape).sum(0)
         return bits.reshape(latents.shape[1:])
-
-
-class SlantedPrior(ContextPrior):
-    """Places on slanted lines, which see what a raster scan would have shown them."""
-
-    order = SLANTED
-
-    def means_and_scales(self, y: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
-        """From latents that are rounded without their mean: an estimate.
-
-        What a decoder sees, Q(y - mu) + mu, would take as many passes as there are steps.
-        """
-        is_noisy = self.training and self.rate == "noise"
-        return self.distribution(psi, noise(y) if is_noisy else straight_through(y))
 
 
 class ContextWalk:
@@ -241,6 +226,24 @@ class ContextWalk:
         """Whether any of them is of a later step than the first, which sees nothing."""
         width = self.canvas.size[1]
         return bool((self.order.step_of(places // width, places % width) > 0).any())
+
+    def through(
+        self, latents: Tensor, symbols_of: Callable[[Tensor, Tensor, Tensor], Tensor]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Symbols int32 and tables' indexes uint8 of all places, in the order in which they are coded.
+
+        symbols_of makes symbols of some places' latents, means and indexes, (M, P) each; latents (M, h, w).
+        """
+        symbols, indexes = np.empty(latents.numel(), np.int32), np.empty(latents.numel(), np.uint8)
+        latents, done = latents.flatten(1), 0
+        for places in self.places():
+            mu, index = self.distribution(places)
+            symbol = symbols_of(latents[:, places], mu, index)
+            symbol = symbol.clamp_(-SYMBOL_LIMIT, SYMBOL_LIMIT).to(torch.int32)
+            self.put(places, symbol, mu)
+            now = slice(done, done := done + symbol.numel())
+            symbols[now], indexes[now] = symbol.flatten().cpu().numpy(), index.flatten().cpu().numpy()
+        return symbols, indexes
 
     def put(self, places: Tensor, symbol: Tensor, mu: Tensor) -> None:
         """Enter what is decoded at some places."""

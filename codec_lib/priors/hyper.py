@@ -28,14 +28,14 @@ from codec_lib.errors import section
 from codec_lib.exact import fixed_point
 from codec_lib.layers.convolution import conv, deconv
 from codec_lib.layers.gain import GainUnit
-from codec_lib.priors.base import Chosen, PricedPrior, Prices, Sections
+from codec_lib.priors.base import Chosen, Prices, Prior, Sections
 from codec_lib.priors.symbols import channel_indexes, read_symbols, write_symbols
 from codec_lib.quantize import noise, straight_through
 
 INDEX_ROWS = 64  # rows of y whose tables are found at once
 
 
-class HyperPrior(PricedPrior):
+class HyperPrior(Prior):
     """p(y) of M channels at 1/16 of the picture, with N channels of hyper-latents at 1/64.
 
     `shape` is that of the latents' distributions.

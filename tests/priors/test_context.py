@@ -13,7 +13,8 @@ from codec_lib.exact.order import SLANTED
 from codec_lib.layers.gain import GainUnit
 from codec_lib.priors import context
 from codec_lib.priors.checkerboard import CheckerboardPrior
-from codec_lib.priors.context import ContextPrior, ContextWalk, SlantedPrior
+from codec_lib.priors.context import ContextPrior, ContextWalk
+from codec_lib.priors.slanted import SlantedPrior
 from codec_lib.quantize import RateDistortionQuantizer
 
 M, H = 6, 4
