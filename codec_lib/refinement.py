@@ -16,6 +16,9 @@ together changes the same pixels, so a step takes the places of a lattice only, 
 changes that gain most. The next pass shows what became of every place and its neighbours: where J has
 risen, the change is taken back, and its symbols rest for a while.
 
+Of a prior whose means follow from all earlier symbols (`codec_lib.priors.slanted`), s are latents to come
+near instead.
+
 Sources: Campos et al., CVPR Workshops 2019, and Yang et al., NeurIPS 2020 (latents refined while encoding,
 by gradients of a softened rounding); Hutchinson 1989 (probes). Whole steps, tried and taken back, are this
 library's; the chapter on effort compares them with softened rounding.
