@@ -13,6 +13,7 @@ from codec_lib.models.transform import TransformCodec
 from codec_lib.models.tucodec import Fusion, Tucodec
 from codec_lib.priors.base import Prior
 from codec_lib.priors.channel import ChannelPrior
+from codec_lib.priors.checkerboard import CheckerboardPrior
 from codec_lib.priors.context import ContextPrior
 from codec_lib.priors.hyper import HyperPrior
 from codec_lib.viz.diagrams.lines import lines_of, outputs_of
@@ -154,7 +155,7 @@ def _density(prior: Prior, within: str) -> Box | None:
             name = f"$p(y)$: {kind} a channel"
             return Box(name, (), "probabilities", (f"{within}prior.density",))
         case ContextPrior():
-            steps = "two steps" if prior.has_two_steps else "slanted lines"
+            steps = "two steps" if isinstance(prior, CheckerboardPrior) else "slanted lines"
             mean, scale = (outputs_of(head) for head in (prior.mean, prior.log_sigma))
             lines = [
                 *_named(f"context of $ŷ$, {steps}:", lines_of(prior.context)),
