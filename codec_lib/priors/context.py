@@ -18,7 +18,7 @@ compression", NeurIPS 2018; He et al., CVPR 2021 (two steps).
 """
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -51,7 +51,7 @@ LATENT_LIMIT = SYMBOL_LIMIT << FRACTION_BITS
 LOG_SIGMA_BOUNDS = -3.0, 6.0  # what networks can ask for; the tables go from 0.11 to 256
 
 
-class ContextPrior(Prior, ABC):
+class ContextPrior(Prior):
     """p(y) of M channels, with H channels of hyper-latents at a quarter of y's size and K inside.
 
     Of what is decoded, contexts show the first `seen` channels, or all. `shape` is that of the symbols'
