@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """Steps done of all, and the best so far: bytes of a file, estimated, and PSNR in dB."""
+    """Steps done of all, and the best so far: bytes of what is searched for, estimated, and PSNR in dB."""
 
     done: int
     total: int

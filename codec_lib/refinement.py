@@ -55,12 +55,16 @@ TILE, HALO = 1024, 128  # pixels: a large picture is refined tile by tile, each 
 
 @dataclass
 class Tile:
-    """A part of a picture, x float (1, 3, H, W), and of its latents; what is not `inside` stays."""
+    """A part of a picture, x float (1, 3, H, W), and of its latents; what is not `inside` stays.
+
+    `shown`, (1, 1, H, W) or 1 for all, is 0 where a picture was padded: errors there count nothing.
+    """
 
     x: Tensor
     symbols: Tensor
     z_hat: Tensor | None
     inside: Tensor
+    shown: Tensor | float = 1.0
 
 
 @dataclass
@@ -76,17 +80,22 @@ class Pass:
     cost: float  # J
 
 
-def refine(codec: "TransformCodec", levels: Tensor, y: Tensor, quality: float, steps: int) -> Chosen:
+def refine(
+    codec: "TransformCodec", levels: Tensor, y: Tensor, quality: float, steps: int, size: tuple[int, int]
+) -> Chosen:
     """Hyper-latents, and symbols that cost less than those that y gets.
 
-    levels uint8 (1, 3, H, W) with sides that divide by `codec.stride`; y (1, M, h, w), scaled. Memory is
-    that of a training pass over TILE + 2 HALO pixels a side. Ctrl-C ends it, and what was gained remains.
+    levels uint8 (1, 3, H, W) with sides that divide by `codec.stride`, of which `size`, rows and columns,
+    is the picture; y (1, M, h, w), scaled. Memory is that of a training pass over TILE + 2 HALO pixels a
+    side. Ctrl-C ends it, and what was gained remains.
     """
     with torch.no_grad():
         z_hat, symbols = codec.prior.symbols(y)
     stride, reduction = codec.stride, codec.prior.reduction
     height, width = (side // stride for side in levels.shape[-2:])
     parts = windows(height, width, TILE // stride, HALO // stride)
+    shown = torch.zeros(1, 1, *levels.shape[-2:], device=y.device)
+    shown[..., : size[0], : size[1]] = 1
     done, pixels, bits, error = 0, 0, 0.0, 0.0
     with until_stopped():
         for part in parts:
@@ -97,16 +106,18 @@ def refine(codec: "TransformCodec", levels: Tensor, y: Tensor, quality: float, s
                 part.of(symbols, reduction),
                 None if z_hat is None else part.of(z_hat),
                 part.of(inside, reduction),
+                part.of(shown, stride),
             )
-            last, seen = None, pixels + tile.x[0, 0].numel()
-            for last, found in descend(codec, tile, quality, steps):
+            best, seen = None, pixels + int(part.of(shown, stride).sum())
+            for now, found in descend(codec, tile, quality, steps):
                 part.put(symbols, found, reduction)
+                best = now if best is None or now.cost < best.cost else best
                 done += 1
-                share = levels[0, 0].numel() / seen
-                psnr = picture.psnr_of((error + last.error) / seen / 3)
-                report(Progress(done, steps * len(parts), round((bits + last.bits) * share / 8), psnr))
-            if last is not None:
-                pixels, bits, error = seen, bits + last.bits, error + last.error
+                share = size[0] * size[1] / seen
+                psnr = picture.psnr_of((error + best.error) / seen / 3)
+                report(Progress(done, steps * len(parts), round((bits + best.bits) * share / 8), psnr))
+            if best is not None:
+                pixels, bits, error = seen, bits + best.bits, error + best.error
     return Chosen(z_hat, symbols)
 
 
@@ -168,7 +179,7 @@ def evaluate(codec: "TransformCodec", tile: Tile, symbols: Tensor, quality: floa
         s = symbols.detach().requires_grad_()
         mu, bits_of = _prices(codec, s, tile.z_hat, quality)
         own = bits_of(symbols)
-        error = (_shown(codec, s + mu, quality) - tile.x).square().sum(1, keepdim=True)
+        error = (_shown(codec, s + mu, quality) - tile.x).square().sum(1, keepdim=True) * tile.shown
         weight = _weight(quality)
         (gradient,) = torch.autograd.grad(own.sum() + weight * error.sum(), s)
     with torch.no_grad():
@@ -191,7 +202,8 @@ def curvature(codec: "TransformCodec", tile: Tile, quality: float) -> Tensor:
         squares = torch.zeros_like(y_hat)
         for probe in range(PROBES):
             signs = 2.0 * torch.randint(2, x_hat.shape, generator=_generator(probe)) - 1
-            (slope,) = torch.autograd.grad(x_hat, y_hat, signs.to(x_hat.device), retain_graph=True)
+            signs = signs.to(x_hat.device) * tile.shown
+            (slope,) = torch.autograd.grad(x_hat, y_hat, signs, retain_graph=True)
             squares += slope.square() / PROBES
     around = F.avg_pool2d(squares, 5, 1, 2, count_include_pad=False)
     return _weight(quality) * (around + squares.mean((2, 3), keepdim=True)) / 2

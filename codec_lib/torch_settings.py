@@ -63,6 +63,7 @@ def _switches(device: str) -> Iterator[Switch]:
             yield Switch(backends.cudnn, "allow_tf32", (False,))
     if device == "cuda":
         yield Switch(backends.cudnn, "benchmark", (False,))
+        yield Switch(backends.cudnn, "deterministic", (True,))
 
 
 class _DefaultType:

@@ -60,7 +60,7 @@ def test_more_effort_costs_less(name):
 @all_models
 def test_a_file_has_the_symbols_that_were_found(name):
     model, levels, y = latents(name, photo())
-    z_hat, found = refinement.refine(model, levels, y, QUALITY, 4)
+    z_hat, found = refinement.refine(model, levels, y, QUALITY, 4, levels.shape[-2:])
     sections = model.compress(levels, QUALITY, effort=0)
     refined = model.prior.encode(y, QUALITY, (z_hat, found))
     assert sections.get("z") == refined.get("z")
@@ -189,13 +189,13 @@ def test_tiles_change_every_latent_once(size, monkeypatch):
         assert [16 * side for side in tile.symbols.shape[2:]] == list(tile.x.shape[2:])
         assert [4 * side for side in tile.z_hat.shape[2:]] == list(tile.symbols.shape[2:])
         assert max(tile.x.shape) <= refinement.TILE + 2 * refinement.HALO
-        yield SimpleNamespace(bits=0.0, error=1.0), tile.symbols + tile.inside
+        yield SimpleNamespace(bits=0.0, error=1.0, cost=1.0), tile.symbols + tile.inside
 
     monkeypatch.setattr(refinement, "descend", moved)
     hyper = torch.zeros(1, 1, h // 4, w // 4)
     monkeypatch.setattr(prior, "symbols", lambda self, y: (hyper, torch.zeros_like(y)))
     levels = torch.zeros(1, 3, *size, dtype=torch.uint8)
-    _, found = refinement.refine(model, levels, torch.zeros(1, 2, h, w), QUALITY, 1)
+    _, found = refinement.refine(model, levels, torch.zeros(1, 2, h, w), QUALITY, 1, size)
     assert (found == 1).all()
 
 
@@ -210,6 +210,16 @@ def test_a_picture_of_many_tiles_gains_too(monkeypatch):
 def test_any_size(size):
     picture = photo().resize(size)
     assert cl.decode(cl.encode(picture, effort=1)).size == size
+
+
+@pytest.mark.parametrize("name", ["flagship", "hyperprior"])
+def test_padding_counts_nothing(name):
+    picture = photo().crop((20, 20, 90, 90))  # more than half of what the network sees is padded
+    told = []
+    with listening(told.append):
+        refined = cl.encode(picture, name, quality=QUALITY, effort=3)
+    assert cost(picture, refined) < 0.97 * cost(picture, cl.encode(picture, name, quality=QUALITY))
+    assert told[-1].psnr == pytest.approx(metrics.psnr(picture, cl.decode(refined)), abs=0.1)
 
 
 def test_a_grey_picture_stays_grey():

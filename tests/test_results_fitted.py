@@ -14,10 +14,9 @@ ROWS = MEASURED["rows"]
 ABLATIONS = data.results("fitted_ablations")
 
 
-def test_results_are_of_the_shipped_weights_or_of_the_point_before():
+def test_results_are_of_the_shipped_weights():
     assert MEASURED["rival_weights"] == weights.load(MEASURED["rival"]).digest
-    before = weights.load(weights.SHIPPED / weights.EARLIER / "fitted.safetensors").digest
-    assert {row["weights"] for row in ROWS} in ({weights.load("fitted").digest}, {before})
+    assert {row["weights"] for row in ROWS} == {weights.load("fitted").digest}
     assert all(row["iterations"] == ITERATIONS[row["effort"]] for row in ROWS)
 
 

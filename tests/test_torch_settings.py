@@ -34,6 +34,7 @@ def switches() -> dict:
     named = {
         "cudnn.enabled": backends.cudnn.enabled,
         "cudnn.benchmark": backends.cudnn.benchmark,
+        "cudnn.deterministic": backends.cudnn.deterministic,
         "dtype": torch.get_default_dtype(),
         "device": torch.get_default_device(),
         "autocast": torch.is_autocast_enabled("cpu"),

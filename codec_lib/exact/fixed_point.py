@@ -107,7 +107,8 @@ class FixedPointNetwork:
         geometry = nn.Sequential(
             *(_without_weights(layer.geometry, layer.weight.shape) for layer in self.layers)
         )
-        return in_bands(geometry, x, lambda rows: after(self(rows)), band)
+        # Also on a GPU, where a convolution without cuDNN unfolds its whole input.
+        return in_bands(geometry, x, lambda rows: after(self(rows)), band, on_gpu=True)
 
     @property
     def inputs(self) -> int:

@@ -15,9 +15,13 @@ BAND = 128  # rows of the picture: 64 and 256 took 3 to 13 % longer, for 512 row
 
 
 def in_bands(
-    layers: nn.Sequential, x: Tensor, apply: Callable[[Tensor], Tensor] | None = None, band: int = BAND
+    layers: nn.Sequential,
+    x: Tensor,
+    apply: Callable[[Tensor], Tensor] | None = None,
+    band: int = BAND,
+    on_gpu: bool = False,
 ) -> Tensor:
-    """`layers(x)`, on a CPU computed in bands of about `band` rows of the picture.
+    """`layers(x)`, on a CPU, and if `on_gpu` also there, computed in bands of about `band` rows.
 
     Args:
         layers: convolutions and transposed convolutions with padding k // 2 (`conv` and `deconv` of
@@ -32,7 +36,7 @@ def in_bands(
     chain, apply = list(_leaves(layers)), apply or layers
     up, down = scale(chain)
     rows, height = max(band // up, down), x.shape[-2]
-    if x.is_cuda or height <= 2 * rows:
+    if (x.is_cuda and not on_gpu) or height <= 2 * rows:
         return apply(x)
     whole: Tensor | None = None
     for top in range(0, height, rows):

@@ -174,7 +174,7 @@ class Fitted(Model):
             x_hat = np.clip(x_hat, 0, 1)
         finally:
             passes.close()
-        return torch.from_numpy(np.rint(255 * x_hat).astype(np.uint8))[None]
+        return torch.from_numpy(np.rint(255 * x_hat).astype(np.uint8))[None].to(self.device)
 
     @property
     def start_vector(self) -> np.ndarray:

@@ -83,9 +83,9 @@ class TransformCodec(Model):
     @torch.no_grad()
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
         gain, _ = self.gain(self.quality_tensor(setting))
-        levels = pad(levels, self.stride)
+        size, levels = (levels.shape[2], levels.shape[3]), pad(levels, self.stride)
         y = self.analyze(levels) * gain
-        chosen = refine(self, levels, y, setting, STEPS[effort]) if effort else None
+        chosen = refine(self, levels, y, setting, STEPS[effort], size) if effort else None
         return self.prior.encode(y, setting, chosen)
 
     @torch.inference_mode()
