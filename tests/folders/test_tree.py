@@ -250,6 +250,15 @@ def sleep(job):
     return {"path": job.path, "task": job.task}
 
 
+@pytest.fixture
+def usual_interrupt():
+    """Ctrl-C as a program gets it, whatever an event loop of another test has left."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
+
+
+@pytest.mark.usefixtures("usual_interrupt")
 def test_who_wants_no_more_lines_does_not_wait_for_what_is_in_work():
     jobs = [Job("encode", str(k), Folder("."), "", None, "", "task") for k in range(4)]
     lines = pool.run(jobs, 2, sleep)

@@ -154,7 +154,7 @@ def test_a_run_changes_the_decoder_only(tmp_path, goal):
 
 
 def test_a_pattern_in_every_block_is_taken_out_and_colours_stay(x, monkeypatch):
-    monkeypatch.setattr(perception, "QUALITIES", (3.0, 3.0))
+    monkeypatch.setattr(perception, "TRAINED", (3.0, 3.0))
     torch.manual_seed(0)
     model, quality = Flagship(N=8, M=16).eval(), torch.tensor([3.0, 3.0])
     shown, pattern = perception.Shown(model), 0.1 * torch.randn(3, 8, 8)
