@@ -41,6 +41,7 @@ class Visit:
     page: Page
     name: str
     complaints: list[str] = field(default_factory=list)
+    texts: list[Response] = field(default_factory=list)
     weights: dict[str, int] = field(default_factory=dict)
 
     def listen(self) -> None:
@@ -57,8 +58,14 @@ class Visit:
         if response.status >= 400:
             self.complaints.append(f"{response.status}: {response.url}")
         elif not kind.startswith("image/"):
-            # Uncompressed, and without the pictures that are written into the page itself.
-            self.weights[response.url] = len(PICTURES.sub(b"", response.body()))
+            self.texts.append(response)
+
+    def weigh(self) -> None:
+        """Count the bytes of what was loaded, uncompressed, without pictures that are written into it.
+
+        Not as responses arrive: a body may still be on its way.
+        """
+        self.weights = {text.url: len(PICTURES.sub(b"", text.body())) for text in self.texts}
 
 
 @contextmanager
@@ -68,4 +75,5 @@ def visiting(browser: Browser, screen: dict, site: str, name: str) -> Iterator[V
         visit = Visit(context.new_page(), name)
         visit.listen()
         visit.page.goto(f"/{name}.html", wait_until="networkidle")
+        visit.weigh()
         yield visit
