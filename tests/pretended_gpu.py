@@ -12,6 +12,7 @@ compute, and marks the result. `torch.inference_mode` is `no_grad` here, as wrap
 """
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -134,6 +135,18 @@ def check_coding(model: str) -> None:
     assert np.abs(part - there[16:33, 8:50]).max() <= 1, "the GPU shows another window"
 
 
+def check_looking_again(model: str) -> None:
+    """A picture that is hard to code is decoded and compared where it was encoded."""
+    import codec_lib as cl
+
+    board = np.tile(np.uint8([[0, 255], [255, 0]]), (16, 16))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        file = cl.encode(board, model, quality=1, effort=0, device="cuda")
+    assert any(issubclass(warning.category, cl.PictureWarning) for warning in caught)
+    assert cl.decode(file, device="cuda").size == (32, 32)
+
+
 def check_training(model: str) -> None:
     """Everybody's loss can be taken there; gradients cannot, as PyTorch wants a driver for them."""
     from codec_lib.models import architecture
@@ -149,10 +162,13 @@ def check_training(model: str) -> None:
         assert torch.isfinite(loss.cpu()), "the loss is no number"
 
 
+CHECKS = {"coding": check_coding, "looking-again": check_looking_again, "training": check_training}
+
+
 def main(kind: str, *models: str) -> None:
     with pretended_gpu():
         for model in models:
-            {"coding": check_coding, "training": check_training}[kind](model)
+            CHECKS[kind](model)
             print(model, flush=True)
 
 

@@ -34,6 +34,10 @@ def test_every_shipped_model_that_uses_a_gpu_was_tried_there():
     assert set(" ".join(CODING).split()) == set(weights.available()) - {"fitted"}
 
 
+def test_what_is_looked_at_again_lies_on_one_device():
+    run("looking-again", ["fitted", "flagship"])
+
+
 def test_every_loss_can_be_taken_on_a_gpu():
     run("training", [name for name in MODELS if name != "fitted"])
 
