@@ -21,6 +21,7 @@ from codec_lib.header import Header
 from codec_lib.measure import metrics
 from codec_lib.models.base import pad
 from codec_lib.models.transform import TransformCodec
+from codec_lib.priors.base import Choice
 from codec_lib.refinement import STEPS, Tile, descend
 
 MODELS = ("flagship", "hyperprior")
@@ -68,14 +69,14 @@ def measured(name: str, path: Path, quality: float, efforts: list[int]) -> list[
     with torch.no_grad():
         gain, _ = model.gain(model.quality_tensor(quality))
         y = model.analyze(levels) * gain
-        z_hat, symbols = model.prior.symbols(y)
+        z_hat, symbols = model.prior.choose(y)
     header = Header(
         trained.name, trained.digest, trained.probabilities, *taken.size, taken.mode, "quality", quality
     )  # fmt: skip
 
     def row(effort: int, found: torch.Tensor | None, seconds: float) -> dict:
-        chosen = None if found is None else (z_hat, found)
-        file = container.write(header, model.prior.encode(y, quality, chosen))
+        choice = None if found is None else Choice(z_hat, found)
+        file = container.write(header, model.prior.encode(y, quality, choice))
         psnr = metrics.psnr(image, codec.decode(file))
         known = {"picture": path.name, "quality": quality, "effort": effort, "bytes": len(file)}
         return known | {"psnr": psnr, "seconds": seconds}

@@ -89,7 +89,7 @@ def size_of_ones(model: Flagship, x: Tensor, quality: float) -> float:
     """The mean absolute value of what is rounded to 1 or -1."""
     gain, _ = model.gain(torch.tensor([quality]))
     y = model.g_a(x) * gain
-    z_hat, symbols = model.prior.symbols(y)
+    z_hat, symbols = model.prior.choose(y)
     mu, _ = model.prior.price(symbols, z_hat, gain)
     return (y - mu)[symbols.abs() == 1].abs().mean().item()
 

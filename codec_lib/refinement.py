@@ -36,7 +36,7 @@ from torch.nn import functional as F
 from codec_lib import picture
 from codec_lib.layers.gain import lambda_of
 from codec_lib.layers.windows import windows
-from codec_lib.priors.base import Chosen, Prices
+from codec_lib.priors.base import Choice, Prices
 from codec_lib.progress import Progress, report, until_stopped
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Tile:
     """
 
     x: Tensor
-    symbols: Tensor
+    chosen: Tensor
     z_hat: Tensor | None
     inside: Tensor
     shown: Tensor | float = 1.0
@@ -69,10 +69,10 @@ class Tile:
 
 @dataclass
 class Pass:
-    """What one pass through the decoder says of symbols (1, M, h, w). All costs are bits."""
+    """What one pass through the decoder says of what is chosen (1, M, h, w). All costs are bits."""
 
-    gradient: Tensor  # of all that is not the symbols' own bits
-    up: Tensor  # own bits of symbols + 1, less those of symbols
+    gradient: Tensor  # of all that is not own bits
+    up: Tensor  # own bits of chosen + 1, less those of chosen
     down: Tensor
     local: Tensor  # J around each place, (1, 1, h, w)
     bits: float
@@ -82,15 +82,15 @@ class Pass:
 
 def refine(
     codec: "TransformCodec", levels: Tensor, y: Tensor, quality: float, steps: int, size: tuple[int, int]
-) -> Chosen:
-    """Hyper-latents, and symbols that cost less than those that y gets.
+) -> Choice:
+    """A choice that costs less than the one that y gets.
 
     levels uint8 (1, 3, H, W) with sides that divide by `codec.stride`, of which `size`, rows and columns,
     is the picture; y (1, M, h, w), scaled. Memory is that of a training pass over TILE + 2 HALO pixels a
     side. Ctrl-C ends it, and what was gained remains.
     """
     with torch.no_grad():
-        z_hat, symbols = codec.prior.symbols(y)
+        z_hat, chosen = codec.prior.choose(y)
     stride, reduction = codec.stride, codec.prior.reduction
     height, width = (side // stride for side in levels.shape[-2:])
     parts = windows(height, width, TILE // stride, HALO // stride)
@@ -99,18 +99,18 @@ def refine(
     done, pixels, bits, error = 0, 0, 0.0, 0.0
     with until_stopped():
         for part in parts:
-            inside = torch.zeros(symbols.shape[2:], dtype=torch.bool, device=y.device)
+            inside = torch.zeros(chosen.shape[2:], dtype=torch.bool, device=y.device)
             part.put(inside, torch.ones_like(part.of(inside, reduction)), reduction)
             tile = Tile(
                 part.of(levels, stride).float() / 255,
-                part.of(symbols, reduction),
+                part.of(chosen, reduction),
                 None if z_hat is None else part.of(z_hat),
                 part.of(inside, reduction),
                 part.of(shown, stride),
             )
             best, seen = None, pixels + int(part.of(shown, stride).sum())
             for now, found in descend(codec, tile, quality, steps):
-                part.put(symbols, found, reduction)
+                part.put(chosen, found, reduction)
                 best = now if best is None or now.cost < best.cost else best
                 done += 1
                 share = size[0] * size[1] / seen
@@ -118,72 +118,72 @@ def refine(
                 report(Progress(done, steps * len(parts), round((bits + best.bits) * share / 8), psnr))
             if best is not None:
                 pixels, bits, error = seen, bits + best.bits, error + best.error
-    return Chosen(z_hat, symbols)
+    return Choice(z_hat, chosen)
 
 
 def descend(
     codec: "TransformCodec", tile: Tile, quality: float, steps: int
 ) -> Iterator[tuple[Pass, Tensor]]:
-    """After each pass what it says, and the symbols of the smallest J that any pass has seen.
+    """After each pass what it says, and the choice of the smallest J that any pass has seen.
 
     A change can do harm far away, through the means of symbols that are decoded later. Then what a pass
     says of other places is of no use: the next one looks at what was kept, and tries nothing. So does the
     last.
     """
-    symbols = best = tile.symbols
+    chosen = best = tile.chosen
     half_curvature = curvature(codec, tile, quality)
-    now = evaluate(codec, tile, symbols, quality)
-    local, known, rests = now.local, now.cost, torch.zeros_like(symbols)
+    now = evaluate(codec, tile, chosen, quality)
+    local, known, rests = now.local, now.cost, torch.zeros_like(chosen)
     for step in range(1, steps + 1):
         is_harmed = now.cost > (1 + HARM) * known
         is_a_look = is_harmed or step == steps
-        tried = symbols if is_a_look else change(now, half_curvature, tile, symbols, rests, step)
+        tried = chosen if is_a_look else change(now, half_curvature, tile, chosen, rests, step)
         now = evaluate(codec, tile, tried, quality)
         if now.cost < known:
             best, known = tried, now.cost
         excess = now.cost - known
         if is_a_look:
-            local, symbols = now.local, (symbols if excess <= HARM * known else best)
+            local, chosen = now.local, (chosen if excess <= HARM * known else best)
         else:
-            changed, rise = tried != symbols, now.local - local
+            changed, rise = tried != chosen, now.local - local
             is_worse = (rise >= 0) & changed.any(1, keepdim=True)
             is_culprit = is_worse & (rise > CULPRIT * excess) & (excess > HARM * known)
             rests = torch.where(is_worse & changed, REST, (rests - 1).clamp(min=0))
             rests = torch.where(is_culprit & changed, math.inf, rests)
-            symbols = torch.where(is_worse, symbols, tried)
+            chosen = torch.where(is_worse, chosen, tried)
             is_near = F.max_pool2d(is_worse.float(), JUDGED_SIDE, 1, JUDGED_SIDE // 2) > 0
             local = torch.where(is_near, local, now.local)
         yield now, best
 
 
 def change(
-    now: Pass, half_curvature: Tensor, tile: Tile, symbols: Tensor, rests: Tensor, step: int
+    now: Pass, half_curvature: Tensor, tile: Tile, chosen: Tensor, rests: Tensor, step: int
 ) -> Tensor:
-    """The symbols after the `CHANGES` that gain most at every place of a step's lattice."""
+    """What is chosen after the `CHANGES` that gain most at every place of a step's lattice."""
     up = now.up + now.gradient + half_curvature
     down = now.down - now.gradient + half_curvature
     gain = torch.where(rests > 0, math.inf, torch.minimum(up, down))
     worst_of_few = gain.topk(CHANGES, dim=1, largest=False).values[:, -1:]
     corner = torch.randint(SPACING, (2,), generator=_generator(step)).tolist()
     rows, columns = (
-        torch.arange(n) % SPACING == at for n, at in zip(symbols.shape[2:], corner, strict=True)
+        torch.arange(n) % SPACING == at for n, at in zip(chosen.shape[2:], corner, strict=True)
     )
     lattice = (rows[:, None] & columns).to(gain.device) & tile.inside
     is_taken = (gain < 0) & (gain <= worst_of_few) & lattice
-    return torch.where(is_taken, symbols + torch.where(up < down, 1.0, -1.0), symbols)
+    return torch.where(is_taken, chosen + torch.where(up < down, 1.0, -1.0), chosen)
 
 
-def evaluate(codec: "TransformCodec", tile: Tile, symbols: Tensor, quality: float) -> Pass:
+def evaluate(codec: "TransformCodec", tile: Tile, chosen: Tensor, quality: float) -> Pass:
     """One pass forward and back."""
     with torch.enable_grad():
-        s = symbols.detach().requires_grad_()
-        mu, bits_of = _prices(codec, s, tile.z_hat, quality)
-        own = bits_of(symbols)
-        error = (_shown(codec, s + mu, quality) - tile.x).square().sum(1, keepdim=True) * tile.shown
+        s = chosen.detach().requires_grad_()
+        rest, bits_of = _prices(codec, s, tile.z_hat, quality)
+        own = bits_of(chosen)
+        error = (_shown(codec, s + rest, quality) - tile.x).square().sum(1, keepdim=True) * tile.shown
         weight = _weight(quality)
         (gradient,) = torch.autograd.grad(own.sum() + weight * error.sum(), s)
     with torch.no_grad():
-        up, down = bits_of(symbols + 1) - own, bits_of(symbols - 1) - own
+        up, down = bits_of(chosen + 1) - own, bits_of(chosen - 1) - own
         side = codec.downsampling
         cells = F.avg_pool2d(error, side, divisor_override=1)
         cost = own.sum(1, keepdim=True) + weight * cells
@@ -196,8 +196,8 @@ def curvature(codec: "TransformCodec", tile: Tile, quality: float) -> Tensor:
     """h / 2 of every symbol: probes, evened out over neighbours and, by half, over each channel."""
     with torch.enable_grad():
         with torch.no_grad():
-            mu, _ = _prices(codec, tile.symbols, tile.z_hat, quality)
-        y_hat = (tile.symbols + mu).detach().requires_grad_()
+            rest, _ = _prices(codec, tile.chosen, tile.z_hat, quality)
+        y_hat = (tile.chosen + rest).detach().requires_grad_()
         x_hat = _shown(codec, y_hat, quality)
         squares = torch.zeros_like(y_hat)
         for probe in range(PROBES):
@@ -209,9 +209,9 @@ def curvature(codec: "TransformCodec", tile: Tile, quality: float) -> Tensor:
     return _weight(quality) * (around + squares.mean((2, 3), keepdim=True)) / 2
 
 
-def _prices(codec: "TransformCodec", symbols: Tensor, z_hat: Tensor | None, quality: float) -> Prices:
+def _prices(codec: "TransformCodec", chosen: Tensor, z_hat: Tensor | None, quality: float) -> Prices:
     gain, _ = codec.gain(codec.quality_tensor(quality))
-    return codec.prior.price(symbols, z_hat, gain)
+    return codec.prior.price(chosen, z_hat, gain)
 
 
 def _shown(codec: "TransformCodec", y_hat: Tensor, quality: float) -> Tensor:

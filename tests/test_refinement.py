@@ -12,6 +12,7 @@ from codec_lib import data, refinement, weights
 from codec_lib.layers.gain import lambda_of
 from codec_lib.measure import metrics
 from codec_lib.models.base import pad
+from codec_lib.priors.base import Choice
 from codec_lib.progress import listening
 
 QUALITY = 3
@@ -62,7 +63,7 @@ def test_a_file_has_the_symbols_that_were_found(name):
     model, levels, y = latents(name, photo())
     z_hat, found = refinement.refine(model, levels, y, QUALITY, 4, levels.shape[-2:])
     sections = model.compress(levels, QUALITY, effort=0)
-    refined = model.prior.encode(y, QUALITY, (z_hat, found))
+    refined = model.prior.encode(y, QUALITY, Choice(z_hat, found))
     assert sections.get("z") == refined.get("z")
     assert sections["y"] != refined["y"]
     assert_symbols(model, levels, refined, z_hat, found)
@@ -72,10 +73,10 @@ def test_a_file_has_the_symbols_that_were_found(name):
 def test_symbols_that_no_quantizer_would_choose_are_coded_as_they_are(name):
     model, levels, y = latents(name, photo())
     with torch.no_grad():
-        z_hat, symbols = model.prior.symbols(y)
+        z_hat, symbols = model.prior.choose(y)
     dear = symbols.clone()
     dear[0, ::7, 3, 4] += 60  # hundreds of bits each
-    sections = model.prior.encode(y, QUALITY, (z_hat, dear))
+    sections = model.prior.encode(y, QUALITY, Choice(z_hat, dear))
     assert_symbols(model, levels, sections, z_hat, dear)
 
 
@@ -84,7 +85,7 @@ def test_prices_are_those_of_the_forward_pass(name):
     model, levels, y = latents(name, photo())
     with torch.no_grad():
         out = model(levels / 255, model.quality_tensor(QUALITY))
-        z_hat, symbols = model.prior.symbols(y)
+        z_hat, symbols = model.prior.choose(y)
         gain, inverse = model.gain(model.quality_tensor(QUALITY))
         mu, bits = model.prior.price(symbols, z_hat, gain)
         assert bits(symbols).sum().item() == pytest.approx(out.bits["y"].item(), rel=1e-3)
@@ -95,21 +96,21 @@ def test_of_many_steps_the_price_is_that_of_the_file():
     """Means follow from all that is decoded before: prices are those of the walk that the encoder takes."""
     model, levels, y = latents("context", photo())
     gain, _ = model.gain(model.quality_tensor(QUALITY))
-    chosen = model.prior.symbols(y)
-    chosen.symbols[0, ::40, ::2, ::2] += 1
-    sections = model.prior.encode(y, QUALITY, chosen)
+    choice = model.prior.choose(y)
+    choice.chosen[0, ::40, ::2, ::2] += 1
+    sections = model.prior.encode(y, QUALITY, choice)
     read = model.read(sections, QUALITY, *levels.shape[-2:])["y"] * model.prior.unit
-    missed, bits_of = model.prior.price(chosen.symbols, chosen.z_hat, gain)
-    assert torch.allclose(read.float(), chosen.symbols + missed, atol=1e-3)
+    missed, bits_of = model.prior.price(choice.chosen, choice.z_hat, gain)
+    assert torch.allclose(read.float(), choice.chosen + missed, atol=1e-3)
     assert missed.abs().max() <= 0.5 + 1e-3
-    assert bits_of(chosen.symbols).sum().item() == pytest.approx(8 * len(sections["y"]), rel=0.02)
+    assert bits_of(choice.chosen).sum().item() == pytest.approx(8 * len(sections["y"]), rel=0.02)
 
 
 @models
 def test_what_a_change_gains_is_what_was_expected(name):
     model, levels, y = latents(name, photo())
     with torch.no_grad():
-        z_hat, symbols = model.prior.symbols(y)
+        z_hat, symbols = model.prior.choose(y)
     inside = torch.ones(y.shape[2:], dtype=torch.bool)
     tile = refinement.Tile(levels / 255, symbols, z_hat, inside)
     now = refinement.evaluate(model, tile, symbols, QUALITY)
@@ -132,7 +133,7 @@ def test_the_best_so_far_never_gets_worse_and_is_what_a_pass_has_seen(name, qual
     model, levels, _ = latents(name, photo())
     with torch.no_grad():
         gain, _ = model.gain(model.quality_tensor(quality))
-        z_hat, symbols = model.prior.symbols(model.analyze(levels) * gain)
+        z_hat, symbols = model.prior.choose(model.analyze(levels) * gain)
     inside = torch.ones(symbols.shape[2:], dtype=torch.bool)
     tile = refinement.Tile(levels / 255, symbols, z_hat, inside)
     costs = [refinement.evaluate(model, tile, symbols, quality).cost]
@@ -147,7 +148,7 @@ def test_a_step_that_does_harm_is_undone(monkeypatch):
     """Were every change said to gain, J would rise; what is kept is no worse than the beginning."""
     model, levels, y = latents("flagship", photo())
     with torch.no_grad():
-        z_hat, symbols = model.prior.symbols(y)
+        z_hat, symbols = model.prior.choose(y)
     tile = refinement.Tile(levels / 255, symbols, z_hat, torch.ones(symbols.shape[2:], dtype=torch.bool))
     monkeypatch.setattr(refinement, "curvature", lambda *_: torch.full_like(symbols, -1e6))
     before = refinement.evaluate(model, tile, symbols, QUALITY).cost
@@ -186,14 +187,14 @@ def test_tiles_change_every_latent_once(size, monkeypatch):
     prior, (h, w) = type(model.prior), (side // 16 for side in size)
 
     def moved(codec, tile, quality, steps):
-        assert [16 * side for side in tile.symbols.shape[2:]] == list(tile.x.shape[2:])
-        assert [4 * side for side in tile.z_hat.shape[2:]] == list(tile.symbols.shape[2:])
+        assert [16 * side for side in tile.chosen.shape[2:]] == list(tile.x.shape[2:])
+        assert [4 * side for side in tile.z_hat.shape[2:]] == list(tile.chosen.shape[2:])
         assert max(tile.x.shape) <= refinement.TILE + 2 * refinement.HALO
-        yield SimpleNamespace(bits=0.0, error=1.0, cost=1.0), tile.symbols + tile.inside
+        yield SimpleNamespace(bits=0.0, error=1.0, cost=1.0), tile.chosen + tile.inside
 
     monkeypatch.setattr(refinement, "descend", moved)
     hyper = torch.zeros(1, 1, h // 4, w // 4)
-    monkeypatch.setattr(prior, "symbols", lambda self, y: (hyper, torch.zeros_like(y)))
+    monkeypatch.setattr(prior, "choose", lambda self, y: (hyper, torch.zeros_like(y)))
     levels = torch.zeros(1, 3, *size, dtype=torch.uint8)
     _, found = refinement.refine(model, levels, torch.zeros(1, 2, h, w), QUALITY, 1, size)
     assert (found == 1).all()

@@ -85,8 +85,8 @@ class TransformCodec(Model):
         gain, _ = self.gain(self.quality_tensor(setting))
         size, levels = (levels.shape[2], levels.shape[3]), pad(levels, self.stride)
         y = self.analyze(levels) * gain
-        chosen = refine(self, levels, y, setting, STEPS[effort], size) if effort else None
-        return self.prior.encode(y, setting, chosen)
+        choice = refine(self, levels, y, setting, STEPS[effort], size) if effort else None
+        return self.prior.encode(y, setting, choice)
 
     @torch.inference_mode()
     def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:

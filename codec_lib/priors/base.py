@@ -20,18 +20,18 @@ from codec_lib.layers.gain import GainUnit
 Sections = dict[str, bytes]  # the bytes of a file's sections, by name
 
 
-class Chosen(NamedTuple):
-    """What is decided for y already, in floats."""
+class Choice(NamedTuple):
+    """What an encoder decides of y before anything is coded, in floats."""
 
     z_hat: Tensor | None  # integers; of priors without hyper-latents None
-    symbols: Tensor  # (1, M, h, w), integers unless a prior says what else is chosen
+    chosen: Tensor  # (1, M, h, w): symbols, or what a prior says that its symbols follow from
 
 
 class Prices(NamedTuple):
-    """What symbols cost where they stand, with gradients."""
+    """What is chosen costs so much where it stands, with gradients."""
 
-    mu: Tensor  # which makes them y_hat = symbols + mu
-    bits_of: Callable[[Tensor], Tensor]  # from any symbols of the same shape to the bits of each
+    rest: Tensor  # chosen + rest is y_hat: mu of symbols, what latents to come near will miss
+    bits_of: Callable[[Tensor], Tensor]  # from anything chosen, of the same shape, to the bits of each
 
 
 class Prior(nn.Module, ABC):
@@ -70,19 +70,19 @@ class Prior(nn.Module, ABC):
         """Make what `frozen` holds from the trained parameters; gains are the codec's for y."""
 
     @abstractmethod
-    def encode(self, y: Tensor, quality: float, chosen: Chosen | None = None) -> Sections:
+    def encode(self, y: Tensor, quality: float, choice: Choice | None = None) -> Sections:
         """The sections of latents y (1, M, h, w).
 
-        chosen: what was decided for y already, and is coded as it is.
+        choice: what was decided of y already, and is coded as it is.
         """
 
     @abstractmethod
-    def symbols(self, y: Tensor) -> Chosen:
-        """What `encode` writes for y, estimated: what an encoder that tries harder begins with."""
+    def choose(self, y: Tensor) -> Choice:
+        """What `encode` decides of y, estimated: what an encoder that tries harder begins with."""
 
     @abstractmethod
-    def price(self, symbols: Tensor, z_hat: Tensor | None, gain: Tensor) -> Prices:
-        """What chosen symbols (1, M, h, w) cost; gain (1, M, 1, 1) is what y was multiplied with."""
+    def price(self, chosen: Tensor, z_hat: Tensor | None, gain: Tensor) -> Prices:
+        """What a choice costs; gain (1, M, 1, 1) is what y was multiplied with."""
 
     @abstractmethod
     def decode(self, sections: Sections, quality: float, size: tuple[int, int]) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from codec_lib.density.channel import ChannelDensity
 from codec_lib.layers.gain import QUALITIES, GainUnit
-from codec_lib.priors.base import Chosen, Prices, Prior, Sections
+from codec_lib.priors.base import Choice, Prices, Prior, Sections
 from codec_lib.priors.symbols import read_symbols, write_symbols
 from codec_lib.quantize import noise, straight_through
 
@@ -39,17 +39,17 @@ class ChannelPrior(Prior):
         gain, _ = gains(qualities)
         self.frozen["y"] = self.density.tables(1 / gain.flatten(1))
 
-    def symbols(self, y: Tensor) -> Chosen:
-        return Chosen(None, y.round())
+    def choose(self, y: Tensor) -> Choice:
+        return Choice(None, y.round())
 
-    def price(self, symbols: Tensor, z_hat: Tensor | None, gain: Tensor) -> Prices:
+    def price(self, chosen: Tensor, z_hat: Tensor | None, gain: Tensor) -> Prices:
         def bits_of(symbols: Tensor) -> Tensor:
             return -self.density.likelihood(symbols / gain, 1 / gain).log2()
 
-        return Prices(torch.zeros_like(symbols), bits_of)
+        return Prices(torch.zeros_like(chosen), bits_of)
 
-    def encode(self, y: Tensor, quality: float, chosen: Chosen | None = None) -> Sections:
-        _, symbols = chosen or self.symbols(y)
+    def encode(self, y: Tensor, quality: float, choice: Choice | None = None) -> Sections:
+        _, symbols = choice or self.choose(y)
         indexes = self.indexes(quality, y.shape[-2:])
         return {"y": write_symbols(symbols, indexes, self.frozen.tables("y"))}
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from codec_lib.density import gaussian
 from codec_lib.exact.order import CHECKERBOARD
-from codec_lib.priors.base import Chosen, Prices
+from codec_lib.priors.base import Choice, Prices
 from codec_lib.priors.context import ContextPrior
 
 
@@ -34,15 +34,15 @@ class CheckerboardPrior(ContextPrior):
         mu_after, sigma_after = self.distribution(psi, seen)
         return torch.where(first, mu, mu_after), torch.where(first, sigma, sigma_after)
 
-    def chosen_symbols(self, chosen: Tensor, mu: Tensor) -> Tensor:
+    def symbols_of(self, chosen: Tensor, mu: Tensor) -> Tensor:
         return chosen
 
-    def symbols(self, y: Tensor) -> Chosen:
+    def choose(self, y: Tensor) -> Choice:
         z_hat = self.h_a(y).round()
         mu, sigma = self.means_and_scales(y, self.h_s(z_hat))
-        return Chosen(z_hat, self.quantized(y - mu, sigma))
+        return Choice(z_hat, self.quantized(y - mu, sigma))
 
-    def price(self, symbols: Tensor, z_hat: Tensor | None, gain: Tensor) -> Prices:
+    def price(self, chosen: Tensor, z_hat: Tensor | None, gain: Tensor) -> Prices:
         assert z_hat is not None
-        mu, sigma = self._in_two_steps(self.h_s(z_hat), lambda *_: symbols)
+        mu, sigma = self._in_two_steps(self.h_s(z_hat), lambda *_: chosen)
         return Prices(mu, partial(gaussian.coded_bits, sigma=sigma, shape=self.shape))

@@ -39,7 +39,7 @@ from codec_lib.exact.order import Order
 from codec_lib.layers.convolution import activate, activation, conv, deconv, of_row, weight_and_bias
 from codec_lib.layers.gain import GainUnit
 from codec_lib.layers.masked import MaskedConv2d
-from codec_lib.priors.base import Chosen, Prior, Sections
+from codec_lib.priors.base import Choice, Prior, Sections
 from codec_lib.priors.symbols import channel_indexes, read_symbols, write_symbols
 from codec_lib.quantize import Rounding, noise, straight_through
 
@@ -123,7 +123,7 @@ class ContextPrior(Prior):
         return residual + (symbols - residual).detach() if self.training else symbols
 
     @abstractmethod
-    def chosen_symbols(self, chosen: Tensor, mu: Tensor) -> Tensor:
+    def symbols_of(self, chosen: Tensor, mu: Tensor) -> Tensor:
         """The symbols of what was chosen for some places, with integers mu; (M, P) each."""
 
     @torch.no_grad()
@@ -141,14 +141,14 @@ class ContextPrior(Prior):
         })  # fmt: skip
 
     @torch.inference_mode()
-    def encode(self, y: Tensor, quality: float, chosen: Chosen | None = None) -> Sections:
-        z_hat, decided = chosen or (self.h_a(y).round_(), None)
+    def encode(self, y: Tensor, quality: float, choice: Choice | None = None) -> Sections:
+        z_hat, chosen = choice or (self.h_a(y).round_(), None)
         assert z_hat is not None
         walk = ContextWalk(self.order, self.frozen, z_hat, y.shape[1:])
-        if decided is None:
+        if chosen is None:
             message = walk.through(y[0], lambda y, mu, index: self.quantizer(y - mu * self.unit, index))
         else:
-            message = walk.through(decided[0], lambda chosen, mu, _: self.chosen_symbols(chosen, mu))
+            message = walk.through(chosen[0], lambda chosen, mu, _: self.symbols_of(chosen, mu))
         z_indexes = channel_indexes(z_hat.shape, z_hat.device)
         return {
             "z": write_symbols(z_hat, z_indexes, self.frozen.tables("z")),

@@ -28,7 +28,7 @@ from codec_lib.errors import section
 from codec_lib.exact import fixed_point
 from codec_lib.layers.convolution import conv, deconv
 from codec_lib.layers.gain import GainUnit
-from codec_lib.priors.base import Chosen, Prices, Prior, Sections
+from codec_lib.priors.base import Choice, Prices, Prior, Sections
 from codec_lib.priors.symbols import channel_indexes, read_symbols, write_symbols
 from codec_lib.quantize import noise, straight_through
 
@@ -75,17 +75,17 @@ class HyperPrior(Prior):
         self.frozen["y"] = gaussian.tables(self.shape)
         self.frozen["h_s"] = fixed_point.convert(self.h_s, gaussian.scale_borders())
 
-    def symbols(self, y: Tensor) -> Chosen:
-        return Chosen(self.h_a(y.abs()).round(), y.round())
+    def choose(self, y: Tensor) -> Choice:
+        return Choice(self.h_a(y.abs()).round(), y.round())
 
-    def price(self, symbols: Tensor, z_hat: Tensor | None, gain: Tensor) -> Prices:
+    def price(self, chosen: Tensor, z_hat: Tensor | None, gain: Tensor) -> Prices:
         assert z_hat is not None
         sigma = self.h_s(z_hat).float()
         bits_of = partial(gaussian.coded_bits, sigma=sigma, shape=self.shape)
-        return Prices(torch.zeros_like(symbols), bits_of)
+        return Prices(torch.zeros_like(chosen), bits_of)
 
-    def encode(self, y: Tensor, quality: float, chosen: Chosen | None = None) -> Sections:
-        z_hat, symbols = chosen or self.symbols(y)
+    def encode(self, y: Tensor, quality: float, choice: Choice | None = None) -> Sections:
+        z_hat, symbols = choice or self.choose(y)
         assert z_hat is not None
         z_indexes = channel_indexes(z_hat.shape, z_hat.device)
         return {

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from codec_lib.density import gaussian
 from codec_lib.exact.order import SLANTED
-from codec_lib.priors.base import Chosen, Prices
+from codec_lib.priors.base import Choice, Prices
 from codec_lib.priors.context import ContextPrior, ContextWalk
 from codec_lib.quantize import noise, straight_through
 
@@ -32,22 +32,23 @@ class SlantedPrior(ContextPrior):
         is_noisy = self.training and self.rate == "noise"
         return self.distribution(psi, noise(y) if is_noisy else straight_through(y))
 
-    def chosen_symbols(self, chosen: Tensor, mu: Tensor) -> Tensor:
+    def symbols_of(self, chosen: Tensor, mu: Tensor) -> Tensor:
         return (chosen - mu * self.unit).round_()
 
-    def symbols(self, y: Tensor) -> Chosen:
-        return Chosen(self.h_a(y).round(), y)
+    def choose(self, y: Tensor) -> Choice:
+        return Choice(self.h_a(y).round(), y)
 
-    def price(self, symbols: Tensor, z_hat: Tensor | None, gain: Tensor) -> Prices:
+    def price(self, chosen: Tensor, z_hat: Tensor | None, gain: Tensor) -> Prices:
+        """By the walk that an encoder takes, so from frozen networks."""
         assert z_hat is not None
-        y_hat = self._reached(symbols.detach(), z_hat).clone()  # one without inference mode
-        missed = y_hat - symbols.detach()
-        mu, sigma = self.distribution(self.h_s(z_hat), symbols + missed)
+        y_hat = self._reached(chosen.detach(), z_hat).clone()  # one without inference mode
+        missed = y_hat - chosen.detach()
+        mu, sigma = self.distribution(self.h_s(z_hat), chosen + missed)
         return Prices(missed, lambda v: gaussian.coded_bits(v + missed - mu, sigma, self.shape))
 
     @torch.inference_mode()
-    def _reached(self, latents: Tensor, z_hat: Tensor) -> Tensor:
+    def _reached(self, chosen: Tensor, z_hat: Tensor) -> Tensor:
         """y_hat of latents to come near."""
-        walk = ContextWalk(self.order, self.frozen, z_hat, latents.shape[1:])
-        walk.through(latents[0], lambda chosen, mu, _: self.chosen_symbols(chosen, mu))
+        walk = ContextWalk(self.order, self.frozen, z_hat, chosen.shape[1:])
+        walk.through(chosen[0], lambda chosen, mu, _: self.symbols_of(chosen, mu))
         return walk.latents() * self.unit
