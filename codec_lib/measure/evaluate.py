@@ -43,7 +43,7 @@ def evaluate(
         them), encode_s and decode_s (seconds).
     """
     rows = []
-    with tqdm(total=len(paths) * len(values), desc=title or "evaluating", unit="file") as bar:
+    with tqdm(total=len(paths) * len(values), desc=title or "evaluating", unit="file", disable=None) as bar:
         for path in paths:
             original = _taken(path)
             for value in values:

@@ -39,7 +39,9 @@ class Crops:
     ):
         paths = [path for folder in folders for path in pictures_in(folder)]
         with ThreadPoolExecutor() as pool:
-            loaded = tqdm(pool.map(_load, paths), total=len(paths), desc="reading", leave=False)
+            loaded = tqdm(
+                pool.map(_load, paths), total=len(paths), desc="reading", leave=False, disable=None
+            )
             self.pictures = [p for p in loaded if min(p.shape[:2]) >= size]
         if not self.pictures:
             raise ValueError(f"data: no picture has both sides of {size} pixels or more")
@@ -68,7 +70,8 @@ class Crops:
         side = self.size
         if generator.random() < 0.5:
             largest = min(2.0, height / self.size, width / self.size)
-            side = int(self.size * generator.uniform(1 / self.enlarge, largest))
+            smallest = min(1 / self.enlarge, largest)
+            side = max(1, int(self.size * generator.uniform(smallest, largest)))
         top = generator.randint(0, height - side)
         left = generator.randint(0, width - side)
         part = picture[top : top + side, left : left + side]

@@ -1,5 +1,6 @@
 """Devices and processes of a run, as `torchrun` has started them."""
 
+import logging
 import os
 
 from lightning_fabric import Fabric
@@ -19,6 +20,7 @@ class PlainModules(DDPStrategy):
 
 def launched(settings: Settings) -> Fabric:
     """Fabric on the device of the settings, connected to the other processes if there are any."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # not the precision that was asked for
     processes, here = (int(os.environ.get(name, 1)) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     fabric = Fabric(
         accelerator=pick_device(settings.device),

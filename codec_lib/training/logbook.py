@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,7 +16,7 @@ import torch
 from codec_lib import data, files, weights
 from codec_lib.devices import name_of
 from codec_lib.models.base import Model
-from codec_lib.training.objectives import Objective
+from codec_lib.training.objectives import Objective, validation_pictures
 from codec_lib.training.processes import together
 from codec_lib.training.settings import Settings
 
@@ -36,8 +37,10 @@ class Logbook:
         self.checkpoint = self.folder / "last.ckpt"
         self.step, self.earlier, self.best = 0, 0.0, math.inf
         self.started = self.checked = time.monotonic()
-        for folder in (*settings.data, *filter(None, [settings.validation])):
+        for folder in settings.data:
             data.pictures_in(folder)  # raises now, before anything is written
+        if settings.validation:  # the same, of pictures that no validation could take
+            deque(validation_pictures(settings.validation, least=objective.least_side), maxlen=0)
         self.before = history(settings.start)
         self.folder.mkdir(parents=True, exist_ok=True)
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 BAR = "{l_bar}{bar}| {elapsed} {postfix}"
 SEEN = 32  # batches by which an objective may choose where to start
+OVERFLOWS = (
+    "16-mixed"  # the precision whose scaler finds its factor so, and leaves such steps out by itself
+)
 
 
 def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path:
@@ -42,7 +45,8 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
         The path of the weights.
     Raises:
         ValueError: unknown model or part of it, no pictures of sufficient size, a value out of range, a
-            setting that this model's training does not know, or another one than that of the checkpoint.
+            setting that this model's training does not know, or another one than that of the checkpoint;
+            a loss or a gradient that is not finite any more.
     """
     settings.check()
     build = build or architecture(settings.model)
@@ -70,7 +74,8 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
     torch.manual_seed(seed)  # noise and qualities: different on every process, and after a restart
 
     objective.train()
-    bar = tqdm(total=1.0, disable=not fabric.is_global_zero, desc=settings.model, bar_format=BAR)
+    is_silent = None if fabric.is_global_zero else True  # None: where there is no terminal
+    bar = tqdm(total=1.0, disable=is_silent, desc=settings.model, bar_format=BAR)
     batches = iter(crops)
     if logbook.step == 0 and not settings.start:
         seen = torch.cat([next(batches) for _ in range(SEEN)])
@@ -82,32 +87,53 @@ def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path
             break
         x = fabric.to_device(x).contiguous(memory_format=torch.channels_last)
         factor = schedule(progress, logbook.step)
-        notes = [_turn(fabric, *turn, x, factor) for turn in zip(players, wrapped, rates, strict=True)]
+        turns = zip(players, wrapped, rates, strict=True)
+        notes = [_turn(fabric, settings, *turn, x, factor) for turn in turns]
         logbook.step += 1
         bar.update(progress - bar.n)
         bar.set_postfix_str(f"step {logbook.step} " + ", ".join(notes), refresh=False)
         if is_due:
-            if fabric.is_global_zero:
-                logbook.check(fabric, model)
-            logbook.save(fabric, wrapped)
-    if fabric.is_global_zero:
-        logbook.check(fabric, model)
-    logbook.save(fabric, wrapped)
+            _check(fabric, logbook, model, wrapped)
+    _check(fabric, logbook, model, wrapped)
     bar.close()
     return logbook.weights_path
 
 
+def _check(fabric: "Fabric", logbook: Logbook, model: Model, wrapped: list[tuple]) -> None:
+    """Validate, and write the checkpoint: whatever a validation raises, the run can go on."""
+    try:
+        if fabric.is_global_zero:
+            logbook.check(fabric, model)
+    finally:
+        logbook.save(fabric, wrapped)
+
+
 def _turn(
-    fabric: "Fabric", player: Player, wrapped: tuple, rates: list[float], x: torch.Tensor, factor: float
+    fabric: "Fabric",
+    settings: Settings,
+    player: Player,
+    wrapped: tuple,
+    rates: list[float],
+    x: torch.Tensor,
+    factor: float,
 ) -> str:
-    """One step of a player at a share of its learning rates; what the bar says of it."""
+    """One step of a player at a share of its learning rates; what the bar says of it.
+
+    Raises ValueError where it diverges, with the parameters as they were.
+    """
     module, optimizer = wrapped
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
         group["lr"] = rate * factor
     loss, note = player.loss(module, x)
     fabric.backward(loss)
     processes.average(optimizer)
-    fabric.clip_gradients(module, optimizer, max_norm=1.0)
+    norm = fabric.clip_gradients(module, optimizer, max_norm=1.0, error_if_nonfinite=False)
+    assert norm is not None  # as max_norm is given
+    if not loss.isfinite() or not (norm.isfinite() or settings.precision == OVERFLOWS):
+        raise ValueError(
+            f"loss: {loss.item():g}, with a gradient of {norm.item():g}; allowed is what is finite, for "
+            f"which a smaller lr may help"
+        )
     optimizer.step()
     optimizer.zero_grad()
     return f"loss {loss.item():.3f} {note}"

@@ -38,6 +38,8 @@ LAMBDA_REFERENCE = 0.013
 MS_SSIM_SCALE = 1250.0
 OPTIONAL_SETTINGS = ("goal", "rate", "quality", "distortion")  # settings that only some objectives know
 VALIDATION_STRIDE = 3  # validation takes every third picture of its folder
+BLOCK = 64  # pixels: of a validation picture as many whole ones are taken as it has
+SCALES_SIDE = -(-MS_SSIM_SIDE // BLOCK) * BLOCK  # of a validation picture for MS-SSIM
 VALIDATED = (2.0, 4.0, 6.0, 7.5)  # qualities that it looks at
 
 
@@ -66,10 +68,12 @@ class Player:
 class Objective(ABC):
     """What a training run minimizes, and by what a validation chooses weights.
 
-    `uses` names those of `OPTIONAL_SETTINGS` that it takes notice of.
+    `uses` names those of `OPTIONAL_SETTINGS` that it takes notice of, `least_side` is what it needs of a
+    validation picture, in pixels.
     """
 
     uses: frozenset[str] = frozenset()
+    least_side: int = BLOCK
 
     @abstractmethod
     def players(self) -> list[Player]:
@@ -124,6 +128,7 @@ class RateDistortionObjective(OneModelObjective["TransformCodec"]):
             raise ValueError(f"goal: {settings.goal!r}; a whole codec has {', '.join(DISTORTIONS)}")
         if settings.goal == "ms-ssim":
             require_scales(settings)
+            self.least_side = SCALES_SIDE
         super().__init__(model, settings)
         self.distortion = DISTORTIONS[settings.goal]
 
@@ -211,10 +216,16 @@ def require_scales(settings: Settings) -> None:
         raise ValueError(f"crop: {settings.crop}; MS-SSIM needs {MS_SSIM_SIDE} pixels or more")
 
 
-def validation_pictures(folder: str, device: torch.device | str = "cpu") -> Iterator[Tensor]:
-    """Every third picture of a folder, (1, 3, H, W) in [0, 1], cut to sides that divide by 64."""
+def validation_pictures(
+    folder: str, device: torch.device | str = "cpu", least: int = BLOCK
+) -> Iterator[Tensor]:
+    """Every third picture of a folder, (1, 3, H, W) in [0, 1], cut to sides that divide by 64.
+
+    Raises ValueError for one that cannot be read, or has a side of less than `least` pixels.
+    """
     for path in data.pictures_in(folder)[::VALIDATION_STRIDE]:
         x = picture.to_tensor(picture.load(path)).to(device)
-        if min(x.shape[-2:]) < 64:
-            raise ValueError(f"validation: {path} is {x.shape[-1]} x {x.shape[-2]}; at least 64 x 64")
-        yield x[..., : x.shape[-2] // 64 * 64, : x.shape[-1] // 64 * 64]
+        height, width = x.shape[-2:]
+        if min(height, width) < least:
+            raise ValueError(f"validation: {path} is {width} x {height}; at least {least} x {least}")
+        yield x[..., : height // BLOCK * BLOCK, : width // BLOCK * BLOCK]

@@ -23,7 +23,13 @@ from torch.nn import functional as F
 from codec_lib.layers.discriminators import PairDiscriminator, PatchDiscriminator
 from codec_lib.measure import metrics
 from codec_lib.models.output import Output
-from codec_lib.training.objectives import Objective, Player, require_scales, validation_pictures
+from codec_lib.training.objectives import (
+    SCALES_SIDE,
+    Objective,
+    Player,
+    require_scales,
+    validation_pictures,
+)
 from codec_lib.training.optimizers import muon
 from codec_lib.training.processes import together
 
@@ -57,6 +63,7 @@ class DecoderObjective(Objective):
     """Of a codec of two transforms of which only g_s is trained, for a goal of `GOALS`."""
 
     uses = frozenset({"goal"})
+    least_side = SCALES_SIDE
 
     def __init__(self, model: "TransformCodec", settings: "Settings"):
         if settings.goal not in GOALS:

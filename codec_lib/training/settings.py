@@ -30,7 +30,7 @@ class Settings:
         model: the architecture, one of `codec_lib.models.MODELS`
         data: folders of pictures to train on
         out: folder for checkpoint, log and weights
-        validation: folder of pictures that choose the best weights
+        validation: folder of pictures, every third of which choose the best weights
         minutes: time budget, unless `steps` is given
         steps: stop after so many steps, whatever the clock says
         batch: pictures a step and process
