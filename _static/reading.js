@@ -14,6 +14,8 @@ function edges(element) {
   element.classList.toggle("more-left", left > 2);
 }
 
+const scrolled = ({ currentTarget }) => edges(currentTarget); // by this name it is added once
+
 function hint(element) {
   // The MathML beside a drawn formula, which only a screen reader sees, may be wider.
   const drawn = element.querySelector("mjx-math")?.offsetWidth;
@@ -25,7 +27,7 @@ function hint(element) {
     element.tabIndex = 0;
     element.setAttribute("role", "group");
     element.setAttribute("aria-label", `${NAMES[element.tagName]}, scrolls sideways`);
-    element.addEventListener("scroll", () => edges(element), { passive: true });
+    element.addEventListener("scroll", scrolled, { passive: true });
     edges(element);
   } else {
     element.classList.remove("more-right", "more-left");

@@ -15,6 +15,10 @@ const MAX_NAME = 255;
 /** What is wrong with a file, in one line: the field, its value, what is allowed. */
 export class FileError extends Error {}
 
+/** What a page says of an error, also of one that nobody has foreseen. */
+export const lineOf = (error) =>
+  error instanceof FileError ? error.message : `page: it has failed (${error.message}); choose the picture again`;
+
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
   return n;

@@ -4,7 +4,7 @@
 // not run.
 import { FileError, inspect } from "./container.js";
 import { element, withStyle } from "./dom.js";
-import { fetched } from "./fetched.js";
+import { fetched, weightSizes } from "./fetched.js";
 import { draw } from "./picture.js";
 import { number } from "./report.js";
 import { Work } from "./work.js";
@@ -14,16 +14,18 @@ const SHOWN = 8, // channels in the table
 const HEADS = ["channel", "μ", "σ", "symbol", "P", "bits"];
 
 class LatentPrices extends HTMLElement {
-  connectedCallback() {
+  async connectedCallback() {
     withStyle();
     this.said = element("p", { className: "said", role: "status" });
-    const start = element("button", { type: "button" }, "Open the file here (fetches 5 MB of weights)");
+    const start = element("button", { type: "button" }, "Open the file here");
     start.addEventListener("click", () => ((start.disabled = true), this.open(start)));
     this.replaceChildren(start, this.said);
+    const megabytes = await weightSizes().catch(() => null); // then a press will say so
+    if (megabytes) start.textContent += ` (fetches ${megabytes("decoder")} MB of weights)`;
   }
 
   async open(start) {
-    this.work = new Work((stage, share) => (this.said.textContent = `${stage}: ${Math.round(100 * share)} %`));
+    this.work ??= new Work((stage, share) => (this.said.textContent = `${stage}: ${Math.round(100 * share)} %`));
     try {
       const data = new Uint8Array(await (await fetched(this.getAttribute("src"))).arrayBuffer());
       this.lengths = Object.fromEntries(inspect(data).sections.map(({ name, length }) => [name, length]));

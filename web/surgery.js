@@ -3,7 +3,7 @@
 // has to notice. What is inside of the element is shown where scripts do not run.
 import { FileError, hex, inspect, write } from "./container.js";
 import { element, withStyle } from "./dom.js";
-import { fetched } from "./fetched.js";
+import { fetched, weightSizes } from "./fetched.js";
 import { draw } from "./picture.js";
 import { Work } from "./work.js";
 
@@ -35,6 +35,8 @@ function meanings(data) {
 }
 
 class ByteSurgery extends HTMLElement {
+  asked = 0; // verdicts so far: the newest is said
+
   async connectedCallback() {
     withStyle();
     try {
@@ -60,6 +62,7 @@ class ByteSurgery extends HTMLElement {
       made.addEventListener("click", action);
       return made;
     };
+    const price = element("span");
     const tools = element(
       "div",
       { className: "walk" },
@@ -67,9 +70,12 @@ class ByteSurgery extends HTMLElement {
       button("Restore", () => this.set(this.original.slice())),
       button("Decode", () => this.decode(this.data)),
       button("Repair checksums and decode", () => this.repair()),
+      price,
     );
     this.replaceChildren(this.grid, this.about, tools, this.verdict, this.canvas);
     this.update();
+    const megabytes = await weightSizes().catch(() => null); // then a press will say so
+    if (megabytes) price.textContent = `Decoding fetches ${megabytes("decoder")} MB of weights, once.`;
   }
 
   async bytes() {
@@ -108,7 +114,8 @@ class ByteSurgery extends HTMLElement {
       was = this.original[k],
       is = this.data[k];
     const change = was === is ? "" : `, was ${hex([was])}`;
-    this.about.textContent = `Byte ${k}: ${hex([is])}${change}. ${name}${(text ?? "") ? ` = ${text}` : ""}`;
+    const value = text === undefined || text === "" ? "" : ` = ${text}`;
+    this.about.textContent = `Byte ${k}: ${hex([is])}${change}. ${name}${value}`;
   }
 
   set(data) {
@@ -117,6 +124,7 @@ class ByteSurgery extends HTMLElement {
   }
 
   update() {
+    this.asked++;
     this.data.forEach((value, k) => {
       const cell = this.grid.children[k];
       cell.textContent = hex([value]);
@@ -134,6 +142,7 @@ class ByteSurgery extends HTMLElement {
   }
 
   repair() {
+    this.asked++;
     const { header, sections } = inspect(this.data);
     if (!header) return this.say("The header cannot be read far enough to repair it.", true);
     try {
@@ -146,15 +155,19 @@ class ByteSurgery extends HTMLElement {
 
   // By the codec of the page "Try it", whose weights are fetched now.
   async decode(data, before = "") {
-    this.work ??= new Work((stage, share) => this.say(`${stage}: ${Math.round(100 * share)} %`));
+    const mine = ++this.asked,
+      isWanted = () => mine === this.asked; // else the bytes are others by now
+    this.work ??= new Work();
+    this.work.onProgress = (stage, share) => isWanted() && this.say(`${stage}: ${Math.round(100 * share)} %`);
     try {
       const { picture } = await this.work.ask("open", { data });
+      if (!isWanted()) return;
       draw(this.canvas, picture);
       this.canvas.hidden = false;
       this.say(`${before}it decodes, to ${picture.width} x ${picture.height} pixels.`);
     } catch (error) {
+      if (isWanted()) this.say(before + error.message, true);
       if (!(error instanceof FileError)) throw error;
-      this.say(before + error.message, true);
     }
   }
 }

@@ -1,7 +1,7 @@
 // The page "Try it" (book/try.md): a photo or a `.clc` file in, a comparison and files out. Nothing is sent anywhere.
 import { MAX_PIXELS } from "./codec.js";
-import { FileError, MAGIC } from "./container.js";
-import { fetched } from "./fetched.js";
+import { FileError, lineOf, MAGIC } from "./container.js";
+import { fetched, weightSizes } from "./fetched.js";
 import { bitMap, bitsOf, onWhite, psnr, readPicture, rival } from "./picture.js";
 import { caption, number, promised, rowsOf, secondsOf, settingOf } from "./report.js";
 import { Viewer } from "./viewer.js";
@@ -49,8 +49,8 @@ async function during(action) {
     await action();
   } catch (error) {
     if (error instanceof Stopped) return;
+    say(lineOf(error), true);
     if (!(error instanceof FileError)) throw error;
-    say(error.message, true);
   } finally {
     if (!--running) {
       part("progress").hidden = true;
@@ -79,9 +79,10 @@ function take(blob, name) {
   });
 }
 
-// Makes the worker free for a new picture, and gives back the memory of a large one.
+// Makes the worker free for a new picture, and gives back the memory of a large one. Nothing is shown that is not `now`.
 function clear() {
   now = wanted = null;
+  part("result").hidden = true;
   if (work.isBusy || work.memory > LARGE) work.stop();
 }
 
@@ -211,11 +212,13 @@ function fillChoices(shown, chosen) {
 
 async function compare() {
   if (!now?.shown) return;
-  const sides = ["left", "right"].map((side) => now.shown.find(({ name }) => name === part(side).value));
+  const { shown } = now;
+  const sides = ["left", "right"].map((side) => shown.find(({ name }) => name === part(side).value));
   const pictures = await Promise.all(
     sides.map(async ({ name, picture }) => ({ name, picture: await picture() })),
   );
-  if (sides.every(({ name }, k) => name === part(["left", "right"][k]).value)) viewer.show(...pictures); // not yet others
+  const isWanted = sides.every(({ name }, k) => name === part(["left", "right"][k]).value);
+  if (isWanted && shown === now?.shown) viewer.show(...pictures); // not yet others
 }
 
 function save(blob, name) {
@@ -235,9 +238,9 @@ function listen() {
   });
   part("sample").addEventListener("click", () =>
     during(async () => {
-      const answer = await fetch(new URL("sample.png", import.meta.url));
-      if (!answer.ok) throw new FileError(`sample: cannot be fetched (${answer.status})`);
-      await take(await answer.blob(), "astronaut.png");
+      const mine = ++taken;
+      const blob = await (await fetched(new URL("sample.png", import.meta.url))).blob();
+      if (mine === taken) await take(blob, "astronaut.png");
     }),
   );
   addEventListener("paste", ({ clipboardData }) => {
@@ -267,11 +270,9 @@ function listen() {
 
 /** What will be fetched; FileError where even the list of it cannot be. */
 async function weightsLine() {
-  const listed = await (await fetched(new URL("weights.json", import.meta.url), { cache: "no-cache" })).json();
-  const sizes = [listed.decoder.bytes, listed.decoder.bytes + listed.encoder.bytes, listed["near-lossless"].bytes];
-  const [decoder, both, near] = sizes.map((n) => number(n / 1e6, 1));
-  const when = `The weights are fetched when you choose: ${both} megabytes, once.`;
-  return `${when} To open a .clc file takes ${decoder} of them, or ${near} more.`;
+  const megabytes = await weightSizes();
+  const when = `The weights are fetched when you choose: ${megabytes("decoder", "encoder")} megabytes, once.`;
+  return `${when} To open a .clc file takes ${megabytes("decoder")} of them, or ${megabytes("near-lossless")} more.`;
 }
 
 if (!WebAssembly.validate?.(Uint8Array.from(SIMD)) || typeof OffscreenCanvas === "undefined") {

@@ -2,7 +2,7 @@
 // on the way come {id, stage, share}. Weights are fetched when the first task needs them; their names hold their
 // digest, so what the browser has kept of them is right for ever.
 import { COARSEST, Codec, FINEST, STEP, toPng } from "./codec.js";
-import { FileError } from "./container.js";
+import { FileError, lineOf } from "./container.js";
 import { fetched } from "./fetched.js";
 import { Fitted } from "./fitted.js";
 import { NearLossless } from "./near_lossless.js";
@@ -121,12 +121,12 @@ const TASKS = {
   png: ({ picture }) => toPng(picture),
 };
 
-/** What a page says of an error. */
-function lineOf(error) {
+/** What a page says of an error, and of memory that is full. */
+function wordsOf(error) {
   const isFull = [codec, ...loaded.values()].some((each) => each?.isFull);
   if (isFull || (error instanceof RangeError && /alloc|memory|length/i.test(error.message)))
     return "memory: this browser has too little left for a picture of that size";
-  return error instanceof FileError ? error.message : `page: it has failed (${error.message}); choose the picture again`;
+  return lineOf(error);
 }
 
 async function handle({ id, task, ...message }) {
@@ -136,7 +136,7 @@ async function handle({ id, task, ...message }) {
     const buffer = result.picture?.rgba.buffer;
     postMessage({ id, result }, buffer ? [buffer] : []);
   } catch (error) {
-    postMessage({ id, error: lineOf(error) });
+    postMessage({ id, error: wordsOf(error) });
     if (!(error instanceof FileError)) (loaded.clear(), (codec = null)); // what has trapped is in no known state
   }
 }

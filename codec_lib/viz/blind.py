@@ -43,11 +43,13 @@ _CHOOSE = (
     " o.textContent = 'Pair ' + (k + 2) + ' of ' + all.length + '. {question}' }}"
     " else {{ const n = [...rows].filter(r => r.cells[1].textContent == f.dataset.second).length;"
     " f.querySelector('.verdict').hidden = false;"
+    " f.querySelector('.again').focus({{preventScroll: true}});"
     " o.textContent = 'You chose ' + f.dataset.second + ' ' + n + ' times of ' + all.length + '.' }}"
 )
 _AGAIN = (
     "const f = this.closest('figure'), all = f.querySelectorAll('.pair');"
     "f.querySelector('.verdict').hidden = true; all[0].hidden = false;"
+    "all[0].querySelector('button').focus({preventScroll: true});"
     "f.querySelector('output').textContent = f.dataset.ask"
 )
 

@@ -53,8 +53,8 @@ for (const figure of document.querySelectorAll(".curve-explorer:not(.live)")) {
       curve.querySelector(".line").setAttribute("points", own.map(place).join(" "));
       switches[curve.dataset.curve].disabled = !own.length;
     }
-    // One point stays within reach of the keyboard.
-    if (!isShown(chosen) && points.some(isShown)) mark(points.find(isShown));
+    // One point is looked at, and stays within reach of the keyboard.
+    if (!isShown(chosen) && points.some(isShown)) choose(points.find(isShown));
   }
 
   function step(point, key) {

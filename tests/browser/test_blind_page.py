@@ -31,9 +31,11 @@ def test_pairs_come_one_by_one_and_the_choices_are_told(page):
     expect(page.locator("output")).to_have_text(f"You chose {NAMES[1]} 4 times of 6.")
     assert page.locator("tbody tr td:nth-child(2)").all_inner_texts() == [NAMES[1]] * 4 + [NAMES[0]] * 2
     assert page.locator(".pair:visible").count() == 0
-    page.locator(".again").click()
+    expect(page.locator(".again")).to_be_focused()
+    page.keyboard.press("Enter")
     expect(page.locator("output")).to_contain_text("Pair 1 of 6.")
     assert not page.locator(".verdict").is_visible()
+    expect(page.locator(".pair:visible button").first).to_be_focused()
 
 
 def test_keys_are_enough_and_nothing_is_wider_than_a_phone(page):

@@ -1,5 +1,6 @@
 """The format page's components: bytes that can be damaged, a coder that can be stepped through."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -51,6 +52,31 @@ def test_behind_right_checksums_the_coder_sees_damage(page):
     page.get_by_role("button", name="Decode", exact=True).click()
     expect(verdict).to_have_text("it decodes, to 64 x 64 pixels.")
     expect(page.locator("byte-surgery canvas")).to_be_visible()
+
+
+def test_a_verdict_on_bytes_that_are_others_by_now_is_not_said(page):
+    held = []
+    page.route("**/decoder-*.bin", lambda route: held.append(route))
+    with page.expect_request("**/decoder-*.bin"):
+        page.get_by_role("button", name="Decode", exact=True).click()
+    press(page, 6)
+    verdict = page.locator("byte-surgery .said")
+    expect(verdict).to_contain_text("header: CRC-32 is ")
+    held[0].continue_()
+    page.wait_for_function("!document.querySelector('byte-surgery').work.isBusy")
+    expect(verdict).to_contain_text("header: CRC-32 is ")
+    expect(page.locator("byte-surgery canvas")).to_be_hidden()
+
+
+def test_what_a_press_fetches_is_said_before(page, repository):
+    weights = repository / "_build" / "html" / "_static" / "codec" / "weights.json"
+    megabytes = json.loads(weights.read_text())["decoder"]["bytes"] / 1e6
+    expect(page.locator("byte-surgery")).to_contain_text(f"Decoding fetches {megabytes:.1f} MB")
+
+
+def test_a_value_of_nothing_is_a_value(page):
+    page.locator("byte-surgery .byte[title=mode]").focus()
+    expect(page.locator("byte-surgery .about")).to_contain_text(". mode = ")
 
 
 def test_arrow_keys_walk_through_the_bytes(page):

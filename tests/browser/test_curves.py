@@ -97,6 +97,15 @@ def test_a_curve_without_the_measure_cannot_be_switched_on(page):
     expect(box).to_be_disabled()
 
 
+def test_what_is_looked_at_is_no_curve_that_is_switched_off(page):
+    name = page.locator(".point.chosen title").text_content().split(",")[0]
+    page.get_by_label(name, exact=True).uncheck()
+    title = page.locator(".point.chosen title").text_content()
+    assert not title.startswith(name)
+    assert slot(page, 0) == title
+    assert slot(page, 1).startswith(name)
+
+
 def test_keys_pass_over_a_curve_that_is_switched_off(page):
     page.get_by_label("WebP", exact=True).uncheck()
     expect(point(page, "WebP, quality 1")).to_be_hidden()

@@ -54,6 +54,9 @@ def numbers(text: str) -> list[float]:
 def test_nothing_is_fetched_before_somebody_asks(page):
     fetched = page.evaluate("performance.getEntriesByType('resource').map(({name}) => name)")
     assert not [name for name in fetched if name.endswith((".bin", ".clc", ".wasm"))]
+    expect(page.locator("latent-prices button")).to_contain_text(
+        re.compile(r"fetches \d\.\d MB of weights")
+    )
 
 
 def test_the_dearest_place_is_chosen_first_and_its_bits_are_those_of_python(opened, file):

@@ -265,6 +265,35 @@ def test_after_a_damaged_file_the_next_one_opens(page):
     done(page)
 
 
+STATUS, RESULT = "[data-part=status]", "[data-part=result]"
+
+
+@pytest.mark.parametrize("screen", [DESK], ids=["desk"], indirect=True)
+def test_a_file_that_fails_takes_the_result_before_away(page):
+    give(page, "photo.png", png(PHOTO))
+    done(page)
+    expect(page.locator(RESULT)).to_be_visible()
+    give(page, "bad.clc", b"\x89CLC\x02" + bytes(40))
+    expect(page.locator(STATUS)).to_contain_text("version: 2")
+    expect(page.locator(RESULT)).to_be_hidden()
+    give(page, "photo.png", png(PHOTO))
+    done(page)
+    expect(page.locator(RESULT)).to_be_visible()
+
+
+def test_what_nobody_has_foreseen_is_said_too(browser, site):
+    """As where a browser has no room for a canvas; the console hears it as well."""
+    with browser.new_context(**DESK, base_url=site) as context:
+        page = context.new_page()
+        page.goto("/book/try.html")
+        expect(page.locator(STATUS)).to_contain_text("megabytes")
+        page.evaluate("OffscreenCanvas.prototype.getContext = () => null")
+        with page.expect_event("pageerror"):
+            give(page, "photo.png", png(PHOTO))
+        expect(page.locator(STATUS)).to_contain_text("page: it has failed (")
+        expect(page.locator(STATUS)).to_have_class("status error")
+
+
 READ_WITH_A_LIMIT = """async () => {
   const { readPicture } = await import("/_static/codec/picture.js");
   const canvas = new OffscreenCanvas(400, 300);
@@ -287,6 +316,32 @@ def test_the_newest_of_several_pictures_wins(page, tmp_path):
     expect(page.locator("[data-part=status]")).to_contain_text("Done: 130 x 90", timeout=PATIENCE)
     done(page)
     assert cl.decode(downloaded(page, "Download .clc", tmp_path)).size == (130, 90)
+
+
+@pytest.mark.parametrize("screen", [DESK], ids=["desk"], indirect=True)
+def test_a_sample_that_comes_late_does_not_overtake(page):
+    held = []
+    page.route("**/sample.png", lambda route: held.append(route))
+    with page.expect_request("**/sample.png"):
+        page.get_by_role("button", name="Take the sample").click()
+    give(page, "photo.png", png(PHOTO))
+    ours = f"Done: {PHOTO.width} x {PHOTO.height}"
+    expect(page.locator(STATUS)).to_contain_text(ours, timeout=PATIENCE)
+    held[0].continue_()
+    done(page)
+    expect(page.locator(STATUS)).to_contain_text(ours)
+
+
+@pytest.mark.parametrize("screen", [DESK], ids=["desk"], indirect=True)
+def test_a_sample_without_a_connection_is_one_line(browser, site, screen):
+    with browser.new_context(**screen, base_url=site) as context:
+        page = context.new_page()
+        page.goto("/book/try.html")
+        page.route("**/sample.png", lambda route: route.abort())
+        page.get_by_role("button", name="Take the sample").click()
+        expect(page.locator(STATUS)).to_have_text(
+            "page: sample.png cannot be fetched; is there a connection?"
+        )
 
 
 @pytest.mark.parametrize("screen", [DESK], ids=["desk"], indirect=True)
