@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 
 from codec_lib import files
 from codec_lib.decoding import decode
-from codec_lib.errors import PictureWarning
+from codec_lib.errors import PictureWarning, is_number, shown
 from codec_lib.header import parse
 from codec_lib.picture.arrays import to_eight_bits
 
@@ -46,9 +46,10 @@ class Compressed(Dataset):
         transform: Callable[[Tensor], Any] | None = None,
         device: str = "cpu",
     ):
-        if crop is not None and crop < 1:
-            raise ValueError(f"crop: {crop}; allowed is any side from 1 pixel up")
-        self.crop, self.transform, self.device = crop, transform, device
+        if crop is not None and not (is_number(crop) and crop == crop // 1 >= 1):
+            raise ValueError(f"crop: {shown(crop)}; allowed is any whole side from 1 pixel up")
+        self.crop = None if crop is None else int(crop)
+        self.transform, self.device = transform, device
         paths = [path for path in sorted(Path(folder).rglob("*.clc")) if _is_file(path)]
         sizes = {path: size_of(path) for path in paths}
         self.sizes = {path: size for path, size in sizes.items() if min(size) >= (crop or 1)}
@@ -99,4 +100,4 @@ def colour(samples: np.ndarray) -> Tensor:
     samples = to_eight_bits(samples)
     planes = samples.reshape(*samples.shape[:2], -1)
     planes = planes[..., :3] if planes.shape[2] > 2 else np.repeat(planes[..., :1], 3, axis=2)
-    return torch.from_numpy(np.ascontiguousarray(planes.transpose(2, 0, 1)))
+    return torch.from_numpy(np.array(planes.transpose(2, 0, 1), order="C"))  # ours, to write on

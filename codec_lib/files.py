@@ -84,7 +84,7 @@ def check_output(path: AnyPath, source: AnyPath | None = None) -> None:
         return
     if not os.fspath(path):
         raise ValueError("output: an empty name, expected a path")
-    if os.path.isdir(path) or os.fspath(path).endswith(os.sep):
+    if os.path.isdir(path) or os.path.basename(path) in ("", ".", ".."):
         raise ValueError(f"output: {path} is a folder, expected a file")
     if _is_special(path):
         places = [path]

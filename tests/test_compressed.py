@@ -1,5 +1,6 @@
 """Training on compressed pictures: the samples are those of the files, in workers too, crops included."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,22 @@ def test_a_file_that_may_not_be_read_is_left_out_and_told_of(folder, monkeypatch
     ):
         pictures = Compressed(folder)
     assert (folder / "a.clc") in pictures.paths
+
+
+@pytest.mark.parametrize("crop", ["16", 16.5, True, float("nan"), float("inf"), 0])
+def test_a_crop_without_whole_pixels_is_refused(folder, crop):
+    with pytest.raises(ValueError, match=r"^crop: .*; allowed is any whole side from 1 pixel up$"):
+        Compressed(folder, crop=crop)
+
+
+@pytest.mark.parametrize("crop", [1, 16.0])
+def test_a_crop_of_any_size_can_be_written_on(folder, crop):
+    pictures = Compressed(folder, crop=crop)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # PyTorch's, of memory that is not to be written
+        x = pictures[0]
+    assert x.shape == (3, crop, crop)
+    x += 1
 
 
 def decoded(path):

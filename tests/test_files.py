@@ -117,7 +117,7 @@ def test_a_device_is_written_through(tmp_path):
 def test_a_named_pipe_is_written_through(tmp_path):
     pipe, got = tmp_path / "pipe", []
     os.mkfifo(pipe)
-    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()), daemon=True)
     reader.start()
     files.write(pipe, NEW)
     reader.join(10)
@@ -216,6 +216,10 @@ def refused(tmp_path: Path, case: str) -> tuple[str | Path, str]:
             return tmp_path, "is a folder"
         case "name of a folder":
             return f"{path}{os.sep}", "is a folder"
+        case "folder of a name":
+            return f"{path}{os.sep}.", "is a folder"
+        case "folder above a name":
+            return f"{path}{os.sep}..", "is a folder"
         case "no folder":
             return path / "b", "there is no folder"
         case "link to no folder":
@@ -239,7 +243,7 @@ def refused(tmp_path: Path, case: str) -> tuple[str | Path, str]:
 
 
 CASES = [
-    "folder", "name of a folder", "no folder", "link to no folder", "link to itself", "read-only",
+    "folder", "name of a folder", "folder of a name", "folder above a name", "no folder", "link to no folder", "link to itself", "read-only",
     "read-only folder", "link to read-only",
 ]  # fmt: skip
 

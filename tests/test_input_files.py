@@ -26,7 +26,7 @@ def test_a_file_and_a_pipe_and_standard_input_are_read_whole(tmp_path, count):
     path.write_bytes(data)
     assert files.read(path) == data
     os.mkfifo(pipe)
-    writer = threading.Thread(target=pipe.write_bytes, args=[data])
+    writer = threading.Thread(target=pipe.write_bytes, args=[data], daemon=True)
     writer.start()
     assert files.read(pipe) == data
     writer.join()
@@ -57,7 +57,7 @@ def test_a_picture_from_a_pipe_without_an_end_is_refused(tmp_path, monkeypatch):
             while True:
                 file.write(bytes(files.PIECE))
 
-    writer = threading.Thread(target=endless)
+    writer = threading.Thread(target=endless, daemon=True)
     writer.start()
     with pytest.raises(ValueError, match=r"^image: .* has more than 3000000 bytes$"):
         cl.encode(pipe, "hyperprior")

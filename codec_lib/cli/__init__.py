@@ -56,6 +56,8 @@ def _run(arguments: list[str]) -> int:
     if arguments[:1] == ["train"]:
         return _train(arguments[1:])
     options = parser(COMMANDS).parse_args(arguments)
+    if [] in (getattr(options, name, None) for name in ("input", "output", "original")):
+        options.error("-- is no name of a file; ./-- is")  # Python 3.11 hands it over as no value
     return options.run(options) or 0
 
 
@@ -207,6 +209,8 @@ def _inspect(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from codec_lib import verification
 
+    if options.original == options.input == "-":
+        options.error("-: standard input is the picture or the file, not both")
     original: Any = files.read("-") if options.original == "-" else options.original
     with clock("verifying"):
         result = verification.verify(original, files.read(options.input), device=options.device)

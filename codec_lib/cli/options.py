@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from codec_lib import setting
+from codec_lib import __version__, header, setting
 from codec_lib.models import DEFAULT
 
 MODEL_HELP = "a name that `codec-lib models` lists, or a .safetensors file"
@@ -15,6 +15,8 @@ MODEL_HELP = "a name that `codec-lib models` lists, or a .safetensors file"
 def parser(run: Mapping[str, Callable]) -> argparse.ArgumentParser:
     """The parser of all commands; `run` has the function of each by its name."""
     main = _OneLineParser(prog="codec-lib", description="Learned image compression.")
+    version = f"codec-lib {__version__}, .clc version {header.VERSION}"
+    main.add_argument("--version", action="version", version=version)
     commands = main.add_subparsers(required=True, metavar="COMMAND")
     for name, (help, add) in COMMANDS.items():
         sub = commands.add_parser(name, help=help, description=help)

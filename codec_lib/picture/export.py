@@ -28,6 +28,8 @@ CARRIERS = {
 }  # in order of choice
 PAGES = {"EPS"}  # drawn by Ghostscript, which some machines have: no samples, and not the same everywhere
 SIXTEEN_BITS = deep_files.WRITERS
+GREY = {".bw", ".pgm"}  # endings that mean the grey pictures of a format
+OTHER_SAMPLES = {".pbm", ".pfm"}  # endings that mean samples of one bit, or floats
 CLOSEST = {  # what comes closest to the samples, of formats that can also be lossy
     "AVIF": {"quality": 100, "subsampling": "4:4:4"},
     "JPEG": {"quality": 100, "subsampling": 0},
@@ -58,7 +60,7 @@ def to_bytes(
     Returns:
         The bytes of the file, and notes, one line for each thing that the file does not hold.
     Raises:
-        ValueError: no such format, or one that does not hold alpha, 16 bits or this size; the message is
+        ValueError: no such format, or one that does not hold colours, alpha, 16 bits or this size; the message is
             one line and names endings that do.
     """
     format = _format_of(ending)
@@ -67,7 +69,7 @@ def to_bytes(
     image = _as_picture(image)
     if image.mode == "I;16":
         if format not in SIXTEEN_BITS:
-            raise ValueError(f"ending: {ending} does not hold 16 bits; {HOLD_ALL} do")
+            raise ValueError(f"ending: {ending} is not written with 16 bits; {HOLD_ALL} are")
         carrier = image.copy()
     else:
         carrier = image.convert(_carrier(image.mode, format, ending))
@@ -84,7 +86,8 @@ def to_bytes(
 
 def _format_of(ending: str) -> str:
     Image.init()
-    format = Image.registered_extensions().get(ending.lower())
+    ending = ending.lower()
+    format = None if ending in OTHER_SAMPLES else Image.registered_extensions().get(ending)
     if format in PAGES or format not in Image.SAVE or not (_holds(format, "RGB") or _holds(format, "L")):
         raise ValueError(f"ending: {ending!r} is none that can be written; .png, .tif, .webp, .jpg are")
     return format
@@ -106,7 +109,7 @@ def _as_picture(image: Image.Image | np.ndarray) -> Image.Image:
 def _carrier(mode: str, format: str, ending: str) -> str:
     """The mode in which a format holds pictures of this mode."""
     for carrier in CARRIERS[mode]:
-        if _holds(format, carrier):
+        if _holds(format, carrier) and (carrier == "L" or ending.lower() not in GREY):
             return carrier
     part = "alpha" if "A" in mode else "colours"
     raise ValueError(f"ending: {ending} does not hold {part}; {HOLD_ALL} do")
@@ -214,7 +217,7 @@ def _sixteen_bit_colours(
 ) -> tuple[bytes, tuple[str, ...]]:
     """A PNG or TIFF file of uint16 (H, W, 2 to 4), and notes on what it does not hold."""
     if format not in SIXTEEN_BITS:
-        raise ValueError(f"ending: {ending} does not hold 16 bits; {HOLD_ALL} do")
+        raise ValueError(f"ending: {ending} is not written with 16 bits; {HOLD_ALL} are")
     if samples.shape[2] not in (2, 3, 4) or 0 in samples.shape:
         raise ValueError(f"image: uint16 array {samples.shape}; {ALLOWED}")
     metadata, notes = _fitting(info, "RGB" if samples.shape[2] > 2 else "L")

@@ -55,6 +55,11 @@ def test_inspect_loads_no_torch(folder):
     assert result.returncode == 0, result.stderr
 
 
+def test_the_command_says_which_version_it_is():
+    shown = run("--version")
+    assert (shown.returncode, shown.stdout) == (0, f"codec-lib {cl.__version__}, .clc version 3\n")
+
+
 def test_models_lists_the_models_with_their_cards():
     listed = run("models").stdout
     for name in ("hyperprior", "factorized", "autoencoder"):
@@ -151,8 +156,11 @@ def test_streams_go_through_a_pipe(folder):
 
 def test_a_pipe_is_read_once(folder):
     os.mkfifo(folder / "pipe")
-    with subprocess.Popen(f"cat '{folder}/photo.png' > '{folder}/pipe'", shell=True):
-        run("encode", folder / "pipe", folder / "a.clc", "--target-bpp", 1, check=True)
+    with subprocess.Popen(["cp", folder / "photo.png", folder / "pipe"]) as feeding:
+        try:
+            run("encode", folder / "pipe", folder / "a.clc", "--target-bpp", 1, check=True)
+        finally:
+            feeding.kill()  # which waits for a reader where the command has failed
     assert (folder / "a.clc").read_bytes() == cl.encode(folder / "photo.png", target_bytes=4500)
 
 

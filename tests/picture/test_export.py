@@ -70,6 +70,15 @@ def test_readers_stubs_and_formats_of_other_sizes_are_not_writable():
     assert {".eps", ".pdf", ".psd", ".h5", ".xbm", ".ico", ".icns"} <= set(REGISTERED) - set(WRITABLE)
 
 
+def test_an_ending_that_means_other_samples_is_given_none_of_ours():
+    assert {".pbm", ".pfm"} <= set(REGISTERED) - set(WRITABLE)
+    for ending in (".pgm", ".PGM", ".bw"):
+        with pytest.raises(ValueError, match=rf"^ending: {ending} does not hold colours; {BOTH} do$"):
+            export.to_bytes(noise(3, 4, 3), ending, lossless=False)
+        data, _ = export.to_bytes(noise(3, 4), ending, lossless=False)
+        assert open_again(data).mode == "L"
+
+
 def test_a_page_is_no_picture_whether_or_not_ghostscript_is_there(monkeypatch):
     monkeypatch.setattr(export, "_holds", lambda format, mode: True)
     with pytest.raises(ValueError, match=r"^ending: '\.eps' is none that can be written"):
@@ -78,7 +87,7 @@ def test_a_page_is_no_picture_whether_or_not_ghostscript_is_there(monkeypatch):
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 @pytest.mark.parametrize("shape", [(21, 33), (1, 1), (2, 1)])
-@pytest.mark.parametrize("ending", WRITABLE)
+@pytest.mark.parametrize("ending", [ending for ending in WRITABLE if ending not in (".bw", ".pgm")])
 def test_every_writable_ending_holds_grey_and_colour_of_any_size(ending, mode, shape):
     picture = Image.fromarray(noise(*shape, *CHANNELS[mode]))
     data, notes = export.to_bytes(picture, ending, lossless=False)
@@ -193,9 +202,9 @@ def test_a_missing_writer_is_named(ending, package, monkeypatch):
 
 
 @pytest.mark.parametrize("channels", [(), (3,)])
-@pytest.mark.parametrize("ending", [".jpg", ".webp", ".bmp", ".jp2"])
+@pytest.mark.parametrize("ending", [".jpg", ".webp", ".bmp", ".jp2", ".ppm"])
 def test_sixteen_bits_are_never_cut_in_silence(ending, channels):
-    with pytest.raises(ValueError, match=rf"^ending: {ending} does not hold 16 bits; {BOTH} do$"):
+    with pytest.raises(ValueError, match=rf"^ending: {ending} is not written with 16 bits; {BOTH} are$"):
         export.to_bytes(noise(3, 4, *channels, dtype=np.uint16), ending, lossless=False)
 
 

@@ -63,7 +63,7 @@ def test_an_open_file_is_read_from_where_it_is_and_left_open(tmp_path):
 
 def test_a_pipe_is_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(PNG,))
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(PNG,), daemon=True)
     writer.start()
     assert np.array_equal(taken(tmp_path / "pipe"), SAMPLES)
     writer.join()
