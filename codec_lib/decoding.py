@@ -52,8 +52,11 @@ def decode(
     codeless = (*picture.BESIDE, *picture.REFINING)
     other = {name: sections.pop(name) for name in list(sections) if name in codeless}
     model = staged.trained.model if decoder is None else decoders.load(decoder, staged.trained)
-    if decoder and (note := decoders.complaint(decoder, header.value)):
-        warnings.warn(note, PictureWarning, stacklevel=3)
+    if decoder:
+        for name in model.optional:  # which refine what the model's own decoder shows
+            sections.pop(name, None)
+        if note := decoders.complaint(decoder, header.value):
+            warnings.warn(note, PictureWarning, stacklevel=3)
     size, rows, columns = (header.height, header.width), slice(None), slice(None)
     if window is not None:
         rows, columns = _spans(window, header)

@@ -1,8 +1,9 @@
 """The stages of a file: which of a model's sections it has, and how many groups of them make a picture.
 
 A model says which sections belong together (`Model.stages`). A whole file has them all, a truncated one
-has those of the first stages; any other choice of sections is no file. The low bytes of 16-bit samples, of
-which no model knows, are one more stage, the last.
+has those of the first stages; any other choice of sections is no file. Sections that only some files of a
+model have (`Model.optional`) are a stage each, after them. The low bytes of 16-bit samples, of which no
+model knows, are one more stage, the last.
 """
 
 from dataclasses import dataclass
@@ -90,7 +91,8 @@ def read(data: bytes, device: str = "cpu", max_pixels: int = MAX_PIXELS) -> Stag
     trained = _weights_of(header, device)
     required = picture.required_sections(header.mode)
     last = tuple((name,) for name in required if name in picture.REFINING)
-    whole = (*trained.model.stages(header.value), *last)
+    more = tuple((name,) for name in trained.model.optional if name in file.names)
+    whole = (*trained.model.stages(header.value), *more, *last)
     count = 0
     while count < len(whole) and set(whole[count]) <= set(file.names):
         count += 1

@@ -7,6 +7,7 @@
 //
 // It runs in a worker, in a page and in Node alike. Whoever passes `onProgress` hears shares from 0 to 1.
 import { FileError, hex, write } from "./container.js";
+import { filterOf } from "./filter.js";
 import { check, checkSize, finish, Instance, latentsOf } from "./instance.js";
 import { packPng } from "./png.js";
 
@@ -24,11 +25,13 @@ const MU_UNIT = 4096, // of a mean, 1
 const WALK_SHARE = 0.2,
   ANALYSIS_SHARE = 0.6; // of a decoder's and of an encoder's time, about
 
+const raw = (values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+
 export class Codec extends Instance {
   static model = "flagship";
   static loader = "load_decoder";
   static setting = "quality";
-  static stages = [["z", "y"]];
+  static stages = [["z", "y"], ["f"]];
   static limit = MAX_PIXELS;
   hasEncoder = false;
   analyzed = null;
@@ -53,7 +56,8 @@ export class Codec extends Instance {
       { width, height, mode } = header;
     const { profile, alpha } = await this.beside(sections, header);
     await this.readLatents(sections, width, height, (share) => onProgress(WALK_SHARE * share));
-    const rgba = await this.synthesize(header, (share) => onProgress(WALK_SHARE + (1 - WALK_SHARE) * share));
+    const filter = sections.f && filterOf(sections.f);
+    const rgba = await this.synthesize(header, filter, (share) => onProgress(WALK_SHARE + (1 - WALK_SHARE) * share));
     finish(rgba, mode, alpha);
     return { width, height, mode, rgba, profile, bits: this.bits(), header };
   }
@@ -71,10 +75,10 @@ export class Codec extends Instance {
     }
   }
 
-  async synthesize({ width, height, value }, onProgress) {
+  async synthesize({ width, height, value }, filter, onProgress) {
     const rgba = new Uint8ClampedArray(4 * width * height),
       padded = this.size[1] * 16;
-    const at = this.module.synthesis_start(value);
+    const at = this.module.synthesis_start(value, filter ? this.put(raw(filter)) : 0);
     for (let row = 0, top = 0; row < this.size[0]; row++) {
       const ready = this.module.synthesis_next(row),
         pixels = this.view(at, 4 * ready * padded);

@@ -37,12 +37,15 @@ class Model(nn.Module, ABC):
         stride: what the sides of the pictures that `forward` sees have to divide by.
         best_effort: 0, or how hard the encoder can try.
         default_effort: how hard it tries unless asked.
+        optional: names of sections that only some files have. They refine the picture, and each is a
+            stage, after those of all files.
     """
 
     setting: Setting
     stride: int = 1
     best_effort: int = 0
     default_effort: int = 0
+    optional: tuple[str, ...] = ()
 
     def __init__(self, **widths: int):
         super().__init__()
@@ -55,7 +58,7 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def compress(self, levels: Tensor, setting: float, effort: int = 0) -> Sections:
-        """The sections of one picture, uint8 (1, 3, H, W) of any size, in the order of `stages`.
+        """The sections of one picture, uint8 (1, 3, H, W) of any size: of `stages`, then `optional` ones.
 
         effort is 0 to `best_effort`.
         """

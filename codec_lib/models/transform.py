@@ -1,6 +1,6 @@
 """Codecs that are two transforms with a prior between them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,8 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from codec_lib import picture
+from codec_lib.errors import section
+from codec_lib.filtering import choice as filters
+from codec_lib.filtering.layer import PictureFilter
 from codec_lib.layers.bands import BAND, in_bands, input_of
-from codec_lib.layers.gain import GainUnit
+from codec_lib.layers.gain import GainUnit, lambda_of
 from codec_lib.models.base import OUTER, Model, crop, pad, samples
 from codec_lib.models.output import Output
 from codec_lib.priors.base import Prior, Sections
@@ -26,7 +29,10 @@ After = Callable[[Tensor], Tensor]
 class TransformCodec(Model):
     r"""Two transforms, a gain for each channel and quality, and a prior of what is coded::
 
-        x --> g_a --> y --*m--> prior --> y_hat --*m'--> g_s --> x_hat
+        x --> g_a --> y --*m--> prior --> y_hat --*m'--> g_s (--> filter) --> x_hat
+
+    With effort an encoder looks for better symbols (`codec_lib.refinement`), and gives the picture a filter
+    of its own, section `f`, where that pays (`codec_lib.filtering`).
 
     Subclasses give the parts to `__init__`, and say by `downsampling` how much smaller y is than x. `outer`
     layers at both ends are applied in bands of `band_rows` rows of the picture, None means all of them:
@@ -35,6 +41,7 @@ class TransformCodec(Model):
 
     setting = QUALITY
     best_effort = len(STEPS) - 1
+    optional = ("f",)
     downsampling = 16
     outer: int | None = OUTER
     band_rows = BAND
@@ -86,7 +93,20 @@ class TransformCodec(Model):
         size, levels = (levels.shape[2], levels.shape[3]), pad(levels, self.stride)
         y = self.analyze(levels) * gain
         choice = refine(self, levels, y, setting, STEPS[effort], size) if effort else None
-        return self.prior.encode(y, setting, choice)
+        sections = self.prior.encode(y, setting, choice)
+        return sections | self.filter_of(levels, sections, setting, size) if effort else sections
+
+    def filter_of(
+        self, levels: Tensor, sections: Sections, setting: float, size: tuple[int, int]
+    ) -> Sections:
+        """The section of the filter that makes most of a picture's other sections; none where none pays.
+
+        levels as `pad` gives them; the picture is the upper left part of this size.
+        """
+        x_hat = crop(self.synthesize(self._scaled_latents(sections, setting, *size)), *size)
+        worth = lambda_of(setting).item() * 255**2 / levels.shape[1]
+        found = filters.fit(x_hat, crop(levels, *size), worth)
+        return {} if found is None else {"f": found}
 
     @torch.inference_mode()
     def read(self, sections: Sections, setting: float, height: int, width: int) -> dict[str, Tensor]:
@@ -95,7 +115,11 @@ class TransformCodec(Model):
         Raises SectionError when one does not fit the declared size.
         """
         rows, columns = (-(-side // self.stride) * self.prior.reduction for side in (height, width))
-        return self.prior.decode(sections, setting, (rows, columns))
+        integers = {}
+        if "f" in sections:
+            with section("f"):
+                integers["f"], _ = filters.read(sections["f"])
+        return integers | self.prior.decode(sections, setting, (rows, columns))
 
     @torch.inference_mode()
     def bit_map(self, sections: Sections, setting: float, height: int, width: int) -> np.ndarray | None:
@@ -104,7 +128,7 @@ class TransformCodec(Model):
     @torch.inference_mode()
     def decompress(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
         y_hat = self._scaled_latents(sections, setting, height, width)
-        return crop(self.synthesize(y_hat, picture.round_to_levels), height, width)
+        return crop(self.synthesize(y_hat, picture.round_to_levels, self._last(sections)), height, width)
 
     @torch.inference_mode()
     def decompress_part(
@@ -112,8 +136,10 @@ class TransformCodec(Model):
     ) -> Tensor:
         """All symbols are read, and g_s is applied to those that the part depends on."""
         y_hat, spans = self._scaled_latents(sections, setting, height, width), (rows, columns)
-        near = [input_of(self.g_s, span, side) for span, side in zip(spans, y_hat.shape[2:], strict=True)]
-        levels = self.synthesize(y_hat[..., near[0], near[1]], picture.round_to_levels)
+        last = self._last(sections)
+        layers = nn.Sequential(self.g_s, *last)
+        near = [input_of(layers, span, side) for span, side in zip(spans, y_hat.shape[2:], strict=True)]
+        levels = self.synthesize(y_hat[..., near[0], near[1]], picture.round_to_levels, last)
         starts = [part.start * self.downsampling for part in near]
         top, left = (span.start - start for span, start in zip(spans, starts, strict=True))
         return crop(levels[..., top:, left:], rows.stop - rows.start, columns.stop - columns.start)
@@ -122,7 +148,15 @@ class TransformCodec(Model):
     def reconstruct(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
         """The same as floats (1, 3, height, width), clamped to [0, 1] but not rounded to levels."""
         y_hat = self._scaled_latents(sections, setting, height, width)
-        return crop(self.synthesize(y_hat), height, width).clamp_(0, 1)
+        return crop(self.synthesize(y_hat, last=self._last(sections)), height, width).clamp_(0, 1)
+
+    def _last(self, sections: Sections) -> list[nn.Module]:
+        """What comes after g_s: the filter of the picture, where it has one."""
+        if "f" not in sections:
+            return []
+        with section("f"):
+            integers, step = filters.read(sections["f"])
+        return [PictureFilter(integers * 2.0**-step).to(self.device)]
 
     def _scaled_latents(self, sections: Sections, setting: float, height: int, width: int) -> Tensor:
         y_hat = self.read(sections, setting, height, width)["y"]
@@ -135,10 +169,12 @@ class TransformCodec(Model):
         inner = self.g_a[len(outer) :]
         return inner(in_bands(outer, x, lambda band: outer(samples(band)), self.band_rows))
 
-    def synthesize(self, y_hat: Tensor, after: After | None = None) -> Tensor:
-        """x_hat (B, 3, H, W): g_s, its outer layers in bands, each of which goes through `after`."""
+    def synthesize(
+        self, y_hat: Tensor, after: After | None = None, last: Sequence[nn.Module] = ()
+    ) -> Tensor:
+        """x_hat (B, 3, H, W): g_s and `last` layers, the outer ones in bands that go through `after`."""
         count = len(self.g_s) if self.outer is None else self.outer
-        inner, outer = self.g_s[:-count], self.g_s[-count:]
+        inner, outer = self.g_s[:-count], nn.Sequential(*self.g_s[-count:], *last)
         return in_bands(
             outer, inner(y_hat), lambda band: after(outer(band)) if after else outer(band), self.band_rows
         )

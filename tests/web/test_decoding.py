@@ -31,10 +31,16 @@ def arguments(data: bytes) -> tuple:
     return file.take(["z", "y"]), file.header.value, file.header.height, file.header.width
 
 
+FILTERED = {  # coded with a filter of their own
+    f"{name}-filtered": PICTURES[name] for name in ("colour", "odd", "chunks")
+} | {"grey-filtered": (PICTURES["colour"][0].convert("L"), 5)}
+
+
 @pytest.fixture(scope="module")
 def decoded(site, tmp_path_factory):
     """Files by Python, what the page says of them, and the page."""
     files = {name: cl.encode(image, quality=quality) for name, (image, quality) in PICTURES.items()}
+    files |= {name: cl.encode(image, quality=q, effort=1) for name, (image, q) in FILTERED.items()}
     page = Page(site, tmp_path_factory.mktemp("decoded"))
     return files, dict(zip(files, page.decode(**files), strict=True)), page
 
@@ -47,9 +53,10 @@ def test_latents_are_those_of_python(decoded, name):
     assert all(np.array_equal(found[part], expected[part].numpy()) for part in "yz")
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", [*PICTURES, *FILTERED])
 def test_pixels_are_one_level_off_at_most(decoded, name):
     files, answers, page = decoded
+    assert ("f" in container.read(files[name]).names) == (name in FILTERED)
     picture = cl.decode(files[name])
     assert (answers[name]["width"], answers[name]["height"]) == picture.size
     found = page.picture(name, answers[name]["mode"])

@@ -11,6 +11,7 @@
 //     rows.c         layers through which rows stream       codec_lib/layers/bands.py, residual.py
 //     gain.c         one network, every rate                codec_lib/layers/gain.py
 //     decoder.c      streams -> y_hat -> g_s -> pixels      codec_lib/models/flagship.py
+//     filter.c       a filter of its own for each picture   codec_lib/filtering/layer.py
 //     enlarge.c      y_hat -> x_tilde and features, exactly codec_lib/models/near_lossless.py
 //     mixture.c      a distribution for every sample        codec_lib/entropy/mixture_density.py, mixture.py
 //     learning.c     a regression, weights of opinions      codec_lib/entropy/least_squares.py, logistic_mixing.py
@@ -156,6 +157,12 @@ i32 walk(SymbolOf *symbol_of, i32 *error);
 #define IN_Y 16  // added to errors of stream y
 #define IN_R 32  // and of stream r
 i32 read_hyper(const Tables *t, const u8 *z, u32 length, i32 rows, i32 columns);
+
+// filter.c
+void open_filter(const float *w, i32 width, void (*sink)(float *const *row));
+float *filter_row(i32 colour);
+void filter_row_is_there(void);
+void filter_end(void);
 
 // enlarge.c
 void open_enlarging(i32 rows, i32 columns, i32 colours);

@@ -1,6 +1,6 @@
 // The decoder: streams z and y become y_hat, exactly; y_hat becomes pixels (codec_lib/models/flagship.py).
 //
-//     y_hat --*m'--> 1x1 --> blocks at 1/16 --> shuffle 2 --> blocks at 1/8 --> 3x3 --> shuffle 8 --> pixels
+//     y_hat --*m'--> 1x1 --> blocks at 1/16 --> shuffle 2 --> blocks at 1/8 --> 3x3 --> shuffle 8 (--> filter) --> pixels
 //
 // A call does a piece, so that whoever calls can show how far it is.
 #include "codec.h"
@@ -8,6 +8,7 @@
 static float *inverse;  // m'
 static u32 *pixels;     // ROWS rows of RGBA, as wide as the padded picture
 static i32 ready;       // rows of them
+static i32 filtered;    // whether the picture has a filter
 
 // Stream z whole: it is small, and before it has proved to be right nothing is allocated on a header's word.
 // Returns an error, or 0. z_hat is in channel, row, column order in the stream.
@@ -42,10 +43,9 @@ i32 EXPORT(decode_next)(void) {
   return error ? -(error + IN_Y) : left;
 }
 
-static u32 level(float x) {  // (x - 1/2) UNIT is what networks see
-  x = x * 0.25f + 0.5f;
-  return (u32)__builtin_rintf((x < 0 ? 0 : x > 1 ? 1 : x) * 255.0f);
-}
+static float sample(float x) { return x * 0.25f + 0.5f; }  // (x - 1/2) UNIT is what networks see
+
+static u32 level(float x) { return (u32)__builtin_rintf((x < 0 ? 0 : x > 1 ? 1 : x) * 255.0f); }
 
 static void to_pixels(const float *x) {  // a row of blocks (w / 8, 3 x 8 x 8) becomes eight of pixels
   i32 blocks = 2 * width;
@@ -53,13 +53,28 @@ static void to_pixels(const float *x) {  // a row of blocks (w / 8, 3 x 8 x 8) b
     for (i32 b = 0; b < blocks; b++)
       for (i32 j = 0; j < 8; j++) {
         const float *red = x + b * DCT + 8 * i + j;
-        pixels[(ready * blocks + b) * 8 + j] =
-            level(red[0]) | level(red[64]) << 8 | level(red[128]) << 16 | 0xFF000000;
+        pixels[(ready * blocks + b) * 8 + j] = level(sample(red[0])) | level(sample(red[64])) << 8 |
+                                               level(sample(red[128])) << 16 | 0xFF000000;
       }
 }
 
-// Returns where synthesis_next leaves its pixels: of the last row of y_hat 80 rows, 64 of which waited for it.
-void *EXPORT(synthesis_start)(double quality) {
+SMALL static void to_filter(const float *x) {  // the same row becomes eight of the filter's
+  for (i32 i = 0; i < 8; i++) {
+    for (i32 c = 0; c < 3; c++)
+      for (i32 j = 0; j < 16 * width; j++) filter_row(c)[j] = sample(x[j / 8 * DCT + 64 * c + 8 * i + j % 8]);
+    filter_row_is_there();
+  }
+}
+
+SMALL static void show_filtered(float *const *row) {
+  u32 *to = pixels + 16 * width * ready++;
+  for (i32 j = 0; j < 16 * width; j++)
+    to[j] = level(row[0][j]) | level(row[1][j]) << 8 | level(row[2][j]) << 16 | 0xFF000000;
+}
+
+// `filter` has the weights of the picture's own one, or is 0. Returns where synthesis_next leaves its pixels: of the
+// last row of y_hat up to 83 rows, which waited for it.
+void *EXPORT(synthesis_start)(double quality, const float *filter) {
   const Conv *g = decoder.g_s;
   i32 N = n.N, M = n.M;
   gains(decoder.log_inverse, quality, 1.0 / (1 << FRACTION_BITS), inverse = alloc(4 * M));
@@ -69,7 +84,8 @@ void *EXPORT(synthesis_start)(double quality) {
   add_stage(UP, M, width, g + 5, 0);
   for (i32 k = 6; k < 12; k += 2) add_stage(BLOCK, N, 2 * width, g + k, g + k + 1);
   add_stage(WINDOW, N, 2 * width, g + 12, 0);
-  add_end(DCT, 2 * width, to_pixels);
+  add_end(DCT, 2 * width, filter ? to_filter : to_pixels);
+  if ((filtered = filter != 0)) open_filter(filter, 16 * width, show_filtered);
   return pixels = alloc(4 * ROWS * 16 * width);
 }
 
@@ -81,6 +97,9 @@ i32 EXPORT(synthesis_next)(i32 i) {
   for (i32 p = 0; p < width; p++)
     for (i32 c = 0; c < n.M; c++) *to++ = (float)*from++ * inverse[c];
   row_is_there();
-  if (i == height - 1) rows_end();
+  if (i == height - 1) {
+    rows_end();
+    if (filtered) filter_end();
+  }
   return ready;
 }

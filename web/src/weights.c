@@ -17,7 +17,7 @@ struct NearLossless near_lossless;
 struct Fitted fitted;
 static const u8 *next;  // what is read next
 
-static const void *take(u32 bytes) {
+SMALL static const void *take(u32 bytes) {
   const u8 *taken = next;
   next += (bytes + 7) & -8u;
   return taken;
@@ -32,7 +32,7 @@ static float half(u32 h) {
   return result.value;
 }
 
-static Conv take_conv(void) {
+SMALL static Conv take_conv(void) {
   const i32 *size = take(16);
   Conv l = {size[0], size[1], size[2], 0, 0};
   u32 count = l.taps * l.inputs * l.outputs;
@@ -44,7 +44,7 @@ static Conv take_conv(void) {
   return l;
 }
 
-static Exact take_exact(void) {
+SMALL static Exact take_exact(void) {
   const i32 *size = take(24);
   Exact l = {size[0], size[1], size[2], size[3], size[4], 0, 0};
   u32 count = l.taps * l.inputs * l.outputs;
@@ -56,14 +56,14 @@ static Exact take_exact(void) {
   return l;
 }
 
-static Tables take_tables(void) {
+SMALL static Tables take_tables(void) {
   const i32 *size = take(8), *length = take(4 * size[0]);
   Tables t = {.rows = size[0], .offset = take(4 * size[0])};
   lay_out(&t, length, take(2 * size[1]), size[1]);
   return t;
 }
 
-static i32 starts_with(const u8 *file, u32 magic, u32 length) {
+SMALL static i32 starts_with(const u8 *file, u32 magic, u32 length) {
   const u32 *head = (const u32 *)file;
   if (length < 40 || head[0] != magic || head[1] != length) return 0;
   next = file + 40;
@@ -71,7 +71,7 @@ static i32 starts_with(const u8 *file, u32 magic, u32 length) {
   return 1;
 }
 
-i32 EXPORT(load_decoder)(const u8 *file, u32 length) {
+SMALL i32 EXPORT(load_decoder)(const u8 *file, u32 length) {
   if (!starts_with(file, DECODER, length)) return 1;
   struct Decoder *d = &decoder;
   d->log_inverse = take(4 * 8 * n.M);
@@ -86,7 +86,7 @@ i32 EXPORT(load_decoder)(const u8 *file, u32 length) {
   return next != file + length;
 }
 
-i32 EXPORT(load_encoder)(const u8 *file, u32 length) {
+SMALL i32 EXPORT(load_encoder)(const u8 *file, u32 length) {
   if (!starts_with(file, ENCODER, length)) return 1;
   struct Encoder *e = &encoder;
   e->log_gain = take(4 * 8 * n.M);
@@ -96,12 +96,12 @@ i32 EXPORT(load_encoder)(const u8 *file, u32 length) {
   return next != file + length;
 }
 
-static const i32 *take_function(void) {
+SMALL static const i32 *take_function(void) {
   const i32 *size = take(8);
   return take(4 * size[0]);
 }
 
-i32 EXPORT(load_near_lossless)(const u8 *file, u32 length) {
+SMALL i32 EXPORT(load_near_lossless)(const u8 *file, u32 length) {
   if (!starts_with(file, NEAR, length)) return 1;
   struct NearLossless *m = &near_lossless;
   m->z = take_tables(), m->y = take_tables();
@@ -120,7 +120,7 @@ i32 EXPORT(load_near_lossless)(const u8 *file, u32 length) {
   return next != file + length;
 }
 
-i32 EXPORT(load_fitted)(const u8 *file, u32 length) {
+SMALL i32 EXPORT(load_fitted)(const u8 *file, u32 length) {
   if (!starts_with(file, FITTED, length)) return 1;
   fitted.n = take_tables(), fitted.start = take(4 * n.N);
   fitted.rate = take_function(), fitted.tail = take_function();

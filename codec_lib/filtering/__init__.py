@@ -1,0 +1,1 @@
+"""A filter of its own for each picture, behind the decoder: what it computes, and how it is chosen."""

@@ -1,0 +1,99 @@
+r"""Which filter a picture gets: least squares, in integers that are worth their bits.
+
+With A = sum f f^T and b = sum f (x - x_hat)^T over all pixels, weights W take from the squared error
+
+    2 tr(W b) - tr(W A W^T)
+
+so pixels are needed once, to add up A and b. Weights are integers in steps of 2^-s. From a rounded solution
+each moves to whatever lowers bits + w (squared error), all others as they are, until none moves. Features
+are alike, so there are many solutions that are nearly as good, and those of small weights are told in fewer
+bits: every one of RIDGES begins with another, for every one of STEPS, all at once, and the best is taken.
+
+Section `f` of a file: one byte, s; then the integers under a Rice code, all of one output before the next.
+A file has it only where it gains.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from codec_lib.entropy import rice
+from codec_lib.errors import BitstreamError
+from codec_lib.filtering.layer import COLOURS, FEATURES, ROWS, in_rows
+
+STEPS = range(4, 12)  # s
+RIDGES = (1e-6, 1e-3, 1e-2, 1e-1)  # of the mean square of each feature, added to it
+LARGEST = 1 << 12  # absolute value of an integer
+ROUNDS = 12  # over all weights; most settle earlier
+
+
+def fit(x_hat: Tensor, levels: Tensor, worth: float) -> bytes | None:
+    """The section of the best filter; None where no filter is worth its bits.
+
+    x_hat float (1, 3, H, W) in [0, 1] is what is decoded, levels uint8 (1, 3, H, W) what it should be; a
+    squared error of 1 is worth so many bits.
+    """
+    A, b = _sums(x_hat, levels)
+    starts = [np.linalg.solve(A + np.diag(ridge * A.diagonal() + 1e-9), b) for ridge in RIDGES]
+    best, least = None, 0.0
+    for step, integers in _settled(A, b, starts, worth):
+        section = bytes([step]) + rice.encode(integers.T.ravel())
+        W = integers * 2.0**-step
+        cost = 8 * len(section) + worth * (W * (A @ W - 2 * b)).sum()
+        if cost < least:
+            best, least = section, cost
+    return best
+
+
+def read(section: bytes) -> tuple[Tensor, int]:
+    """The integers of a section, int32 (COLOURS, FEATURES), and s; BitstreamError where it is none."""
+    if not section or section[0] not in STEPS:
+        raise BitstreamError(
+            f"filter: step {section[:1].hex() or 'missing'}, allowed is {STEPS[0]} to {STEPS[-1]}"
+        )
+    integers = rice.decode(section[1:], COLOURS * FEATURES)
+    if abs(integers).max() > LARGEST:
+        raise BitstreamError(f"filter: weight {abs(integers).max()}, allowed is up to {LARGEST}")
+    return torch.from_numpy(integers.reshape(COLOURS, FEATURES)), section[0]
+
+
+def _sums(x_hat: Tensor, levels: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """A (FEATURES, FEATURES) and b (FEATURES, COLOURS), float64."""
+    A = torch.zeros(FEATURES, FEATURES, dtype=torch.float64, device=x_hat.device)
+    b = torch.zeros(FEATURES, COLOURS, dtype=torch.float64, device=x_hat.device)
+    for k, part in enumerate(in_rows(x_hat)):
+        rows = slice(k * ROWS, k * ROWS + part.shape[2])
+        missing = levels[0, :, rows].to(part) / 255 - x_hat[0, :, rows]
+        f, r = part[0].flatten(1), missing.flatten(1)
+        A += (f @ f.T).double()
+        b += (f @ r.T).double()
+    return A.cpu().numpy(), b.cpu().numpy()
+
+
+def _settled(
+    A: np.ndarray, b: np.ndarray, starts: list[np.ndarray], worth: float
+) -> list[tuple[int, np.ndarray]]:
+    """For every start (FEATURES, COLOURS) and step: s, and integers of which none alone should be another.
+
+    All are columns of one array, (FEATURES, starts x steps x COLOURS).
+    """
+    steps = [step for _ in starts for step in STEPS]
+    size = np.repeat(2.0 ** -np.array(steps), COLOURS)
+    start = np.concatenate([np.tile(start, len(STEPS)) for start in starts], 1)
+    k = np.clip(np.rint(start / size), -LARGEST, LARGEST).astype(np.int64)
+    slope = A @ (k * size) - np.tile(b, len(steps))  # half the derivative of the squared error
+    for _ in range(ROUNDS):
+        parameter = np.repeat([rice.best(part) for part in np.split(k, len(steps), 1)], COLOURS)
+        before = k.copy()
+        for i, square in enumerate(np.maximum(A.diagonal(), 1e-12)):
+            ideal = k[i] - slope[i] / square / size
+            near = np.rint([0 * ideal, ideal / 2, np.floor(ideal), np.ceil(ideal)]).clip(-LARGEST, LARGEST)
+            tried = np.vstack([k[i], near.astype(np.int64)])
+            moved = (tried - k[i]) * size
+            cost = worth * moved * (square * moved + 2 * slope[i]) + rice.bits(tried, parameter)
+            taken = cost.argmin(0), np.arange(size.size)
+            slope += A[:, i : i + 1] * moved[taken]
+            k[i] = tried[taken]
+        if (k == before).all():
+            break
+    return list(zip(steps, np.split(k, len(steps), 1), strict=True))
