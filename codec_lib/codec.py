@@ -68,10 +68,9 @@ def encode(
         PictureWarning: something of the picture was converted or left out, or its own codec does badly.
     """
     device = pick_device(device)
-    trained = weights.load(model, device)
+    given = {"target_bytes": target_bytes, "effort": effort, "keep": keep, "device": device}
+    trained, effort, value = checked(model, **given, **setting)
     codec = trained.model
-    effort = _effort(trained, effort)
-    value = _value(trained, setting, target_bytes)
     taken = picture.take(image, exact=codec.promise(value) is not None, keep=keep)
     is_deep = taken.mode.endswith(";16")
     if is_deep and (codec.promise(value) or target_bytes is not None):
@@ -108,6 +107,24 @@ def encode(
             if psnr < guard.POOR:
                 warnings.warn(guard.complaint(trained.name, psnr), PictureWarning, stacklevel=2)
     return data
+
+
+def checked(
+    model: str | os.PathLike = DEFAULT,
+    *,
+    target_bytes: float | None = None,
+    effort: int | None = None,
+    keep: Collection[str] = ("icc",),
+    device: str = "auto",
+    **setting: float,
+) -> tuple[weights.Trained, int, float]:
+    """Weights, effort and value of the setting that arguments of `encode` ask for, whatever the picture.
+
+    Raises ValueError, as `encode` does, for arguments that ask for nothing.
+    """
+    trained = weights.load(model, pick_device(device))
+    metadata.check_names(keep)
+    return trained, _effort(trained, effort), _value(trained, setting, target_bytes)
 
 
 def decode(

@@ -28,15 +28,21 @@ def paths() -> dict[str, Path]:
     return weights.paths(FOLDER)
 
 
+def find(name: str) -> Path:
+    """The file of a decoder; ValueError for a name nobody knows."""
+    known = paths()
+    if not isinstance(name, str) or name not in known:
+        raise ValueError(f"decoder: {shown(name)}; there are {', '.join(known) or 'none'}")
+    return known[name]
+
+
 def load(name: str, trained: weights.Trained) -> Model:
     """The model of some weights with another decoder, on the same device.
 
     Raises ValueError for a name nobody knows, or a decoder for other weights; BitstreamError for a file
     that is no decoder.
     """
-    if not isinstance(name, str) or name not in paths():
-        raise ValueError(f"decoder: {shown(name)}; there are {', '.join(paths()) or 'none'}")
-    path = paths()[name]
+    path = find(name)
     return _load(path, path.stat().st_mtime_ns, trained)
 
 

@@ -243,8 +243,8 @@ def refused(tmp_path: Path, case: str) -> tuple[str | Path, str]:
 
 
 CASES = [
-    "folder", "name of a folder", "folder of a name", "folder above a name", "no folder", "link to no folder", "link to itself", "read-only",
-    "read-only folder", "link to read-only",
+    "folder", "name of a folder", "folder of a name", "folder above a name", "no folder",
+    "link to no folder", "link to itself", "read-only", "read-only folder", "link to read-only",
 ]  # fmt: skip
 
 

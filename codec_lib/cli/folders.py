@@ -1,7 +1,8 @@
 """The commands for whole folders: encode-all, decode-all, verify-all.
 
 Exit status 1 where a picture could not be done; all others are done all the same, and a line on stderr says
-how many are not, and where the first of them is.
+how many are not, and where the first of them is. Another one says how many have notes, such as that 16 bits
+became 8.
 """
 
 import argparse
@@ -14,7 +15,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from codec_lib.cli.terminal import fail
+from codec_lib.cli.terminal import fail, show
+from codec_lib.devices import pick_device
+from codec_lib.errors import PictureWarning
 from codec_lib.folders import places, pool, tree
 from codec_lib.folders.manifest import NAME, Row
 
@@ -43,7 +46,7 @@ def verify_all(options: argparse.Namespace) -> int:
     _check_folder(options)
     with _bar("verifying") as told:
         rows = tree.verify_all(options.input, _run(options), told, device=options.device)
-    return _end(rows, options.input)
+    return _end(rows)
 
 
 def _check_folder(options: argparse.Namespace) -> None:
@@ -63,10 +66,11 @@ def _is_here(address: str) -> bool:
 def _run(options: argparse.Namespace) -> tree.Run:
     """Where the work is done: on the cores of this machine, or on the machines of a Ray cluster."""
     if options.ray is None:
+        pick_device(options.device)  # which raises now where there is no such device
         return partial(pool.run, processes=options.processes)
     from codec_lib.folders import cluster
 
-    gpu = getattr(options, "device", "auto") == "cuda"
+    gpu = options.device == "cuda"
     return partial(cluster.run, address=options.ray, processes=options.processes, gpus=1 if gpu else 0)
 
 
@@ -92,17 +96,23 @@ def _bar(what: str) -> Iterator[Callable[[Row, int], None]]:
         yield told
 
 
-def _end(rows: list[Row], place: str) -> int:
-    """Sums on stdout; 1 where something went wrong."""
+def _end(rows: list[Row], place: str | None = None) -> int:
+    """Sums on stdout, lines on what is worth knowing on stderr; 1 where something went wrong.
+
+    `place` is the folder whose manifest has all of it, if any has.
+    """
+    see = f" see {place}/{NAME};" if place else ""
     wrong = [row for row in rows if row.get("error")]
     skipped = sum(bool(row.get("skipped")) for row in rows)
     total = sum(row.get("bytes", 0) for row in rows if not row.get("error"))
     before = f", {skipped} of them done before" if skipped else ""
     print(f"pictures  {len(rows) - len(wrong)}{before}")
     print(f"bytes     {total}")
+    noted = [row for row in rows if row.get("notes") and not (row.get("error") or row.get("skipped"))]
+    if noted:
+        first = noted[0]
+        show(f"notes: on {len(noted)} files;{see} {first['path']}: {first['notes'][0]}", PictureWarning)
     if not wrong:
         return 0
     first = wrong[0]
-    return fail(
-        f"{len(wrong)} of {len(rows)} failed, see {place}/{NAME}; {first['path']}: {first['error']}"
-    )
+    return fail(f"{len(wrong)} of {len(rows)} failed;{see} {first['path']}: {first['error']}")

@@ -43,15 +43,16 @@ def encode_all(source: Address, target: Address, run: Run, told: Told, /, **opti
     `options` are those of `codec_lib.encode`; with `target_bytes`, that is the size of all files together.
 
     Raises:
-        ValueError: no pictures, the same folder, not even the smallest files fit into target_bytes, or
-            weights that no decoder would find.
+        ValueError: no pictures, the same folder, not even the smallest files fit into target_bytes, weights
+            that no decoder would find, or an option that `encode` would refuse for any picture.
     """
-    from codec_lib import weights
+    from codec_lib import codec, weights
 
     weights.check_readable(options.get("model", DEFAULT))
     source, target = at(source), at(target)
     found, others, closed = _below(source, target, opening.endings())
     outputs = _outputs(list(found), CLC)
+    codec.checked(**options | {"device": "cpu"})  # where a job runs may be another device than here
     budget = options.pop("target_bytes", None)
     each: dict[str, dict[str, Any]] = {path: {} for path in found}
     if budget is not None:
@@ -75,11 +76,14 @@ def decode_all(
 ) -> list[Row]:
     """Every .clc file below `source` to a picture below `target`.
 
-    Raises ValueError for a folder without any, and for an ending that no picture has.
+    Raises ValueError for a folder without any, an ending that no picture has, or a decoder nobody knows.
     """
+    from codec_lib import decoders
     from codec_lib.picture import export
 
     export.check_ending(ending)
+    if options.get("decoder") is not None:
+        decoders.find(options["decoder"])
     source, target = at(source), at(target)
     found, others, closed = _below(source, target, {CLC})
     outputs = _outputs(list(found), ending)

@@ -60,8 +60,8 @@ def to_bytes(
     Returns:
         The bytes of the file, and notes, one line for each thing that the file does not hold.
     Raises:
-        ValueError: no such format, or one that does not hold colours, alpha, 16 bits or this size; the message is
-            one line and names endings that do.
+        ValueError: no such format, or one that does not hold colours, alpha, 16 bits or this size; the
+            message is one line and names endings that do.
     """
     format = _format_of(ending)
     if isinstance(image, np.ndarray) and image.dtype == np.uint16 and image.ndim == 3:
