@@ -111,7 +111,6 @@ def test_integer_networks_agree_in_every_way_and_float_ones_do_not():
     differ = measured["indexes_that_differ"]
     assert len(differ["integer"]) >= 5
     assert set(differ["integer"].values()) == {0}
-    assert measured["last_bit_before_rounding"]["integer"] == 0
     assert sum(differ["float"].values()) > 0
     assert abs(measured["cost_of_integers_percent"]) < 0.1
     assert measured["cost_of_nearest_scale_percent"] > 0
