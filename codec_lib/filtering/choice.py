@@ -10,7 +10,7 @@ are alike, so there are many solutions that are nearly as good, and those of sma
 bits: every one of RIDGES begins with another, for every one of STEPS, all at once, and the best is taken.
 
 Section `f` of a file: one byte, s; then the integers under a Rice code, all of one output before the next.
-A file has it only where it gains.
+A file has it only where it gains more than that and its ENTRY in the header.
 """
 
 import numpy as np
@@ -22,6 +22,7 @@ from codec_lib.errors import BitstreamError
 from codec_lib.filtering.layer import COLOURS, FEATURES, ROWS, in_rows
 
 STEPS = range(4, 12)  # s
+ENTRY = 10  # bytes of a header about one more section with a short name (`codec_lib.header`)
 RIDGES = (1e-6, 1e-3, 1e-2, 1e-1)  # of the mean square of each feature, added to it
 LARGEST = 1 << 12  # absolute value of an integer
 ROUNDS = 12  # over all weights; most settle earlier
@@ -35,7 +36,7 @@ def fit(x_hat: Tensor, levels: Tensor, worth: float) -> bytes | None:
     """
     A, b = _sums(x_hat, levels)
     starts = [np.linalg.solve(A + np.diag(ridge * A.diagonal() + 1e-9), b) for ridge in RIDGES]
-    best, least = None, 0.0
+    best, least = None, -8.0 * ENTRY
     for step, integers in _settled(A, b, starts, worth):
         section = bytes([step]) + rice.encode(integers.T.ravel())
         W = integers * 2.0**-step

@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from codec_lib import data, picture
+from codec_lib import container, data, picture
 from codec_lib.entropy import rice
 from codec_lib.errors import BitstreamError
 from codec_lib.filtering import choice
 from codec_lib.filtering.layer import COLOURS, FEATURES, PictureFilter
+from codec_lib.header import Header
 
 WORTH = 20_000.0  # bits of a squared error of 1, as at a quality in the middle
 
@@ -48,7 +49,14 @@ def test_its_bits_are_worth_what_they_take_from_the_error():
     for worth in (30.0, 300.0, 3000.0):
         section = choice.fit(x_hat, levels, worth)
         assert section is not None
-        assert worth * (error(x_hat, levels) - error(shown(section, x_hat), levels)) > 8 * len(section)
+        gained = error(x_hat, levels) - error(shown(section, x_hat), levels)
+        assert worth * gained > 8 * (choice.ENTRY + len(section))
+
+
+def test_the_entry_of_a_header_is_that_long():
+    header = Header("flagship", "0011223344556677", "0011223344556677", 8, 8, "RGB", "quality", 4.0)
+    without, with_one = (container.write(header, sections) for sections in ({}, {"f": b""}))
+    assert len(with_one) - len(without) == choice.ENTRY
 
 
 def test_more_bits_are_spent_where_errors_weigh_more():
