@@ -20,7 +20,7 @@ TEST_STEPS := lint test-unit lint-notebooks test-notebooks test-docstrings book 
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED ?= 0
 
-.PHONY: help setup book pdf serve web execute format benchmark linkcheck clean test test-long $(TEST_STEPS)
+.PHONY: help setup book pdf serve web execute format benchmark linkcheck clean browsers test test-long $(TEST_STEPS)
 
 help:
 	@echo "make book        build the book into _build/html, warnings are errors"
@@ -28,6 +28,7 @@ help:
 	@echo "make pdf         print the built book into _build/book.pdf"
 	@echo "make test        $(TEST_STEPS)"
 	@echo "make test-long   the tests that take minutes each"
+	@echo "make browsers    install the browsers of test-browser, on Debian as root"
 	@echo "make web         compile the page's codec, web/src, into web/codec.wasm"
 	@echo "make execute     run the notebooks top to bottom and store their outputs"
 	@echo "make benchmark   measure everything in results/ again: hours, resumable"
@@ -96,13 +97,16 @@ linkcheck: $(STAMP)
 check-site: $(STAMP)
 	$(BIN)/python -m tools.check_site _build/html
 
-# Debian's own browsers, where they may be installed. Without one its tests skip, but not where CI is set.
+# Debian's own browsers, as packages of the system: no other target calls this.
 BROWSERS := chromium firefox-esr webkit2gtk-driver xvfb
-test-browser: $(STAMP)
+browsers:
 	@if [[ $$EUID -eq 0 ]] && grep -qx ID=debian /etc/os-release && ! dpkg -s $(BROWSERS) &> /dev/null; then \
-		apt-get update -qq; \
+		apt-get update -qq || :; \
 		for name in $(BROWSERS); do apt-get install -y -qq $$name || echo "$$name could not be installed."; done; \
 	fi
+
+# Without a browser its tests skip, but not where CI is set.
+test-browser: $(STAMP)
 	$(BIN)/python -m pytest tests/browser -q -m browser -rs -n 2 --dist loadgroup
 
 test-long: $(STAMP)

@@ -70,7 +70,7 @@ def main() -> None:
         models[name]["curves"] = evaluate.evaluate_model(data.kodak(), name, FEW.get(name, QUALITIES))
         if name == "tucodec":
             models[name]["allocated"] = allocated(models[name]["curves"]["rows"])
-    results.write(options.json, report)
+        results.write(options.json, report)
 
 
 @torch.inference_mode()

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import damaged_coders, results
+from codec_lib import weights
 from codec_lib.devices import name_of
 from tools import damage
 
@@ -54,6 +55,7 @@ def damage_files(count: int) -> dict:
     everything = [verdict for of_kind in verdicts.values() for verdict in of_kind]
     return {
         "intact_files": len(originals),
+        "weights": {name: weights.load(name).digest for name in weights.available()},
         **summary(everything),
         "broken_claims": broken,
         "kinds": {

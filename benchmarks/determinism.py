@@ -3,8 +3,8 @@
 For every Kodak picture and every shipped model the table index of each symbol is computed again in other
 ways: without oneDNN, with two threads, channels-last, in a batch of eight. The integer networks that code
 must give the same indexes bit for bit; the float network they were made of is counted beside them. Files of
-models with a context, in which every symbol depends on thousands of integers before it, are decoded whole in
-each way. The cost of integers is measured as bits: the ideal size of the latents under either network's
+models with a context, in which every symbol depends on thousands of integers before it, are decoded whole
+in each way. The cost of integers is measured as bits: the ideal size of the latents under either network's
 indexes.
 
     python -m benchmarks.determinism --json results/determinism.json

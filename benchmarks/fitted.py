@@ -39,6 +39,8 @@ def main() -> None:
     parser.add_argument("--picture", nargs="+")
     options = parser.parse_args()
     paths = {path.name: path for path in data.kodak()}
+    if unknown := set(options.picture or ()) - set(paths):
+        parser.error(f"--picture: {', '.join(sorted(unknown))}; Kodak has {', '.join(paths)}")
     made_with = machine.here() | {"threads": get_num_threads(), "effort": options.effort}
     report = results.begin(options.json, made_with)
     digest = weights.load("fitted").digest

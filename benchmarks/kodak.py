@@ -54,13 +54,13 @@ def main() -> None:
                 for figure in metrics.FIGURES
             }
         report["decoders"] = {name: decoder(name) for name in MODELS}
+        results.write(options.json, report)
     else:
-        report = measure(options)
-    results.write(options.json, report)
+        measure(options)
 
 
-def measure(options: argparse.Namespace) -> dict:
-    """The curves of all models, or of all baselines, and what they were measured with."""
+def measure(options: argparse.Namespace) -> None:
+    """Write the curves of all models, or of all baselines, and what they were measured with, one by one."""
     paths = sorted(options.folder.glob("*.png")) if options.folder else data.kodak()
     made_with = machine.here() | {"pictures": [path.name for path in paths]}
     report = results.begin(options.json, made_with, keep=bool(options.only))
@@ -73,7 +73,7 @@ def measure(options: argparse.Namespace) -> dict:
             add_estimates(curves[name]["rows"], name, {path.name: path for path in paths})
         else:
             curves[name] = evaluate.evaluate_baseline(paths, name)
-    return report
+        results.write(options.json, report)
 
 
 @torch.inference_mode()

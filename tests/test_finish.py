@@ -82,6 +82,7 @@ def test_rules_that_cannot_match_go_and_all_others_stay():
         "p{x:1}",
         ".a:not(.b){x:1}",
         ".a:is(.b,.c){x:1}",
+        ".a:is(.b,[x],:not(.c)){x:1}",
         '[class*=".b"]{x:1}',
         "@keyframes k{0%{x:1}}",
     ):

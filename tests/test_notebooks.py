@@ -150,6 +150,18 @@ def test_sync_inserts_the_setup_cell_and_keeps_everything_else():
     assert [after[0], *after[2:]] == before
 
 
+def test_sync_moves_a_setup_cell_to_the_front():
+    notebook = good_notebook()
+    cells = notebook["cells"]
+    setup = cells.index(code(notebook, 1))
+    cells.append(cells.pop(setup))
+    assert notebooks.lint(notebook) != []
+    expected, found = (
+        [cell["source"] for cell in n["cells"]] for n in (good_notebook(), notebooks.sync(notebook))
+    )
+    assert found == expected
+
+
 def test_sync_refreshes_an_old_setup_cell():
     notebook = good_notebook()
     code(notebook, 1)["source"] = 'import sys\nif "google.colab" in sys.modules:\n    pass'

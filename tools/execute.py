@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 import yaml
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from tools import figures, notebooks
 from tools.setup_cell import ROOT
@@ -80,7 +80,7 @@ def main() -> int:
     for path in paths:
         try:
             print(f"{path.stem:<28} {execute(path):6.1f} s", flush=True)
-        except CellExecutionError as error:
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             failed.append(path.stem)
             print(f"{path.stem:<28} FAILED\n{error}", flush=True)
     print(f"{len(paths) - len(failed)} of {len(paths)} notebooks ran")

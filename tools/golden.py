@@ -5,23 +5,27 @@ symbols.json what they decode to. Other versions of PyTorch, other machines and 
 same symbols in them.
 """
 
+import argparse
 import json
 import sys
-from pathlib import Path
 
 import codec_lib as cl
 from codec_lib import data, weights
 from tests.symbols import symbols_of
+from tools.setup_cell import ROOT
 
-FOLDER = Path("tests/golden/files")
+FOLDER = ROOT / "tests" / "golden" / "files"
 EFFORT = 1  # at most: what an encoder does beyond that does not change the format
 VALUES = {"quality": (1, 4.3, 8), "tau": (0, 2, 7), "iterations": (4, 9, 16)}  # of each setting
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of weights; default all")
+    names = parser.parse_args().names
     record = FOLDER / "symbols.json"
-    written = json.loads(record.read_text(encoding="utf-8"))["symbols"] if sys.argv[1:] else {}
-    for name in sys.argv[1:] or weights.available():
+    written = json.loads(record.read_text(encoding="utf-8"))["symbols"] if names else {}
+    for name in names or weights.available():
         for path in FOLDER.glob(f"{name}-*.clc"):
             if path.stem.rpartition("-")[0] == name:
                 path.unlink()

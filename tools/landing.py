@@ -32,6 +32,7 @@ COVERS = {  # the chapter whose first picture stands for a part
     "Around codecs and perception": "perception",
     "Lossless and near-lossless": "lossless-residual",
     "The limits": "one-picture",
+    "Appendices": None,  # no card
 }
 STYLE = """
 <style>
@@ -76,12 +77,12 @@ def parts(root: Path = ROOT) -> str:
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     cards = []
     for part in toc["parts"]:
-        if part.get("caption") not in COVERS:
+        if "caption" not in part or (chapter := COVERS[part["caption"]]) is None:
             continue
         names = [Path(chapter["file"]).name for chapter in part["chapters"]]
         chapters = [name for name in names if (root / "book" / f"{name}.ipynb").exists()]
         titles = [title(notebook(root, name)) for name in chapters]
-        shown = notebook(root, COVERS[part["caption"]])
+        shown = notebook(root, chapter)
         cards.append(
             f'<a href="{names[0]}.html">'
             f'<img alt="A figure of {html.escape(title(shown))}" src="{cover(shown)}">'

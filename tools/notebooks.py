@@ -259,9 +259,8 @@ def sync(notebook: dict) -> dict:
     }
     cell["source"] = setup_cell.source()
     cell["metadata"]["tags"] = [setup_cell.TAG]
-    if old is None:
-        first_code = next((i for i, other in enumerate(cells) if other["cell_type"] == "code"), len(cells))
-        cells.insert(first_code, cell)
+    first_code = next((i for i, other in enumerate(cells) if other["cell_type"] == "code"), len(cells))
+    cells[first_code:] = [cell, *(other for other in cells[first_code:] if other is not cell)]
     for other in cells:
         other["metadata"].pop("execution", None)
     notebook["metadata"] = {"kernelspec": dict(KERNEL), "language_info": dict(LANGUAGE)}

@@ -23,8 +23,14 @@ POINT = ("quality", "bpp", "psnr", "ms_ssim")  # of a card
 
 
 def release(folder: Path) -> str:
-    """Copy a run's weights, say in the card what the run saw; returns the model's name."""
-    (path,) = folder.glob("*.safetensors")
+    """Copy a run's weights, say in the card what the run saw; returns the model's name.
+
+    Raises ValueError for a folder without weights, or with several.
+    """
+    paths = list(folder.glob("*.safetensors"))
+    if len(paths) != 1:
+        raise ValueError(f"run: {folder} has {len(paths)} files of weights, expected 1")
+    (path,) = paths
     trained = weights.load(str(path))
     card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     commit = subprocess.run(
@@ -84,10 +90,15 @@ def main() -> int:
     parser.add_argument("run", nargs="?", type=Path, help="folder that `codec-lib train --out` wrote")
     parser.add_argument("--results", action="store_true", help="add Kodak's points to the cards")
     options = parser.parse_args()
-    if options.run:
-        print("released", release(options.run))
-    if options.results:
-        add_results()
+    if not (options.run or options.results):
+        parser.error("nothing to do; RUN or --results is needed")
+    try:
+        if options.run:
+            print("released", release(options.run))
+        if options.results:
+            add_results()
+    except ValueError as error:
+        parser.error(str(error))
     return 0
 
 

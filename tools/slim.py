@@ -57,6 +57,18 @@ def can_match(selector: str, words: set[str]) -> bool:
     return all(re.sub(r"\\(.)", r"\1", name) in words for name in names)
 
 
+def alternatives(prelude: str) -> list[str]:
+    """The selectors of a list, split at commas outside of brackets."""
+    parts, depth = [""], 0
+    for sign in prelude:
+        depth += (sign in "([") - (sign in ")]")
+        if sign == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return parts
+
+
 def prune(css: str, words: set[str]) -> str:
     """Return a style sheet without the rules that cannot match."""
     kept = []
@@ -69,8 +81,7 @@ def prune(css: str, words: set[str]) -> str:
         elif prelude.startswith("@"):
             kept.append(f"{prelude}{{{block}}}")
         else:
-            parts = re.split(r",(?![^(\[]*[)\]])", prelude)
-            if alive := [part for part in parts if can_match(part, words)]:
+            if alive := [part for part in alternatives(prelude) if can_match(part, words)]:
                 kept.append(f"{','.join(alive)}{{{block}}}")
     return "".join(kept)
 

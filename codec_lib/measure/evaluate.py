@@ -1,5 +1,6 @@
 """Rate and distortion over a folder of pictures: file lengths, 8-bit pictures, wall-clock seconds."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -38,16 +39,17 @@ def evaluate(
         setting: what the values are of, which is their name in the result.
         title: what the progress bar says.
     Returns:
-        A dict of "rows", one for each picture and value, and "means" over pictures for each value, of
+        A dict of "rows", one for each picture, named by its path below the folder that all share, and
+        value, and "means" over pictures for each value, of
         bpp (from file lengths), psnr (dB), ms_ssim and ssimulacra2 (None for pictures too small for
         them), encode_s and decode_s (seconds).
     """
-    rows = []
+    rows, top = [], os.path.commonpath([path.absolute().parent for path in paths])
     with tqdm(total=len(paths) * len(values), desc=title or "evaluating", unit="file", disable=None) as bar:
         for path in paths:
             original = _taken(path)
             for value in values:
-                row = {"picture": path.name, setting: value}
+                row = {"picture": path.absolute().relative_to(top).as_posix(), setting: value}
                 rows.append(row | _measure(original, lambda x, v=value: encode(x, v), decode))
                 bar.update()
     means = []

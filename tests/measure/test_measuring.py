@@ -163,6 +163,16 @@ def test_evaluation_counts_the_bytes_of_files(tmp_path):
     assert measured["means"][0]["psnr"] == measured["rows"][0]["psnr"]
 
 
+def test_pictures_of_one_name_in_two_folders_are_told_apart(tmp_path):
+    paths = [tmp_path / folder / "photo.png" for folder in ("a", "b/c")]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        PHOTO.save(path)
+    for given, names in ((paths, ["a/photo.png", "b/c/photo.png"]), (paths[:1], ["photo.png"])):
+        measured = evaluate.evaluate(given, lambda image, quality: b"1", lambda file: PHOTO, [1])
+        assert [row["picture"] for row in measured["rows"]] == names
+
+
 def test_samples_need_no_network():
     assert data.sample("astronaut").size == (512, 512)
     assert data.sample("coffee").mode == "RGB"
