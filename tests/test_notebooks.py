@@ -157,7 +157,8 @@ def test_sync_moves_a_setup_cell_to_the_front():
     cells.append(cells.pop(setup))
     assert notebooks.lint(notebook) != []
     expected, found = (
-        [cell["source"] for cell in n["cells"]] for n in (good_notebook(), notebooks.sync(notebook))
+        [notebooks.text(cell["source"]) for cell in n["cells"]]
+        for n in (good_notebook(), notebooks.sync(notebook))
     )
     assert found == expected
 
