@@ -25,7 +25,7 @@ from typing import Any
 
 from numba import njit
 
-SOURCES = "entropy", "fitting"  # the folders that loops take functions and constants from
+SOURCES = "entropy", "fitting", "filtering"  # the folders that loops take functions and constants from
 
 inline = njit(inline="always", error_model="numpy")  # for the parts of loops
 

@@ -41,6 +41,12 @@ def test_features_are_those_by_hand():
     assert features == pytest.approx(expected, abs=1e-6)
 
 
+def test_the_loop_gives_what_the_features_give():
+    x, W = some(70, 131), weights()
+    parts = [nn.functional.conv2d(features, W[:, :, None, None]) for features in in_rows(x)]
+    assert torch.allclose(PictureFilter(W)(x), x + torch.cat(parts, 2), atol=1e-5)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 70), (65, 3), (129, 64)])
 def test_any_size_and_beyond_the_edges_the_border_repeats(size):
     x, layer = some(*size), PictureFilter(weights())
