@@ -1,7 +1,6 @@
 """The public workflow, with the weights that come with the library."""
 
 import shutil
-import struct
 import zlib
 
 import numpy as np
@@ -15,6 +14,7 @@ from codec_lib.header import Header
 from codec_lib.measure import metrics
 from codec_lib.picture import planes
 from tests import icc
+from tests.png_chunks import chunk
 
 NAMES = ("flagship", "context", "checkerboard", "hyperprior", "factorized", "autoencoder")
 
@@ -197,14 +197,10 @@ def test_an_alpha_section_that_is_no_png_is_refused():
             cl.decode(container.write(header, {**sections, "alpha": alpha}))
 
 
-def png_chunk(kind: bytes, payload: bytes) -> bytes:
-    return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
-
-
 @pytest.mark.parametrize("kind", [b"zTXt", b"iCCP", b"acTL", b"PLTE", b"IHDR", b"fdAT"])
 def test_an_alpha_png_with_chunks_that_unpack_to_something_else_is_refused(kind):
     header, sections = parts_of(cl.encode(photo().convert("RGBA")))
-    bomb = png_chunk(kind, b"name\0\0" + zlib.compress(bytes(10**6)))
+    bomb = chunk(kind, b"name\0\0" + zlib.compress(bytes(10**6)))
     alpha = sections["alpha"][:33] + bomb + sections["alpha"][33:]
     with pytest.raises(cl.BitstreamError, match=r"^section alpha: chunks"):
         cl.decode(container.write(header, {**sections, "alpha": alpha}))

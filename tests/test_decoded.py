@@ -12,7 +12,8 @@ from codec_lib import decoding
 from codec_lib.folders import pool, tree
 from tests import icc
 from tests.command import run
-from tests.picture.test_depth import chunk, deep_png
+from tests.picture.test_depth import deep_png
+from tests.png_chunks import chunk
 
 pytest.importorskip("imagecodecs")
 P3 = icc.matrix(icc.P3_PRIMARIES)

@@ -7,15 +7,11 @@ import pytest
 
 import codec_lib as cl
 from benchmarks import renew
+from benchmarks.determinism import WHOLE as STEPWISE
+from benchmarks.kodak import MODELS
 from codec_lib import data, weights
 from codec_lib.measure import metrics
 
-MODELS = ("flagship", "hyperprior", "factorized", "autoencoder")
-STEPWISE = (
-    "near-lossless", "flagship", "context", "checkerboard", "recurrent", "primed", "recurrent-gdn",
-    "importance-map", "conditional-probability", "pyramid", "tucodec",
-    "around-jpeg", "around-webp", "flagship-ms-ssim", "fitted",
-)  # fmt: skip
 KODAK, PHOTOGRAPHS = data.results("kodak"), data.results("photographs")
 CODERS = data.results("entropy_coders")["coders"]
 

@@ -7,6 +7,7 @@ import torch
 
 from codec_lib.models.conditional_probability import ConditionalProbability
 from codec_lib.training.settings import Settings
+from tests.models.pictures import picture
 
 SETTINGS = Settings("conditional-probability", [], "")
 
@@ -15,11 +16,6 @@ SETTINGS = Settings("conditional-probability", [], "")
 def model():
     torch.manual_seed(0)
     return ConditionalProbability(N=16, C=6, L=6, K=6).eval().requires_grad_(False).freeze()
-
-
-def picture(height=40, width=56):
-    generator = torch.Generator().manual_seed(height * width)
-    return torch.randint(0, 256, (1, 3, height, width), generator=generator, dtype=torch.uint8)
 
 
 @torch.no_grad()

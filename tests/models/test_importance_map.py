@@ -8,6 +8,7 @@ from codec_lib import data
 from codec_lib.models.importance_map import ImportanceMap
 from codec_lib.training import targets
 from codec_lib.training.settings import Settings
+from tests.models.pictures import picture
 
 SETTINGS = Settings("importance-map", [], "")
 SIZES = [(1, 1), (8, 8), (37, 53)]
@@ -17,11 +18,6 @@ SIZES = [(1, 1), (8, 8), (37, 53)]
 def model():
     torch.manual_seed(0)
     return ImportanceMap(N=16, n=8, L=4, K=6).eval().requires_grad_(False).freeze()
-
-
-def picture(height=40, width=56):
-    generator = torch.Generator().manual_seed(height * width)
-    return torch.randint(0, 256, (1, 3, height, width), generator=generator, dtype=torch.uint8)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -10,6 +10,7 @@ from codec_lib.errors import BitstreamError
 from codec_lib.models import architecture
 from codec_lib.models.base import crop, pad, samples
 from codec_lib.models.flagship import Flagship
+from tests.models.pictures import picture
 
 NAMES = ("hyperprior", "factorized", "autoencoder", "flagship", "tucodec")
 
@@ -27,11 +28,6 @@ def model(request):
         if request.param == "flagship":
             model.prior.log_sigma.bias.fill_(3.0)
     return model.eval().requires_grad_(False).freeze()
-
-
-def picture(height, width):
-    generator = torch.Generator().manual_seed(height * width)
-    return torch.randint(0, 256, (1, 3, height, width), generator=generator, dtype=torch.uint8)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (37, 53), (64, 64), (65, 130)])

@@ -9,6 +9,7 @@ from codec_lib.models.base import pad, samples
 from codec_lib.models.pyramid import BINS, PLANES, Pyramid, numbers_of, planes_of, value
 from codec_lib.training.codelength import magnitude
 from codec_lib.training.settings import Settings
+from tests.models.pictures import picture
 
 SETTINGS = Settings("pyramid", [], "")
 
@@ -21,11 +22,6 @@ def untrained():
 @pytest.fixture(scope="module")
 def model():
     return untrained().eval().requires_grad_(False).freeze()
-
-
-def picture(height=40, width=56):
-    generator = torch.Generator().manual_seed(height * width)
-    return torch.randint(0, 256, (1, 3, height, width), generator=generator, dtype=torch.uint8)
 
 
 def test_planes_are_the_bits_of_magnitudes_and_then_the_signs():

@@ -12,6 +12,7 @@ from codec_lib.models.iterative import SCHEMES, STRIDE, Unfolding
 from codec_lib.models.recurrent import MISSING, Recurrent
 from codec_lib.training import iterations
 from codec_lib.training.settings import Settings
+from tests.models.pictures import picture
 
 SETTINGS = Settings("recurrent", [], "")
 
@@ -27,14 +28,9 @@ def model(request):
     return Recurrent(N=4, M=32, K=8, scheme=scheme, cell=cell).eval().requires_grad_(False).freeze()
 
 
-def picture(height=37, width=53):
-    generator = torch.Generator().manual_seed(height * width)
-    return torch.randint(0, 256, (1, 3, height, width), generator=generator, dtype=torch.uint8)
-
-
 @torch.no_grad()
 def test_what_is_decoded_is_what_the_forward_pass_shows(model):
-    x = picture()
+    x = picture(37, 53)
     sections = model.compress(x, 5)
     pictures, bits = model(pad(samples(x), STRIDE), 5)
     assert list(sections) == [name for (name,) in model.stages(5)]
@@ -46,7 +42,7 @@ def test_what_is_decoded_is_what_the_forward_pass_shows(model):
 
 
 def test_fewer_iterations_are_the_first_of_more(model):
-    few, many = model.compress(picture(), 3), model.compress(picture(), 6)
+    few, many = model.compress(picture(37, 53), 3), model.compress(picture(37, 53), 6)
     assert few == dict(list(many.items())[:3])
 
 
@@ -58,7 +54,7 @@ def test_any_size(model, size):
 
 @torch.no_grad()
 def test_pixels_do_not_decide_which_bits_are_read(model):
-    sections = model.compress(picture(), 3)
+    sections = model.compress(picture(37, 53), 3)
     before = model.read(sections, 3, 37, 53)
     kept = model.decoder.last.weight.clone()
     model.decoder.last.weight.mul_(1.5)

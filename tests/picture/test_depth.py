@@ -11,6 +11,7 @@ from PIL import Image, features
 from codec_lib import picture
 from codec_lib.picture import depth
 from tests import icc
+from tests.png_chunks import chunk
 
 RANDOM = np.random.default_rng(0)
 DEEP = {
@@ -18,10 +19,6 @@ DEEP = {
     for mode, count in {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}.items()
 }
 PNG_COLOUR = {"L": 0, "LA": 4, "RGB": 2, "RGBA": 6}
-
-
-def chunk(kind: bytes, payload: bytes) -> bytes:
-    return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
 
 
 def png(rows: np.ndarray, size: tuple[int, int], mode: str, chunks: bytes = b"", bits: int = 16) -> bytes:

@@ -10,7 +10,8 @@ from PIL import Image, ImageFile, PngImagePlugin
 from codec_lib import picture
 from codec_lib.picture import metadata
 from tests import icc
-from tests.picture.test_depth import chunk, png
+from tests.picture.test_depth import png
+from tests.png_chunks import chunk
 from tests.picture.test_opening import FILES
 
 

@@ -12,7 +12,7 @@ from codec_lib import picture
 from codec_lib.errors import BitstreamError
 from codec_lib.picture import metadata
 from tests import icc
-from tests.picture.test_depth import chunk
+from tests.png_chunks import chunk
 
 P3 = icc.matrix(icc.P3_PRIMARIES)
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="6"/>'

@@ -1,6 +1,5 @@
 """Alpha and low bytes as grey PNGs, and nothing else in them."""
 
-import struct
 import zlib
 from contextlib import suppress
 
@@ -12,12 +11,9 @@ from hypothesis.extra import numpy as arrays
 
 from codec_lib.errors import BitstreamError
 from codec_lib.picture import planes
+from tests.png_chunks import chunk
 
 PLANE = np.arange(15, dtype=np.uint8).reshape(3, 5)
-
-
-def chunk(kind: bytes, payload: bytes) -> bytes:
-    return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
 
 
 @given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=20)))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from codec_lib import picture
 from codec_lib.picture import png
-from tests.picture.test_depth import chunk
+from tests.png_chunks import chunk
 
 BITS = [
     (0, 1),
