@@ -11,8 +11,8 @@ from codec_lib import picture
 from codec_lib.picture import metadata
 from tests import icc
 from tests.picture.test_depth import png
-from tests.png_chunks import chunk
 from tests.picture.test_opening import FILES
+from tests.png_chunks import chunk
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "GIF", "BMP", "WEBP"])
