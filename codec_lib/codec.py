@@ -68,8 +68,9 @@ def encode(
         PictureWarning: something of the picture was converted or left out, or its own codec does badly.
     """
     device = pick_device(device)
-    given = {"target_bytes": target_bytes, "effort": effort, "keep": keep, "device": device}
-    trained, effort, value = checked(model, **given, **setting)
+    trained, effort, value = checked(
+        model, target_bytes=target_bytes, effort=effort, keep=keep, device=device, **setting
+    )
     codec = trained.model
     taken = picture.take(image, exact=codec.promise(value) is not None, keep=keep)
     is_deep = taken.mode.endswith(";16")

@@ -52,7 +52,8 @@ def encode_all(source: Address, target: Address, run: Run, told: Told, /, **opti
     source, target = at(source), at(target)
     found, others, closed = _below(source, target, opening.endings())
     outputs = _outputs(list(found), CLC)
-    codec.checked(**options | {"device": "cpu"})  # where a job runs may be another device than here
+    asked: dict[str, Any] = options | {"device": "cpu"}  # where a job runs may be another than here
+    codec.checked(**asked)
     budget = options.pop("target_bytes", None)
     each: dict[str, dict[str, Any]] = {path: {} for path in found}
     if budget is not None:
