@@ -19,14 +19,15 @@ LARGEST = 1 << 15  # absolute value of what is coded, not included
 PARAMETERS = range(16)  # k
 
 
-def bits(values: np.ndarray, k: int | np.ndarray) -> np.ndarray:
-    """The length of the code of each of some integers, same shape; k may be one for each."""
+def bits(values: np.ndarray, k: int) -> np.ndarray:
+    """The length of the code of each of some integers, same shape."""
     return (_counted(values) >> k) + 1 + k
 
 
 def best(values: np.ndarray) -> int:
     """The k that makes the shortest code of some integers."""
-    return min(PARAMETERS, key=lambda k: bits(values, k).sum())
+    counts, k = _counted(np.asarray(values).ravel()), np.array(PARAMETERS)
+    return int(((counts[:, None] >> k) + 1 + k).sum(0).argmin())
 
 
 def encode(values: np.ndarray) -> bytes:

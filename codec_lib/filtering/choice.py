@@ -7,11 +7,13 @@ With A = sum f f^T and b = sum f (x - x_hat)^T over all pixels, weights W take f
 so pixels are needed once, to add up A and b. Weights are integers in steps of 2^-s. From a rounded solution
 each moves to whatever lowers bits + w (squared error), all others as they are, until none moves. Features
 are alike, so there are many solutions that are nearly as good, and those of small weights are told in fewer
-bits: every one of RIDGES begins with another, for every one of STEPS, all at once, and the best is taken.
+bits: every one of RIDGES begins with another, for every one of STEPS, and the best is taken.
 
 Section `f` of a file: one byte, s; then the integers under a Rice code, all of one output before the next.
 A file has it only where it gains more than that and its ENTRY in the header.
 """
+
+from itertools import product
 
 import numpy as np
 import torch
@@ -20,6 +22,7 @@ from torch import Tensor
 from codec_lib.entropy import rice
 from codec_lib.errors import BitstreamError
 from codec_lib.filtering.layer import COLOURS, FEATURES, ROWS, in_rows
+from codec_lib.filtering.loops import settle
 
 STEPS = range(4, 12)  # s
 ENTRY = 10  # bytes of a header about one more section with a short name (`codec_lib.header`)
@@ -37,7 +40,8 @@ def fit(x_hat: Tensor, levels: Tensor, worth: float) -> bytes | None:
     A, b = _sums(x_hat, levels)
     starts = [np.linalg.solve(A + np.diag(ridge * A.diagonal() + 1e-9), b) for ridge in RIDGES]
     best, least = None, -8.0 * ENTRY
-    for step, integers in _settled(A, b, starts, worth):
+    for start, step in product(starts, STEPS):
+        integers = _settled(A, b, start, step, worth)
         section = bytes([step]) + rice.encode(integers.T.ravel())
         W = integers * 2.0**-step
         cost = 8 * len(section) + worth * (W * (A @ W - 2 * b)).sum()
@@ -71,30 +75,12 @@ def _sums(x_hat: Tensor, levels: Tensor) -> tuple[np.ndarray, np.ndarray]:
     return A.cpu().numpy(), b.cpu().numpy()
 
 
-def _settled(
-    A: np.ndarray, b: np.ndarray, starts: list[np.ndarray], worth: float
-) -> list[tuple[int, np.ndarray]]:
-    """For every start (FEATURES, COLOURS) and step: s, and integers of which none alone should be another.
-
-    All are columns of one array, (FEATURES, starts x steps x COLOURS).
-    """
-    steps = [step for _ in starts for step in STEPS]
-    size = np.repeat(2.0 ** -np.array(steps), COLOURS)
-    start = np.concatenate([np.tile(start, len(STEPS)) for start in starts], 1)
+def _settled(A: np.ndarray, b: np.ndarray, start: np.ndarray, step: int, worth: float) -> np.ndarray:
+    """Integers (FEATURES, COLOURS) in steps of 2^-step, near a start: none alone should be another."""
+    size = 2.0**-step
     k = np.clip(np.rint(start / size), -LARGEST, LARGEST).astype(np.int64)
-    slope = A @ (k * size) - np.tile(b, len(steps))  # half the derivative of the squared error
+    slope = A @ (k * size) - b  # half the derivative of the squared error
     for _ in range(ROUNDS):
-        parameter = np.repeat([rice.best(part) for part in np.split(k, len(steps), 1)], COLOURS)
-        before = k.copy()
-        for i, square in enumerate(np.maximum(A.diagonal(), 1e-12)):
-            ideal = k[i] - slope[i] / square / size
-            near = np.rint([0 * ideal, ideal / 2, np.floor(ideal), np.ceil(ideal)]).clip(-LARGEST, LARGEST)
-            tried = np.vstack([k[i], near.astype(np.int64)])
-            moved = (tried - k[i]) * size
-            cost = worth * moved * (square * moved + 2 * slope[i]) + rice.bits(tried, parameter)
-            taken = cost.argmin(0), np.arange(size.size)
-            slope += A[:, i : i + 1] * moved[taken]
-            k[i] = tried[taken]
-        if (k == before).all():
+        if not settle(A, slope, k, size, worth, rice.best(k), LARGEST):
             break
-    return list(zip(steps, np.split(k, len(steps), 1), strict=True))
+    return k

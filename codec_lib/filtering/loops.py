@@ -1,6 +1,7 @@
-"""The filter as one loop over a picture, for a CPU: each pixel is read while it lies in the first cache.
+"""Loops of the filter: over a picture, for a CPU, and over the integers that are chosen.
 
-In PyTorch every feature would be a picture of its own, and memory would set the pace. What is computed says
+In PyTorch every feature would be a picture of its own, and memory would set the pace. Here a block of
+columns goes through all features while it lies in the first cache. What is computed says
 `codec_lib.filtering.layer`, whose features are these, but for the last digits of floats.
 """
 
@@ -10,6 +11,7 @@ In PyTorch every feature would be a picture of its own, and memory would set the
 from functools import partial
 
 import numpy as np
+from numba import float64, int64
 from numpy import float32
 
 from codec_lib.entropy.compiled import compiled
@@ -61,3 +63,31 @@ def filtered(padded, weight, reach, middle, clip, out):
             for o in range(3):
                 for j in range(count):
                     out[o, row, left + j] = sums[o, j]
+
+
+@compiled
+def settle(A, slope, k, size, worth, parameter, largest):
+    """Let each integer of k (features, outputs) move once to where it costs least; whether any has moved.
+
+    slope (features, outputs), A (weights) - b, moves along. Bits are those of a Rice code's parameter.
+    """
+    any_moved = False
+    for i in range(k.shape[0]):
+        square = max(A[i, i], 1e-12)
+        for o in range(k.shape[1]):
+            ideal = k[i, o] - slope[i, o] / square / size
+            best, least = k[i, o], np.inf
+            for near in (float64(k[i, o]), 0.0, ideal / 2, np.floor(ideal), np.ceil(ideal)):
+                tried = int64(min(max(np.rint(near), -largest), largest))
+                moved = (tried - k[i, o]) * size
+                counted = -2 * tried - 1 if tried < 0 else 2 * tried
+                bits = (counted >> parameter) + 1 + parameter
+                cost = worth * moved * (square * moved + 2 * slope[i, o]) + bits
+                if cost < least:
+                    best, least = tried, cost
+            if best != k[i, o]:
+                any_moved = True
+                for j in range(k.shape[0]):
+                    slope[j, o] += A[j, i] * (best - k[i, o]) * size
+                k[i, o] = best
+    return any_moved

@@ -82,7 +82,8 @@ def test_no_integer_alone_should_be_another():
     levels = photo((96, 80))
     A, b = choice._sums(blurred(levels), levels)
     start = np.linalg.solve(A + np.diag(1e-2 * A.diagonal() + 1e-9), b)
-    for step, k in choice._settled(A, b, [start], WORTH):
+    for step in choice.STEPS:
+        k = choice._settled(A, b, start, step, WORTH)
         parameter = rice.best(k.ravel())
 
         def cost(k, step=step, parameter=parameter):
