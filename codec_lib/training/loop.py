@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
 BAR = "{l_bar}{bar}| {elapsed} {postfix}"
 SEEN = 32  # batches by which an objective may choose where to start
-OVERFLOWS = (
-    "16-mixed"  # the precision whose scaler finds its factor so, and leaves such steps out by itself
-)
+OVERFLOWS = "16-mixed"  # the precision whose scaler tries factors, and leaves out steps that overflow
 
 
 def train(settings: Settings, build: Callable[..., Model] | None = None) -> Path:
