@@ -48,8 +48,9 @@ def read_symbols(name: str, sections: dict[str, bytes], indexes: Tensor, tables:
 
     Raises SectionError, which names the section.
     """
-    flat = indexes.flatten()
     with section(name):
+        rans.checked_header(sections[name], indexes.numel(), tables)  # before as many indexes are made
+        flat = indexes.flatten()
         if flat.is_cuda and (coder := gpu_coder(flat.device)):
             symbols = coder.decode([sections[name]], flat[None], tables)
         else:
