@@ -55,7 +55,7 @@ def test_every_file_costs_less_than_without(name):
     for (picture, quality, effort), row in rows.items():
         assert cost(row, "with") < cost(row, "without"), (picture, quality, effort)
         if effort:
-            assert cost(row, "without") < cost(rows[picture, quality, 0], "without")
+            assert cost(row, "without") <= cost(rows[picture, quality, 0], "without")
 
 
 @pytest.mark.parametrize("name", ["flagship", "hyperprior"])
