@@ -16,7 +16,7 @@ import struct
 import time
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from unittest.mock import patch
@@ -34,6 +34,7 @@ from codec_lib.filtering.layer import COLOURS, FEATURES
 from codec_lib.models.fitted import Fitted
 from codec_lib.picture import planes, png
 from tools.damaged_bytes import BYTES
+from tools.file_layout import chunks, header_layout
 
 VALUES = {"quality": (2.0, 6.5), "tau": (0, 2), "iterations": (2, 5)}  # of each setting
 EFFORT = 1  # at most: a few steps beyond none; some encoders could try for hours
@@ -174,22 +175,13 @@ def resealed_alpha_chunk(original: Original, random: Generator, other: Original)
     head, sections = parts_of(original.data)
     width, height = original.image.size
     packed = sections.get("alpha") or planes.pack("alpha", np.zeros((height, width), np.uint8))
-    parts = list(_chunks(packed))
+    parts = list(chunks(packed))
     k = random.integers(len(parts))
     mutate = BYTES[random.integers(len(BYTES))]
     parts[k] = parts[k][:4] + mutate(parts[k][4:], random, other.data)
     sealed = (struct.pack(">I", len(p) - 4) + p + struct.pack(">I", zlib.crc32(p)) for p in parts)
     sections["alpha"] = png.SIGNATURE + b"".join(sealed)
     return container.write(replace(head, mode=head.mode.rstrip("A") + "A"), sections)
-
-
-def _chunks(packed: bytes) -> Iterator[bytes]:
-    """Kind and bytes of every chunk, without length and checksum."""
-    position = len(png.SIGNATURE)
-    while position < len(packed):
-        end = position + 8 + int.from_bytes(packed[position : position + 4], "big")
-        yield packed[position + 4 : end]
-        position = end + 4
 
 
 def hostile_symbols(original: Original, random: Generator, other: Original) -> bytes:
@@ -225,25 +217,6 @@ def hostile_symbols(original: Original, random: Generator, other: Original) -> b
         for change in tampered:
             stack.enter_context(change)
         return cl.encode(original.image, original.model, effort=0, **original.setting)
-
-
-def header_layout(file: bytes) -> list[tuple[int, str]]:
-    """Offset and struct code of every number in an intact file's header; the checksum is the last."""
-    places, offset = [], 0
-    for code in header.FIXED.values():
-        places.append((offset, code))
-        offset += struct.calcsize("<" + code)
-    for _ in ("model", "setting"):
-        places.append((offset, "B"))  # length of the name
-        offset += 1 + file[offset]
-    places.append((offset, "B"))  # number of sections
-    count, offset = file[offset], offset + 1
-    for _ in range(count):
-        places.append((offset, "B"))
-        offset += 1 + file[offset]
-        places += [(offset, "I"), (offset + 4, "I")]
-        offset += 8
-    return [*places, (offset, "I")]
 
 
 def _name(function: Callable) -> str:

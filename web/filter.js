@@ -20,7 +20,7 @@ export function filterOf(section) {
   };
   const weights = Float32Array.from({ length: WEIGHTS }, () => {
     let count = 0;
-    while (next()) count++;
+    while (next()) if (++count > 2 * LARGEST) throw new FileError("section f: a weight beyond its range");
     for (let i = 0; i < k; i++) count = 2 * count + next();
     const value = count % 2 ? -(count + 1) / 2 : count / 2;
     if (Math.abs(value) > LARGEST) throw new FileError(`section f: weight ${value}; allowed is ${LARGEST}`);

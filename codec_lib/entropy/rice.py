@@ -42,6 +42,8 @@ def decode(data: bytes, count: int) -> np.ndarray:
     """`count` integers, int32; BitstreamError where the bytes are not exactly their code."""
     if not data or data[0] not in PARAMETERS:
         raise BitstreamError(f"rice: k is {data[:1].hex() or 'missing'}, allowed is up to {PARAMETERS[-1]}")
+    if len(data) > (longest := 2 + count * (2 * LARGEST + len(PARAMETERS)) // 8):
+        raise BitstreamError(f"rice: {len(data)} bytes for {count} integers, allowed is up to {longest}")
     k, stream, counts = data[0], np.unpackbits(np.frombuffer(data[1:], np.uint8)), []
     zeros = np.flatnonzero(stream == 0)
     position = 0

@@ -46,8 +46,11 @@ class PictureFilter(nn.Module):
         self.register_buffer("weight", weight[:, :, None, None].float())
 
     def forward(self, x: Tensor) -> Tensor:
-        """On a CPU by `loops.filtered`, elsewhere from the features; the same but for the last digits."""
-        if x.device.type != "cpu":
+        """On a CPU by `loops.filtered`; elsewhere, or where gradients are asked for, from the features.
+
+        Both give the same, but for the last digits.
+        """
+        if x.device.type != "cpu" or x.requires_grad:
             return x + torch.cat([F.conv2d(features, self.weight) for features in in_rows(x)], 2)
         shown, weight = torch.empty(x.shape), self.weight[:, :, 0, 0].numpy()
         for whole, out in zip(_padded(x.detach().float()), shown, strict=True):

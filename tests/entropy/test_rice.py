@@ -56,6 +56,13 @@ def test_what_is_too_short_or_too_long_is_refused(damage):
         rice.decode(damage(code), 40)
 
 
+def test_more_bytes_than_any_integers_take_are_refused_before_they_are_unpacked():
+    unary = np.packbits(np.tile(np.r_[np.ones(2 * rice.LARGEST - 3, np.uint8), 0], 40)).tobytes()
+    assert (rice.decode(b"\0" + unary, 40) == 1 - rice.LARGEST).all()  # the longest code, k = 0
+    with pytest.raises(BitstreamError, match="bytes for 40 integers"):
+        rice.decode(b"\0" + bytes([255]) * 400_000, 40)
+
+
 def test_one_more_integer_than_there_are_is_refused():
     with pytest.raises(BitstreamError, match="40 of 41 integers"):
         rice.decode(rice.encode(np.full(40, 3)), 41)

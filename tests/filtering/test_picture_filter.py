@@ -47,6 +47,13 @@ def test_the_loop_gives_what_the_features_give():
     assert torch.allclose(PictureFilter(W)(x), x + torch.cat(parts, 2), atol=1e-5)
 
 
+def test_gradients_pass():
+    x = some(20, 30).requires_grad_()
+    PictureFilter(weights())(x).sum().backward()
+    assert x.grad is not None
+    assert x.grad.abs().min() > 0
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 70), (65, 3), (129, 64)])
 def test_any_size_and_beyond_the_edges_the_border_repeats(size):
     x, layer = some(*size), PictureFilter(weights())

@@ -1,6 +1,5 @@
 """The training loop: it learns and it resumes."""
 
-import csv
 import json
 import subprocess
 import sys
@@ -21,27 +20,10 @@ from codec_lib.training.crops import Crops, soften_colours
 from codec_lib.training.loop import schedule, train
 from codec_lib.training.objectives import Player, RateDistortionObjective
 from codec_lib.training.settings import Settings
+from tests.training.runs import read_log, tiny
 
 pytest.importorskip("lightning_fabric")
 pytest.importorskip("pytorch_optimizer")
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
-    image = data.sample("astronaut")
-    for k in range(3):
-        image.crop((100 * k, 0, 100 * k + 150, 150)).save(folder / f"{k}.png")
-    return str(folder)
-
-
-def tiny(pictures, out, **options) -> Settings:
-    defaults = {"steps": 2, "batch": 2, "crop": 64, "widths": {"N": 4, "M": 6}, "device": "cpu"}
-    return Settings("hyperprior", [pictures], str(out), **{**defaults, **options})
-
-
-def read_log(folder):
-    return list(csv.DictReader((folder / "log.csv").read_text().splitlines()))
 
 
 def test_a_run_leaves_weights_a_card_a_log_and_a_checkpoint(pictures, tmp_path):
@@ -293,51 +275,3 @@ def test_crops_are_read_as_the_library_reads_pictures(tmp_path):
     data.sample("astronaut").crop((0, 0, 90, 70)).save(tmp_path / "turned.png", exif=exif)
     (turned,) = Crops([str(tmp_path)], 64, 1, 0).pictures
     assert turned.shape == (90, 70, 3)
-
-
-@pytest.mark.parametrize(
-    ("size", "model", "options", "said"),
-    [
-        ((90, 40), "hyperprior", {}, r"thin\.png is 90 x 40; at least 64 x 64"),
-        ((180, 200), "flagship", {"goal": "ms-ssim"}, r"thin\.png is 180 x 200; at least 192 x 192"),
-        ((180, 200), "flagship", {"goal": "pairs", "only": ["g_s"]}, r"thin\.png is 180 x 200"),
-    ],
-)
-def test_a_validation_picture_that_is_too_small_is_named_before_training(
-    tmp_path, size, model, options, said
-):
-    for name, side in (("data", (200, 200)), ("validation", size)):
-        (tmp_path / name).mkdir()
-        data.sample("astronaut").crop((0, 0, *side)).save(tmp_path / name / "thin.png")
-    options = {"crop": 192, "batch": 1, "validation": str(tmp_path / "validation"), **options}
-    settings = tiny(str(tmp_path / "data"), tmp_path / "run", **options)
-    with pytest.raises(ValueError, match=said):
-        train(replace(settings, model=model, widths={"N": 8, "M": 16}))
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_run_whose_validation_fails_can_go_on(pictures, tmp_path):
-    class Model(architecture("hyperprior")):
-        def objective(self, settings):
-            return Blind(self, settings)
-
-    class Blind(RateDistortionObjective):
-        def validate(self, folder):
-            raise ValueError("validation: a picture is gone")
-
-    with pytest.raises(ValueError, match="is gone"):
-        train(tiny(pictures, tmp_path, validation=pictures), Model)
-    train(tiny(pictures, tmp_path, validation=pictures))  # nothing left to do but to validate
-    assert [row["step"] for row in read_log(tmp_path)] == ["2"]
-
-
-def test_a_run_that_diverges_says_so(pictures, tmp_path):
-    with pytest.raises(ValueError, match=r"loss: \S+, with a gradient of (nan|inf); allowed is"):
-        train(tiny(pictures, tmp_path, steps=5, lr=1e30, lr_other=1e30, precision="32-true"))
-
-
-def test_a_bar_needs_a_terminal(pictures, tmp_path):
-    options = ["--widths", "N", "4", "M", "6", "--device", "cpu", "--crop", "64", "--steps", "1"]
-    command = [sys.executable, "-m", "codec_lib", "train", "hyperprior", "--data", pictures, *options]
-    ended = subprocess.run([*command, "--out", tmp_path], capture_output=True, text=True, timeout=120)
-    assert (ended.returncode, ended.stderr) == (0, "")
